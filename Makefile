@@ -1,0 +1,106 @@
+# Everything that is done with a checkout. 'make' alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The newest Python that ansible-core supports, or the one you name: make setup PYTHON=python3.13
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# An inventory of your own: make daily INVENTORY=inventories/production
+INVENTORY ?= inventories/demo
+# More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'
+ARGS ?=
+TEST_WORKERS ?= 2
+
+.PHONY: help
+help: ## List every command
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(VENV)/.ready-to-run ## Make the environment in .venv (the other commands do it when needed)
+
+$(VENV)/.ready-to-run: requirements/controller.txt requirements/demo.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet $(patsubst %,-r %,$^)
+	@touch $@
+
+$(VENV)/.ready-to-test: $(VENV)/.ready-to-run requirements/dev.txt
+	@echo "Adding the tools for tests to $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet -r requirements/controller.txt -r requirements/demo.txt -r requirements/dev.txt
+	@touch $@
+
+.PHONY: daily
+daily: setup ## Run the daily checklist, on the demo stack unless INVENTORY says otherwise
+	@# A demo of which something runs is left as it is: what is broken in it is there to be found.
+	@test "$(INVENTORY)" != inventories/demo || python -m demo.stack status | grep -q '"running": true' || $(MAKE) demo-up
+	@ansible-playbook -i $(INVENTORY) playbooks/daily_checklist.yml $(ARGS)
+
+.PHONY: demo-up
+demo-up: setup ## Start the demo stack: PostgreSQL, Valkey, nginx and an app under PM2
+	@python -m demo.stack up
+
+.PHONY: demo-down
+demo-down: setup ## Stop the demo stack
+	@python -m demo.stack down
+
+.PHONY: demo-status
+demo-status: setup ## Print the demo stack's processes as one JSON object
+	@python -m demo.stack status
+
+.PHONY: lint
+lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-lint, changelog
+	ruff check .
+	ruff format --check .
+	mypy plugins demo
+	yamllint --strict .
+	ansible-lint
+	antsibull-changelog lint
+
+.PHONY: sanity
+sanity: $(VENV)/.ready-to-test ## Look at the built collection: ansible-test sanity and galaxy-importer
+	@tests/tools/sanity.sh
+
+.PHONY: unit
+unit: $(VENV)/.ready-to-test ## Run the tests that need no service
+	pytest -n $(TEST_WORKERS) tests/unit
+
+.PHONY: integration
+integration: $(VENV)/.ready-to-test ## Run the tests against real services, in demo stacks of their own
+	pytest -n $(TEST_WORKERS) --dist loadgroup tests/integration
+
+.PHONY: test
+test: lint sanity ## Run every check and test that needs no container
+	pytest -n $(TEST_WORKERS) --dist loadgroup tests
+
+.PHONY: bench
+bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
+	@python benchmarks/run.py --peers .venv-bench/bin $(ARGS)
+
+.venv-bench/.ready: requirements/bench.txt requirements/controller.txt
+	@echo "Setting up .venv-bench with the peers' collections ..."
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet -r requirements/bench.txt psycopg2-binary redis requests cryptography
+	@touch $@
+
+.PHONY: docs
+docs: $(VENV)/.ready-to-test ## Write docs/checks.md anew from the table of checks
+	python docs/generate.py
+
+.PHONY: build
+build: setup ## Build the collection's artifact into build/
+	@rm -rf build/artifact && mkdir -p build/artifact
+	@ansible-galaxy collection build --output-path build/artifact
+
+.PHONY: clean
+clean: ## Remove what was built, downloaded and started here; reports stay
+	@if test -x $(BIN)/python && test -d .demo; then python -m demo.stack down --purge; fi
+	@rm -rf .venv .venv-* .cache .demo .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

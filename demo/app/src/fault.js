@@ -1,0 +1,45 @@
+'use strict';
+
+/*
+ * A facility of the demo and of nothing else: makes the app misbehave for real, to practise on and to test with.
+ * The file named by FAULT_FILE is read at start and at each request. It holds one JSON object:
+ *   paths     the paths it applies to; all when it is missing
+ *   instance  the number of the one instance it applies to; all when it is missing
+ *   status    answer with this HTTP status
+ *   delay_ms  answer this much later
+ *   html      answer with an HTML page, whatever is asked for
+ *   log       write this text to the error log
+ *   crash     end with an error at the next start
+ */
+const fs = require('node:fs');
+
+function read() {
+  try {
+    const fault = JSON.parse(fs.readFileSync(process.env.FAULT_FILE ?? '', 'utf8'));
+    const elsewhere = fault.instance !== undefined && String(fault.instance) !== (process.env.NODE_APP_INSTANCE ?? '0');
+    return elsewhere ? {} : fault;
+  } catch {
+    return {}; // no file, the usual case, or one that is being written
+  }
+}
+
+function atStart() {
+  if (!read().crash) return;
+  console.error('Error: fault file: told to crash at start');
+  process.exit(1);
+}
+
+/** True when the request has been answered by the fault. */
+async function answers(path, response) {
+  const fault = read();
+  if (fault.paths && !fault.paths.includes(path)) return false;
+  if (fault.log) console.error(fault.log);
+  if (fault.delay_ms) await new Promise((done) => setTimeout(done, fault.delay_ms));
+  if (!fault.status && !fault.html) return false;
+  const status = fault.status ?? 200;
+  response.writeHead(status, { 'content-type': fault.html ? 'text/html; charset=utf-8' : 'application/json' });
+  response.end(fault.html ? '<!doctype html><title>Fault</title><p>Not what was asked for.</p>\n' : `${JSON.stringify({ status: 'error', error: 'fault file' })}\n`);
+  return true;
+}
+
+module.exports = { answers, atStart };

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""The demo's variables: ports and passwords are made up at its first start, and read here from where it keeps them."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+directory = Path(os.environ.get("RUNBOOK_DEMO_DIR") or Path(__file__).resolve().parents[2] / ".demo").absolute()
+file = directory / "stack.json"
+if not file.exists():
+    raise SystemExit(f"The demo stack has never been started: there is no {file}. Start it with 'make demo-up'.")
+demo = json.loads(file.read_text())
+postgres, redis = demo["postgres"], demo["redis"]
+variables = {
+    "demo_settings": demo,
+    "runbook_base_url": f"https://localhost:{demo['nginx']['https_port']}",
+    "runbook_ca_file": demo["certificates"]["ca"],
+    "runbook_state_dir": str(directory / "state"),
+    "app_name": demo["app"]["name"],
+    "app_pm2_home": demo["pm2"]["home"],
+    "app_instances": demo["app"]["instances"],
+    "certificates_endpoints": [
+        {
+            "host": "localhost",
+            "port": demo["nginx"]["https_port"],
+            "file": demo["certificates"]["fullchain"],
+            "key_file": demo["certificates"]["key"],
+        }
+    ],
+    "postgres_url": f"postgresql://{postgres['user']}:{quote(postgres['password'])}@{postgres['host']}:{postgres['port']}/{postgres['database']}",
+    "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
+    "redis_purpose": "cache",
+    "redis_min_lookups": 10,
+}
+print(json.dumps({"all": {"vars": variables}, "_meta": {"hostvars": {}}}))

@@ -1,0 +1,117 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of all scenarios share: the two hosts, and the shipped playbooks run on them as operators do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parent.parent
+DIRECTORY = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+INVENTORY = ROOT / "molecule" / "shared" / "inventory"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a playbook left behind."""
+
+    code: int
+    output: str
+    report: dict[str, Any]
+
+    @property
+    def bad(self) -> set[tuple[str, str, str]]:
+        """Host, name and subject of every check that is neither ok nor unknown."""
+        return {(check["host"], check["name"], check["subject"]) for check in self.report["checks"] if check["status"] in ("warning", "critical")}
+
+
+Playbook = Callable[..., Run]
+PutFile = Callable[[str, str, bytes], None]
+Network = Callable[[str, str], None]
+
+
+def _host(name: str) -> Host:
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(DIRECTORY / "ssh" / "config"), sudo=True)
+
+
+@pytest.fixture(scope="session")
+def app() -> Host:
+    return _host("app")
+
+
+@pytest.fixture(scope="session")
+def database() -> Host:
+    return _host("database")
+
+
+@pytest.fixture(scope="session")
+def passwords() -> dict[str, str]:
+    """The passwords that were made up for this run, by what they are for."""
+    return {file.name: file.read_text().split()[0] for file in (DIRECTORY / "passwords").iterdir()}
+
+
+def _play(directory: Path, name: str, *arguments: str) -> Run:
+    """Run a shipped playbook with the project's own settings, and read its report."""
+    command = ["ansible-playbook", f"playbooks/{name}.yml", f"--inventory={INVENTORY}", "-e", f"runbook_report_dir={directory}", *arguments]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "160"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    latest = directory / name / "latest.json"
+    assert latest.exists(), f"no report:\n{done.stdout}\n{done.stderr}"
+    report = json.loads(latest.read_text())
+    latest.unlink()
+    return Run(done.returncode, done.stdout + done.stderr, report)
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Playbook:
+    """``playbook("daily_checklist", "--limit", "app")``"""
+    return partial(_play, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def addresses() -> dict[str, str]:
+    """The hosts' addresses, by host."""
+    lines = [line.split() for line in (DIRECTORY / "ssh" / "config").read_text().splitlines()]
+    return dict(zip([line[1] for line in lines if line[0] == "HostKeyAlias"], [line[1] for line in lines if line[0] == "HostName"]))
+
+
+@pytest.fixture(scope="session")
+def ca_file() -> Path:
+    """The authority of the hosts' own connections; its key lies beside it."""
+    return DIRECTORY / "certificates" / "ca.pem"
+
+
+@pytest.fixture(scope="session")
+def put_file() -> PutFile:
+    """Write a file on a host, ``put_file("app", path, content)``, its content being seen in no argument."""
+
+    def put(host: str, path: str, content: bytes) -> None:
+        command = ["ssh", "-F", str(DIRECTORY / "ssh" / "config"), host, "sudo", "tee", path]
+        subprocess.run(command, input=content, stdout=subprocess.DEVNULL, timeout=30, check=True)
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def network(addresses: dict[str, str]) -> Network:
+    """Take a host off the network, ``network("disconnect", "database")``, or put it back: ``network("connect", "database")``."""
+    name = f"gpt-agent-runbook-{hashlib.sha1(str(DIRECTORY).encode()).hexdigest()[:8]}"  # as in the inventory
+
+    def change(what: str, host: str) -> None:
+        address = ["--ip", addresses[host], "--alias", f"{host}.staging.test"] if what == "connect" else []
+        subprocess.run(["docker", "network", what, *address, name, f"{name}-{host}"], capture_output=True, timeout=60, check=True)
+
+    return change

@@ -1,0 +1,68 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The closing table on the terminal and in AWX's job output."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: summary
+type: aggregate
+short_description: Prints the report of the runbook at the end of the run
+version_added: "0.1.0"
+author:
+  - The gpt_agent.runbook contributors (@gpt-agent)
+description:
+  - When M(gpt_agent.runbook.report) has written a report, prints after everything else what is not ok, each with its remedy,
+    then what was planned or done, the verdict, and where the report lies.
+  - What is the same on several hosts is printed once.
+  - Prints nothing in a run without a report.
+  - Tells the report when the run started.
+  - Lines are as wide as the terminal or E(COLUMNS), at most 160 columns, and 110 where there is no terminal. Colours follow
+    Ansible's settings, such as E(NO_COLOR). Where the output cannot hold the symbols, plain ASCII is printed.
+requirements:
+  - Enable it in C(ansible.cfg), section C(defaults), with C(callbacks_enabled = gpt_agent.runbook.summary), or with the
+    environment variable C(ANSIBLE_CALLBACKS_ENABLED).
+"""
+
+import json
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils import playbook_clock
+
+REPORT = "gpt_agent.runbook.report"
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "gpt_agent.runbook.summary"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._reports: list[str] = []
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        playbook_clock.start()
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        if getattr(result.task, "resolved_action", None) == REPORT:
+            self._reports.append(result.result["paths"]["json"])
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        for path in self._reports:
+            self._show(path)
+        self._reports.clear()
+
+    def _show(self, path: str) -> None:
+        from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report import readable
+        from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_console import show
+
+        try:
+            with open(path, encoding="utf-8") as stream:
+                show(readable(json.load(stream)), path.removesuffix("json") + "html")
+        except (OSError, ValueError, LookupError, TypeError) as problem:
+            self._display.warning(f"The report {path} cannot be shown: {problem}")

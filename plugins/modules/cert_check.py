@@ -1,0 +1,226 @@
+#!/usr/bin/python
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cert_check
+short_description: Look at certificates as clients see them, and as they lie on disk
+version_added: "0.1.0"
+description:
+  - Fetches the certificates of TLS endpoints, valid or not, and reads those in files; all side by side.
+  - C(certificate.expiry) counts the days that are left. Its limits are the days of C(certificate.expiry), and for short lifetimes the shares of
+    the lifetime in C(certificate.lifetime_left) where these are fewer days, so that certificates of 6 and of 398 days are both judged well.
+    Expired, and not valid yet, are always critical.
+  - C(certificate.chain) says whether clients find a way to a trusted root (OpenSSL's own verdict for an endpoint), and if not, why. An expired certificate
+    or a wrong name does not hide it.
+  - C(certificate.hostname) says whether the certificate is made out for the name that clients use.
+  - C(certificate.key) says whether keys and signatures are strong enough, and whether the key file belongs to the certificate.
+  - C(certificate.served_is_file) says whether an endpoint serves what lies on disk. Renewed but not reloaded is critical, since nothing but a reload
+    will put it right; a file that is older than what is served is a warning.
+  - An endpoint that shows no certificate (refused, no TLS, nothing in time) gets one C(certificate.expiry) that is V(unknown) with the reason. That a
+    service is down is for the check of that service to say.
+  - A file that does not exist or holds no certificate is critical, since the server that reads it will not start again. One that may not be read is V(unknown).
+extends_documentation_fragment:
+  - gpt_agent.runbook.probe
+options:
+  endpoints:
+    description: The TLS endpoints to look at.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: Name or IP address to connect to.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        default: 443
+      server_name:
+        description: The name that is sent as SNI and that the certificate has to be made out for. Defaults to O(endpoints[].host).
+        type: str
+      starttls:
+        description:
+          - How TLS begins. V(none) is TLS at once.
+          - V(postgres) asks PostgreSQL for TLS first, as its clients do.
+          - V(postgres_direct) is TLS at once with PostgreSQL 17 and later, C(sslnegotiation=direct).
+        type: str
+        choices: [none, postgres, postgres_direct]
+        default: none
+      address:
+        description: IP address to connect to in place of looking up O(endpoints[].host).
+        type: str
+      file:
+        description: The certificate file on this host that the endpoint should be serving, such as C(/etc/letsencrypt/live/your-domain.com/fullchain.pem).
+        type: path
+      key_file:
+        description:
+          - The private key file on this host that has to belong to the certificate, to that in O(endpoints[].file) where it is given.
+          - It is read and compared, nothing of it is kept or shown.
+        type: path
+  files:
+    description: Certificate files on this host that no endpoint is named for.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file, PEM with the certificate first, or DER.
+        type: path
+        required: true
+      key_file:
+        description: The private key file that has to belong to the certificate.
+        type: path
+  ca_file:
+    description: File with the certificates (PEM) of a private certificate authority, trusted besides the system's roots.
+    type: path
+  all_addresses:
+    description: Look at each address that a host's name has, and not just at the first that answers.
+    type: bool
+    default: false
+  connect_timeout:
+    description: Seconds that one endpoint may take for each step of the connection.
+    type: float
+    default: 5.0
+notes:
+  - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and E(SSL_CERT_DIR).
+  - Connects directly, never through a proxy.
+  - With Python 3.9 only the first certificate of an endpoint can be seen. The verdicts hold, but the intermediate is not named.
+requirements:
+  - cryptography >= 38
+seealso:
+  - module: gpt_agent.runbook.http_check
+author:
+  - The gpt_agent.runbook contributors (@gpt-agent)
+"""
+
+EXAMPLES = r"""
+- name: What nginx serves, and that it is what certbot has put on disk
+  gpt_agent.runbook.cert_check:
+    endpoints:
+      - host: your-domain.com
+        file: /etc/letsencrypt/live/your-domain.com/fullchain.pem
+        key_file: /etc/letsencrypt/live/your-domain.com/privkey.pem
+  become: true
+
+- name: Every server behind the name, and PostgreSQL's certificate of a private authority
+  gpt_agent.runbook.cert_check:
+    all_addresses: true
+    ca_file: /etc/ssl/private-ca.pem
+    endpoints:
+      - {host: your-domain.com}
+      - {host: db.internal, port: 5432, starttls: postgres}
+
+- name: Certificates that nothing serves yet
+  gpt_agent.runbook.cert_check:
+    files:
+      - {path: /etc/ssl/new/fullchain.pem, key_file: /etc/ssl/new/privkey.pem}
+"""
+
+RETURN = r"""
+checks:
+  description: For each endpoint and file what was found about its certificate.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: certificate.expiry
+      subject: your-domain.com:443
+      status: ok
+      value: 54.2
+      unit: days
+      warning: 21
+      critical: 7
+      summary: 54 days left, until 2027-01-16 (60.2 % of its 90 days)
+      remedy: ""
+      window: ""
+      evidence:
+        - certificate: your-domain.com
+          issuer: R11
+          from: 2026-10-18T06:00Z
+          until: 2027-01-16T06:00Z
+          key: ECDSA P-256
+          serial: 3d1f0c
+          sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+          days: 54.2
+    - name: certificate.served_is_file
+      subject: your-domain.com:443
+      status: critical
+      value: null
+      unit: ""
+      warning: null
+      critical: null
+      summary: >-
+        /etc/letsencrypt/live/your-domain.com/fullchain.pem was renewed on 2026-11-20, but the old certificate is still served (until 2026-12-03): not reloaded
+      remedy: "Reload what serves it: 'nginx -t && systemctl reload nginx'."
+      window: ""
+      evidence: []
+"""
+
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.cert_check import assess
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.cert_look import collect, requests_from
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates import IMPORT_ERROR, Anchors
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import UNKNOWN, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, Deadline, require, run_probe
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.tls import root_files
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.tls_connect import Connector
+
+ENDPOINT_OPTIONS: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 443},
+    "server_name": {"type": "str"},
+    "starttls": {"type": "str", "choices": ["none", "postgres", "postgres_direct"], "default": "none"},
+    "address": {"type": "str"},
+    "file": {"type": "path"},
+    "key_file": {"type": "path", "no_log": False},
+}
+
+FILE_OPTIONS: dict[str, Any] = {"path": {"type": "path", "required": True}, "key_file": {"type": "path", "no_log": False}}
+
+OPTIONS: dict[str, Any] = {
+    **PROBE_OPTIONS,
+    "endpoints": {"type": "list", "elements": "dict", "default": [], "options": ENDPOINT_OPTIONS},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_OPTIONS},
+    "ca_file": {"type": "path"},
+    "all_addresses": {"type": "bool", "default": False},
+    "connect_timeout": {"type": "float", "default": 5.0},
+}
+
+#: Seconds of the time limit that are kept for judging and reporting.
+RESERVE = 0.25
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    params = module.params
+    require(module, IMPORT_ERROR, "cryptography", "python3-cryptography")
+    warnings.simplefilter("ignore")  # cryptography grumbles at odd certificates; what is to be said of them the checks say
+
+    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+        requests = requests_from(params)
+        ways = {request.place.starttls for request in requests if request.place}
+        connector = Connector(params["ca_file"], params["connect_timeout"], ways)
+        anchors = Anchors([*([params["ca_file"]] if params["ca_file"] else []), *root_files()])
+        for look in collect(requests, connector, anchors, deadline.remaining() - RESERVE):
+            yield from assess(look, limits, datetime.now(timezone.utc))
+
+    def silent(limits: Limits) -> Check:
+        return limits.verdict("certificate.expiry", UNKNOWN, f"the probe got nowhere within {params['timeout']:g} s; raise timeout")
+
+    run_probe(module, probe, silent)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_health
+short_description: Ask a PostgreSQL server about its health
+version_added: "0.1.0"
+description:
+  - Looks at a PostgreSQL server through one connection and returns what it found as checks.
+  - C(postgres.reachable), whether the server can be connected to, and if not, exactly why not.
+  - C(postgres.connections), the share of the slots that ordinary users can take, and who holds them. A role or database with a
+    connection limit of its own gets a check of its own.
+  - C(postgres.idle_in_transaction) and C(postgres.long_transactions), the age of the oldest such session, with its statement.
+  - C(postgres.cache_hit), the share of block reads found in shared buffers, C(postgres.deadlocks), and C(postgres.query_time_mean),
+    the mean execution time of a statement from pg_stat_statements; each over the span since the last run.
+  - C(postgres.wraparound), the age of the oldest transaction id or multixact id in any database.
+  - C(postgres.replication), how far each standby is behind, standbys that are missing, and replication slots that nobody reads.
+  - C(postgres.archiver), whether WAL is archived.
+  - A sick server is a result, not an error. The module fails for misuse only.
+notes:
+  - Everything is read in one read-only transaction, from views that cover the whole server, so any of its databases will do.
+  - It never waits for a lock for more than 100 ms, and it overrides the role's own C(search_path) and C(statement_timeout). Its settings end with
+    its transaction, so it can be used through a connection pooler, where it sees the server behind it and not the pool.
+  - Statements in the evidence are shown without their literals.
+  - A role without C(pg_monitor) does not see what other users' sessions do. What cannot be seen is C(unknown), never C(ok).
+  - Tested with PostgreSQL 14 to 18.
+options:
+  replicas:
+    description: Number of standbys that have to be connected to a primary; fewer are critical. A standby ignores it.
+    type: int
+    default: 0
+  ignore_applications:
+    description:
+      - Values of C(application_name) whose sessions may keep a transaction open for long.
+      - They count as connections, but neither for C(postgres.idle_in_transaction) nor for C(postgres.long_transactions).
+    type: list
+    elements: str
+    default: [pg_dump]
+extends_documentation_fragment:
+  - gpt_agent.runbook.postgres
+  - gpt_agent.runbook.probe
+  - gpt_agent.runbook.state
+author:
+  - The gpt_agent.runbook contributors (@gpt-agent)
+"""
+
+EXAMPLES = r"""
+- name: Ask the local server, as the user postgres through its socket
+  gpt_agent.runbook.pg_health:
+    database_url: postgresql:///postgres?host=/var/run/postgresql
+  become: true
+  become_user: postgres
+
+- name: Ask a managed database from the controller, with stricter limits
+  gpt_agent.runbook.pg_health:
+    database_url: "{{ vault_database_url }}"
+    replicas: 1
+    ignore_applications: [pg_dump, nightly-report]
+    thresholds:
+      postgres.connections: {warning: 70, critical: 85}
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+checks:
+  description: Everything that was looked at, with its verdict. Only C(postgres.reachable) if the server cannot be asked.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: postgres.connections
+      subject: ""
+      status: critical
+      value: 95.9
+      unit: percent
+      warning: 80.0
+      critical: 90.0
+      summary: 93 of 97 usable connections in use, 61 of them idle from app 'worker'
+      remedy: >-
+        Check connection pool: see which app holds them in the evidence; end leaked sessions, lower its pool size.
+      window: ""
+      evidence:
+        - application: worker
+          user: gpt_agent
+          database: gpt_agent
+          state: idle
+          count: 61
+"""
+
+from collections.abc import Iterator
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection, parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import assess, unreachable
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, collect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+
+ARGUMENT_SPEC = {
+    **POSTGRES_OPTIONS,
+    **PROBE_OPTIONS,
+    **STATE_OPTION,
+    "replicas": {"type": "int", "default": 0},
+    "ignore_applications": {"type": "list", "elements": "str", "default": ["pg_dump"]},
+}
+
+
+def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Iterator[Check]:
+    """Connect, ask, judge, and keep the counters for the next run."""
+    if module.params["replicas"] < 0:
+        raise Misuse(f"replicas: {module.params['replicas']} is not a number of standbys")
+    states = [StateFile(module.params["state_dir"], probe, connection.target.address) for probe in ("pg_health", "pg_health_statements")]
+    try:
+        connection.open()
+        seen = collect(connection, module.params["ignore_applications"], *states)
+    except Refusal as refusal:
+        yield unreachable(refusal, limits)
+        return
+    finally:
+        connection.close()
+    yield from assess(seen, limits, module.params["replicas"])
+    for state, part in zip(states, (seen.databases, seen.statements)):
+        if not isinstance(part, Missing):
+            remember(module, state, part.sample)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
+    opened: list[Connection] = []
+
+    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+        opened.append(Connection(parse_url(module.params["database_url"]), "gpt_agent.runbook/pg_health", deadline))
+        return look(module, opened[0], limits)
+
+    run_probe(module, probe, lambda limits: unreachable(opened[0].silence(), limits))
+
+
+if __name__ == "__main__":
+    main()

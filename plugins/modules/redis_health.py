@@ -1,0 +1,170 @@
+#!/usr/bin/python
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_health
+short_description: Look at Redis or Valkey, its memory, clients, persistence, replication and hit rate
+version_added: "0.1.0"
+author:
+  - The gpt_agent.runbook contributors (@gpt-agent)
+description:
+  - Asks a Redis or Valkey server about itself with a few C(PING) and one pipeline of C(INFO), C(CONFIG GET save) and C(DBSIZE),
+    and returns one check for each thing it looked at. It changes nothing and reads no key.
+  - When the server cannot be used, C(redis.reachable) alone is returned and says why. Refused, no answer, frozen, no password, wrong
+    password, loading, cut off from its primary, busy with a script, protected mode and no slot left are told apart. A server that
+    refuses writes, because it cannot save its data to disk, is V(critical) there as well, together with the other checks.
+  - C(redis.memory) is judged against C(maxmemory), or against what the machine or the server's cgroup has where that is 0. A
+    cache that may evict any key is meant to be full.
+  - C(redis.eviction_policy) and C(redis.evictions) depend on O(purpose) and are V(unknown) without it where it matters.
+  - C(redis.hit_rate), C(redis.evictions) and C(redis.rejected_connections) cover the span since the last run, or since the counters
+    began where there is no usable earlier run. C(redis.hit_rate) is V(unknown) with fewer look-ups than O(min_lookups), and left out for a queue.
+  - C(redis.fragmentation) means nothing on small data, and is V(ok) below 100 MiB resident.
+options:
+  purpose:
+    description:
+      - What this Redis is for, which decides whether it may evict keys and whether it has to outlive a restart.
+      - V(cache) may lose any key at any time, and should evict when it is full.
+      - V(queue) holds jobs (BullMQ and the like), of which none may be lost.
+      - V(session) holds logins, which may expire but should not be lost.
+    type: str
+    choices: [cache, queue, session]
+  replicas:
+    description:
+      - How many replicas should be linked to this server where it is a primary.
+    type: int
+    default: 0
+  samples:
+    description:
+      - How many C(PING) are timed for C(redis.reachable), 1 to 1000. The slowest one counts.
+    type: int
+    default: 5
+  min_lookups:
+    description:
+      - Number of key look-ups in the window below which C(redis.hit_rate) is not judged.
+    type: int
+    default: 1000
+notes:
+  - A user of its own needs no more than C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list). Where C(CONFIG) or
+    C(CLIENT LIST) is refused or renamed, the probe goes without.
+  - The evidence of C(redis.clients) names the clients' addresses, names and users, never their commands.
+extends_documentation_fragment:
+  - gpt_agent.runbook.redis
+  - gpt_agent.runbook.probe
+  - gpt_agent.runbook.state
+"""
+
+EXAMPLES = r"""
+- name: Look at the cache on this machine
+  gpt_agent.runbook.redis_health:
+    purpose: cache
+
+- name: Look at the job queue, which should have one replica
+  gpt_agent.runbook.redis_health:
+    redis_url: "rediss://monitor:{{ vault_redis_password | urlencode }}@queue.internal:6380/0"
+    ca_file: /etc/ssl/private-ca.pem
+    purpose: queue
+    replicas: 1
+    thresholds:
+      redis.memory: {warning: 60, critical: 80}
+"""
+
+RETURN = r"""
+checks:
+  description: What was looked at; C(redis.reachable) comes first, and alone where the server cannot be used.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the check.
+      type: str
+      sample: redis.memory
+    subject:
+      description: Always empty, for there is one of each.
+      type: str
+      sample: ""
+    status:
+      description: V(ok), V(warning), V(critical), or V(unknown) where there was nothing to base a verdict on.
+      type: str
+      sample: warning
+    value:
+      description: The measured value, or none.
+      type: float
+      sample: 81.3
+    unit:
+      description: Unit of the value and its limits.
+      type: str
+      sample: percent
+    warning:
+      description: Limit of the warning.
+      type: float
+      sample: 75.0
+    critical:
+      description: Limit beyond which it is critical.
+      type: float
+      sample: 90.0
+    summary:
+      description: The finding in one line.
+      type: str
+      sample: 1.63 GiB of 2 GiB maxmemory
+    remedy:
+      description: What to do about it.
+      type: str
+      sample: Find large or never-expiring keys; raise maxmemory if the machine has room for it.
+    window:
+      description: What the value covers, where it covers a span of time.
+      type: str
+      sample: 2026-11-23T06:00Z/PT24H
+    evidence:
+      description: The few rows behind the verdict.
+      type: list
+      elements: dict
+      sample: []
+"""
+
+from collections.abc import Iterator
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_connection import IMPORT_ERROR, REDIS_OPTIONS, parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_facts import collect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_health import Declared, assess, silent
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+
+ARGUMENT_SPEC = {
+    "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
+    "replicas": {"type": "int", "default": 0},
+    "samples": {"type": "int", "default": 5},
+    "min_lookups": {"type": "int", "default": 1000},
+    **REDIS_OPTIONS,
+    **STATE_OPTION,
+    **PROBE_OPTIONS,
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    require(module, IMPORT_ERROR, "redis", "python3-redis")
+    params = module.params
+
+    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+        if not 1 <= params["samples"] <= 1000:
+            raise Misuse(f"samples: {params['samples']} is not a number from 1 to 1000")
+        endpoint = parse_url(params["redis_url"], params["ca_file"])
+        snapshot, sample = collect(endpoint, params["samples"], StateFile(params["state_dir"], "redis", endpoint.address), deadline)
+        if sample:
+            remember(module, StateFile(params["state_dir"], "redis", endpoint.address), sample)
+        yield from assess(snapshot, Declared(params["purpose"] or "", params["replicas"], params["min_lookups"]), limits)
+
+    run_probe(module, probe, lambda limits: silent(parse_url(params["redis_url"], params["ca_file"]).address, limits, params["timeout"]))
+
+
+if __name__ == "__main__":
+    main()

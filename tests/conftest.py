@@ -1,0 +1,58 @@
+"""What all tests share: running a module as Ansible would, and a demo stack of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RunModule = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def run_module() -> RunModule:
+    """Run a module of the collection in a process of its own and return what it answers.
+
+    ``run_module("host_health", {"timeout": 5}, check=True, env={...})``; a failed module is returned with ``failed`` set.
+    """
+
+    def run(name: str, args: dict[str, Any] | None = None, *, check: bool = False, env: dict[str, str] | None = None, timeout: float = 60) -> dict[str, Any]:
+        payload = json.dumps({"ANSIBLE_MODULE_ARGS": {**(args or {}), "_ansible_check_mode": check}})
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections"), **(env or {})}
+        code = f"import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{name}', run_name='__main__')"
+        done = subprocess.run([sys.executable, "-c", code], input=payload, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
+        assert done.stdout.strip(), f"{name} printed nothing: {done.stderr}"
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        answer["__stderr"] = done.stderr
+        return answer
+
+    return run
+
+
+def by_name(answer: dict[str, Any], name: str, subject: str | None = None) -> dict[str, Any]:
+    """The one check of that name (and subject) in a module's answer."""
+    assert "checks" in answer, answer
+    found = [c for c in answer["checks"] if c["name"] == name and (subject is None or c["subject"] == subject)]
+    assert len(found) == 1, f"{len(found)} checks {name} {subject or ''} in {[(c['name'], c['subject']) for c in answer['checks']]}"
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A demo stack that belongs to this test session alone (one for each worker), up and healthy."""
+    from demo.stack import Stack
+
+    own = Stack(tmp_path_factory.mktemp("demo"))
+    own.up()
+    try:
+        yield own
+    finally:
+        own.down()

@@ -1,0 +1,93 @@
+"""What the tests of PostgreSQL share: connections of every kind to the stack's server, closed again whatever happens."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg2
+import psycopg2.extensions
+
+
+class Server:
+    """The stack's PostgreSQL, as its users and its administrator see it."""
+
+    def __init__(self, stack: Any) -> None:
+        self.stack = stack
+        self.own: dict[str, Any] = stack.settings["postgres"]
+
+    def url(self, user: str | None = None, password: str | None = None, database: str | None = None, **params: str | int) -> str:
+        """A URL of the app's user, or of another one."""
+        own = self.own
+        user, password, database = user or own["user"], own["password"] if password is None else password, database or own["database"]
+        return f"postgresql://{quote(user)}:{quote(password)}@{own['host']}:{own['port']}/{quote(database)}" + (f"?{urlencode(params)}" if params else "")
+
+    @property
+    def admin_url(self) -> str:
+        return self.url(self.own["admin_user"], self.own["admin_password"])
+
+    @contextmanager
+    def session(self, url: str | None = None, application: str = "test", autocommit: bool = False) -> Iterator[Any]:
+        connection = psycopg2.connect(url or self.url(), application_name=application)
+        connection.autocommit = autocommit
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def sessions(self, count: int, application: str, url: str | None = None) -> Iterator[list[Any]]:
+        """So many sessions, or as many as the server lets in."""
+        opened: list[Any] = []
+        try:
+            for _ in range(count):
+                try:
+                    opened.append(psycopg2.connect(url or self.url(), application_name=application))
+                except psycopg2.OperationalError:  # noqa: PERF203
+                    break
+            yield opened
+        finally:
+            for connection in opened:
+                connection.close()
+
+    @contextmanager
+    def running(self, statement: str, application: str = "test") -> Iterator[Any]:
+        """A session in the middle of a statement."""
+        connection = psycopg2.connect(self.url(), application_name=application, async_=True)
+        try:
+            wait(connection)
+            connection.cursor().execute(statement)
+            yield connection
+        finally:
+            self.admin(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+            connection.close()
+
+    def admin(self, *statements: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run statements as the administrator; returns the last one's rows."""
+        with self.session(self.url(self.own["admin_user"], self.own["admin_password"], database or "postgres"), autocommit=True) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    @contextmanager
+    def role(self, name: str, *statements: str) -> Iterator[str]:
+        """A role with a password; yields its URL."""
+        self.admin(f"CREATE ROLE {name} LOGIN PASSWORD 'of-{name}'", *statements)
+        try:
+            yield self.url(name, f"of-{name}")
+        finally:
+            self.admin(
+                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{name}'",
+                f"DROP OWNED BY {name}",
+                f"DROP ROLE {name}",
+            )
+
+
+def wait(connection: Any) -> None:
+    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+        reading = state == psycopg2.extensions.POLL_READ
+        select.select([connection] if reading else [], [] if reading else [connection], [], 10)
