@@ -36,7 +36,7 @@ class Bench:
         """Seconds that a playbook takes, and what it printed; a playbook that fails ends the benchmark."""
         program = str(binaries / "ansible-playbook") if binaries else "ansible-playbook"
         environment = {**os.environ, "RUNBOOK_DEMO_DIR": str(self.stack.directory), "ANSIBLE_FORKS": str(HOSTS)}
-        command = [program, "-i", str(inventory), str(playbook), "-e", f"runbook_report_dir={self.work}/reports", *more]
+        command = [program, "-i", str(inventory), str(playbook), "-e", f"runbook_report_dir={self.work}/reports", "-e", "runbook_fail_on=never", *more]
         started = time.perf_counter()
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - started
@@ -92,7 +92,8 @@ def main() -> int:
             bench = Bench(work, stack, options.rounds, options.peers)
             one, many = bench.inventory("one", 1), bench.inventory("many", HOSTS)
             output = bench.play(CHECKLIST, one, None, "-vvv")[1]
-            runs, tasks = output.count("Using module file"), int(re.search(r"demo01 +: ok=(\d+)", output)[1])
+            recap = re.search(r"demo01 +: ok=(\d+) .*skipped=(\d+)", output)
+            runs, tasks = output.count("Using module file"), int(recap[1]) + int(recap[2])
             bench.judge("module runs on a machine that holds everything", runs, 8, at_least=False, figures=f"{runs} runs")
             ping = bench.pings(tasks)
             ours, pinging = bench.medians((CHECKLIST, one, None), (ping, one, None))

@@ -31,6 +31,5 @@ variables = {
     "postgres_url": f"postgresql://{postgres['user']}:{quote(postgres['password'])}@{postgres['host']}:{postgres['port']}/{postgres['database']}",
     "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
     "redis_purpose": "cache",
-    "redis_min_lookups": 10,
 }
 print(json.dumps({"all": {"vars": variables}, "_meta": {"hostvars": {}}}))

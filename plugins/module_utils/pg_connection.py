@@ -114,6 +114,8 @@ def parse_url(url: str | None) -> Target:
         params = psycopg2.extensions.parse_dsn(_without_foreign(url))
     except psycopg2.Error as error:
         raise Misuse(f"database_url is malformed: {_flaw(str(error))}") from None
+    except UnicodeDecodeError:  # its text quotes bytes of the URL
+        raise Misuse("database_url is malformed: what is percent-encoded in it is not UTF-8") from None
     host, port = params.get("host", ""), params.get("port", "")
     for number in port.split(",") if port else ():
         if number and not (number.isdecimal() and 0 < int(number) < 65536):

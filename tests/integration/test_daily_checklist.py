@@ -400,13 +400,12 @@ def test_it_works_by_name_from_the_installed_artifact_and_another_directory(heal
     [artifact] = tmp_path.glob("*.tar.gz")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    environment = {
-        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "installed"),
-        "ANSIBLE_CALLBACKS_ENABLED": "gpt_agent.runbook.summary",
-        "ANSIBLE_CONFIG": "/dev/null",
-    }
+    config = elsewhere / "ansible.cfg"
+    config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'installed'}\ncallbacks_enabled = gpt_agent.runbook.summary\n")
+    environment = {"ANSIBLE_CONFIG": str(config)}
     install = [programs / "ansible-galaxy", "collection", "install", "-p", tmp_path / "installed", artifact]
-    subprocess.run(install, env={**os.environ, **environment}, cwd=elsewhere, capture_output=True, check=True)
+    installed = subprocess.run(install, env={**os.environ, **environment}, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert installed.returncode == 0, installed.stdout + installed.stderr
     run = checklist(playbook="gpt_agent.runbook.daily_checklist", cwd=elsewhere, env=environment)
     assert (run.code, run.bad) == (0, []), run.output
     assert len(run.report["checks"]) >= 30

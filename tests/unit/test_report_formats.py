@@ -162,7 +162,7 @@ def test_the_page_is_whole_and_loads_and_runs_nothing(report: Report) -> None:
 
 def test_the_page_begins_with_the_verdict_and_what_to_do() -> None:
     said = " ".join(" ".join(Page(report_html.render(BAD)).text).split())
-    order = ["Critical.", "4 things need a hand now", "What needs a hand", "host.disk_used", "What to do", "certificate.expiry", "All hosts", "Everything"]
+    order = ["Critical.", "4 things need a hand now", "What needs a hand", "host.reachable", "What to do", "host.disk_used", "All hosts", "Everything"]
     positions = [said.index(part) for part in order]
     assert positions == sorted(positions)
     assert "warning above 80 %, critical above 90 %" in said
@@ -211,7 +211,7 @@ def test_no_status_is_told_by_colour_alone() -> None:
 def test_markdown_reads_as_a_ticket() -> None:
     text = report_markdown.render(BAD)
     assert text.startswith("## 🔴 Daily checklist: critical – 4 things need a hand now\n")
-    assert "1. 🔴 **critical** `host.disk_used` `/` on app2\n" in text
+    assert "1. 🔴 **critical** `host.reachable` on app3\n" in text
     assert "   - What to do: Clean logs" in text
     assert "| 🟢 ok | app1 | `host.cpu` | 12.4 % | 12 % of 4 processors busy |" in text
     assert "10. ⚪ **unknown**" in text
