@@ -25,14 +25,14 @@ help: ## List every command
 .PHONY: setup
 setup: $(VENV)/.ready-to-run ## Make the environment in .venv (the other commands do it when needed)
 
-$(VENV)/.ready-to-run: requirements/controller.txt requirements/demo.txt
+$(VENV)/.ready-to-run: $(addprefix requirements/,controller.txt probes.txt demo.txt)
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet $(patsubst %,-r %,$^)
+	@$(BIN)/python -m pip install --quiet -r requirements/controller.txt -r requirements/demo.txt
 	@touch $@
 
-$(VENV)/.ready-to-test: $(VENV)/.ready-to-run requirements/dev.txt
+$(VENV)/.ready-to-test: $(VENV)/.ready-to-run requirements/test.txt requirements/dev.txt
 	@echo "Adding the tools for tests to $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet -r requirements/controller.txt -r requirements/demo.txt -r requirements/dev.txt
 	@touch $@
@@ -80,14 +80,25 @@ integration: $(VENV)/.ready-to-test ## Run the tests against real services, in d
 test: lint sanity ## Run every check and test that needs no container
 	pytest -n $(TEST_WORKERS) --dist loadgroup tests
 
+.PHONY: versions
+versions: $(VENV)/.ready-to-test ## Run the tests on every other ansible-core that is supported and has a Python here
+	@# The one in .venv is what 'make test' ran on. tox says at its end what it tested, and what it skipped for want of a Python.
+	PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
+	tox run --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
+	  -- -n $(TEST_WORKERS) --dist loadgroup --ignore tests/integration/test_demo_stack.py tests
+
+.PHONY: molecule
+molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker
+	@molecule/run.sh test --all || { code=$$?; test $$code == 77 || exit $$code; }
+
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
 	@python benchmarks/run.py --peers .venv-bench/bin $(ARGS)
 
-.venv-bench/.ready: requirements/bench.txt requirements/controller.txt
+.venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet -r requirements/bench.txt psycopg2-binary redis requests cryptography
+	@.venv-bench/bin/python -m pip install --quiet -r requirements/bench.txt -r requirements/probes.txt
 	@touch $@
 
 .PHONY: docs

@@ -114,6 +114,31 @@ def test_ansible_doc_renders_every_module_and_role() -> None:
         assert len(json.loads(done.stdout)) == len(names)
 
 
+def plays_of(page: Path) -> list[Any]:
+    """The plays that a page shows."""
+    shown = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)]
+    return [play for block in shown if isinstance(block, list) for play in block if "hosts" in play]
+
+
+def test_every_example_can_be_run_as_it_stands(tmp_path: Path) -> None:
+    plays = [play for page in (*ROOT.glob("roles/*/README.md"), *ROOT.glob("docs/*.md"), ROOT / "README.md") for play in plays_of(page)]
+    assert len(plays) >= len(ROLES) - 1
+    for module in MODULES:
+        examples = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").EXAMPLES)
+        assert examples, module
+        shown = [example if "hosts" in example else {"hosts": "all", "tasks": [example]} for example in examples]
+        options = documentation(module)["options"]
+        for task in (task for play in shown for task in play["tasks"]):
+            assert not set(task.get(f"gpt_agent.runbook.{module}") or {}) - set(options), f"{module}: {task['name']}"
+        plays += shown
+    playbook = tmp_path / "examples.yml"
+    playbook.write_text(yaml.safe_dump(plays))
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run([program, "--syntax-check", "-i", "inventories/staging", playbook], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[WARNING]" not in done.stderr, done.stderr
+
+
 def test_the_checkout_is_the_collection() -> None:
     links = ROOT / "collections/ansible_collections/gpt_agent/runbook"
     for name in ("plugins", "roles", "playbooks", "meta", "galaxy.yml", "README.md"):
