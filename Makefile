@@ -17,6 +17,8 @@ INVENTORY ?= inventories/demo
 # More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'
 ARGS ?=
 TEST_WORKERS ?= 2
+SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
+space := $(subst ,, )
 
 .PHONY: help
 help: ## List every command
@@ -56,13 +58,15 @@ demo-status: setup ## Print the demo stack's processes as one JSON object
 	@python -m demo.stack status
 
 .PHONY: lint
-lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-lint, changelog
+lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-lint, changelog, secrets
 	ruff check .
 	ruff format --check .
 	mypy plugins demo
 	yamllint --strict .
 	ansible-lint
 	antsibull-changelog lint
+	@# Keys and tokens of any kind; not passwords in URLs, words and random-looking strings, which texts and tests are full of.
+	git ls-files -z | xargs -0 detect-secrets-hook $(addprefix --disable-plugin ,BasicAuthDetector KeywordDetector Base64HighEntropyString HexHighEntropyString)
 
 .PHONY: sanity
 sanity: $(VENV)/.ready-to-test ## Look at the built collection: ansible-test sanity and galaxy-importer
@@ -78,6 +82,7 @@ integration: $(VENV)/.ready-to-test ## Run the tests against real services, in d
 
 .PHONY: test
 test: lint sanity ## Run every check and test that needs no container
+	@echo "Not run here: the Molecule scenarios $(subst $(space), and ,$(SCENARIOS)). 'make molecule' runs them, where there is Docker or root may install it."
 	pytest -n $(TEST_WORKERS) --dist loadgroup tests
 
 .PHONY: versions

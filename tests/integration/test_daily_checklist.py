@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -389,6 +390,32 @@ def test_a_probe_that_gets_no_answer_is_bounded(healthy: Stack, checklist: Check
     for name in ("redis.reachable", "postgres.reachable"):
         assert run.check(name)["status"] == "critical"
     assert run.report["seconds"] < 60
+
+
+@pytest.fixture
+def oldest_python(tmp_path: Path) -> Path:
+    """An environment of the oldest Python that hosts may have, with the probes' libraries as it can get them."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [shutil.which("python3.9"), *map(str, pyenv.glob("versions/3.9*/bin/python3.9"))]
+    usable = [one for one in candidates if one and subprocess.run([one, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0]
+    if not usable:
+        pytest.skip("there is no Python 3.9 with venv here, neither on PATH nor under pyenv, so modules were not tried on the oldest that hosts may have")
+    found = usable[0]
+    subprocess.run([found, "-m", "venv", tmp_path / "python"], check=True)
+    python = tmp_path / "python" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", ROOT / "requirements.txt"], check=True)
+    return python
+
+
+def test_it_works_on_hosts_with_the_oldest_python(healthy: Stack, checklist: Checklist, oldest_python: Path) -> None:
+    run = checklist("-e", f"ansible_python_interpreter={oldest_python}")
+    assert (run.code, run.bad) == (0, []), run.output
+    assert {check["name"].split(".")[0] for check in run.report["checks"]} >= AREAS
+    assert "[WARNING]" not in run.output, run.output
+    with stopped("redis")(healthy), stopped("postgres")(healthy), stopped("nginx")(healthy):
+        run = checklist("-e", f"ansible_python_interpreter={oldest_python}")
+    assert {"redis.reachable", "postgres.reachable", "web.endpoint"} <= {name.split()[0] for name in run.bad}, run.output
+    assert not [check for check in run.report["checks"] if check["name"] == "runbook.step"], run.output
 
 
 def test_it_works_by_name_from_the_installed_artifact_and_another_directory(healthy: Stack, checklist: Checklist, tmp_path: Path) -> None:
