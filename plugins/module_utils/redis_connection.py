@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -113,6 +114,9 @@ def connect(endpoint: Endpoint, patience: float) -> redis.Redis:
         where = {"unix_socket_path": endpoint.path}
     if endpoint.tls is not None:
         where.update(ssl=True, **endpoint.tls)
+        # Since Python 3.13 clients are strict about the form of an authority's certificate. How good it is, is cert_check's matter.
+        if "ssl_exclude_verify_flags" in signature(redis.Redis).parameters:
+            where.update(ssl_exclude_verify_flags=[ssl.VERIFY_X509_STRICT])
     # Nothing beyond AUTH and SELECT when connecting: newer versions would introduce themselves, which costs three more answers.
     if hasattr(redis, "DriverInfo"):
         where.update(protocol=2, driver_info=None)

@@ -46,6 +46,8 @@ MESSAGE_LENGTH = 500
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 #: What ansible-core puts before every reason, and what nobody needs to read again.
 _PREFIX = re.compile(r"^(?:(?:Task|Action|Module) failed: )+")
+#: What Ansible says of a host that was cut off while a connection to it was open.
+_NO_PROMPT = re.compile(r"Timeout \((\d+)s\) waiting for privilege escalation prompt.*", re.DOTALL)
 _CHECK_FIELDS = frozenset(field.name for field in fields(Check))
 _ACTION_FIELDS = frozenset(field.name for field in fields(Action))
 
@@ -201,6 +203,7 @@ def _message(result: Mapping[str, Any]) -> str:
     text = message if isinstance(message, str) else repr(message)
     if result.get("unreachable"):
         text = next((line for line in text.splitlines() if line.strip()), text)
+        text = _NO_PROMPT.sub(r"no answer within \1 s, not even sudo's prompt: the host is cut off or hangs", text)
     return shorten(redact(_PREFIX.sub("", text)), MESSAGE_LENGTH)
 
 

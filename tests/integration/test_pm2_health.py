@@ -485,7 +485,14 @@ def test_a_daemon_that_hangs_is_bounded_by_the_timeout(look: Look) -> None:
 def test_the_daemon_of_another_user_is_unknown_with_the_way_out(pm2: Pm2) -> None:
     """As root by becoming somebody else once everything is imported; as an ordinary user by closing one's own socket."""
     become = "os.setgroups([]); os.setgid(65534); os.setuid(65534); " if os.geteuid() == 0 else ""
-    code = f"import os; from ansible_collections.gpt_agent.runbook.plugins.modules import pm2_health; {become}pm2_health.main()"
+    code = f"""
+import importlib, os, pkgutil
+from ansible.module_utils._internal._json import _profiles
+for profile in pkgutil.iter_modules(_profiles.__path__):
+    importlib.import_module(f"{{_profiles.__name__}}.{{profile.name}}")
+from ansible_collections.gpt_agent.runbook.plugins.modules import pm2_health
+{become}pm2_health.main()
+"""
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"pm2_home": str(pm2.home), "app": ["web"]}})
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
     sock, folder = pm2.home / "rpc.sock", pm2.folder

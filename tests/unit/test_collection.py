@@ -110,7 +110,8 @@ def test_ansible_doc_renders_every_module_and_role() -> None:
             [program, "--type", kind, "--json", *(f"gpt_agent.runbook.{name}" for name in names)], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        assert "[WARNING]" not in done.stderr
+        # Releases of ansible-core warn of a collection of their own.
+        assert not [line for line in done.stderr.splitlines() if "[WARNING]" in line and "_protomatter" not in line], done.stderr
         assert len(json.loads(done.stdout)) == len(names)
 
 

@@ -62,6 +62,12 @@ def test_it_tells_when_and_how_it_was_run() -> None:
     assert built({"a": {"__x": samples.step(FINE)}}, started=None)["seconds"] is None
 
 
+def test_a_host_cut_off_under_an_open_connection_is_not_taken_for_a_matter_of_sudo() -> None:
+    lost = {"unreachable": True, "msg": "Task failed: Timeout (12s) waiting for privilege escalation prompt: "}
+    [check] = built({"app1": {"__host_health": lost}})["checks"]
+    assert check["summary"] == "no answer within 12 s, not even sudo's prompt: the host is cut off or hangs"
+
+
 def test_an_unreachable_host_is_critical_once_however_many_steps_it_failed() -> None:
     lost = {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh: port 22: Connection refused\r\nmore\nlines"}
     check = only(built({"app1": {"__host_health": lost, "__app_health": dict(lost), "__web_health": dict(lost)}}))
