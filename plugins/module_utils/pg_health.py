@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, Check
@@ -52,7 +52,9 @@ def assess(seen: Snapshot, limits: Limits, replicas: int) -> Iterator[Check]:
     if isinstance(seen.sessions, Missing):
         yield from _unknown(limits, seen.sessions, "connections", "idle_in_transaction", "long_transactions")
     else:
-        yield from connections(seen.sessions, seen.databases, facts, limits)
+        databases = seen.databases.rows if isinstance(seen.databases, Databases) else ()
+        database_limits = {row["name"]: row["connection_limit"] for row in databases if row["connection_limit"] is not None}
+        yield from connections(seen.sessions.groups, seen.sessions.role_limits, database_limits, facts, limits)
         yield idle_in_transaction(seen.sessions, facts, limits)
         yield long_transactions(seen.sessions, facts, limits)
 
@@ -83,19 +85,21 @@ def _unknown(limits: Limits, missing: Missing, *names: str) -> Iterator[Check]:
 # --- sessions -----------------------------------------------------------------------------------------------------
 
 
-def connections(sessions: Sessions, databases: Databases | Missing, facts: Row, limits: Limits) -> Iterator[Check]:
-    """The slots that ordinary users can take; and those of each role and database that has a limit of its own."""
+def connections(groups: Sequence[Row], role_limits: Mapping[str, int], database_limits: Mapping[str, int], facts: Row, limits: Limits) -> Iterator[Check]:
+    """The slots that ordinary users can take; and those of each role and database that has a limit of its own.
+
+    ``groups`` say how many sessions there are of each application, user, database and state.
+    """
     usable = max(1, facts["max_connections"] - facts["reserved"])
-    yield _slots(sessions.groups, usable, f"of {usable} usable connections in use", "", limits, _hidden(sessions))
-    for role, limit in sorted(sessions.role_limits.items()):
-        groups = [group for group in sessions.groups if group["user"] == role]
-        if groups and limit:
-            yield _slots(groups, limit, f"of {limit} connections that role '{role}' may have in use", f"role {role}", limits)
-    for row in databases.rows if isinstance(databases, Databases) else ():
-        groups = [group for group in sessions.groups if group["database"] == row["name"]]
-        limit = row["connection_limit"]
-        if groups and limit and limit > 0:
-            yield _slots(groups, limit, f"of {limit} connections to database '{row['name']}' in use", f"database {row['name']}", limits)
+    yield _slots(groups, usable, f"of {usable} usable connections in use", "", limits, _hidden(groups))
+    for role, limit in sorted(role_limits.items()):
+        own = [group for group in groups if group["user"] == role]
+        if own and limit > 0:
+            yield _slots(own, limit, f"of {limit} connections that role '{role}' may have in use", f"role {role}", limits)
+    for database, limit in database_limits.items():
+        own = [group for group in groups if group["database"] == database]
+        if own and limit > 0:
+            yield _slots(own, limit, f"of {limit} connections to database '{database}' in use", f"database {database}", limits)
 
 
 def _slots(groups: Sequence[Row], slots: int, words: str, subject: str, limits: Limits, hidden: int = 0) -> Check:
@@ -103,15 +107,15 @@ def _slots(groups: Sequence[Row], slots: int, words: str, subject: str, limits: 
     summary = f"{used} {words}"
     by_app: Counter[tuple[str, str]] = Counter()
     for group in groups:
-        by_app[group["state"], _who(group)] += group["count"]
-    for (state, who), count in by_app.most_common(1):
+        by_app[group["state"], who(group)] += group["count"]
+    for (state, whose), count in by_app.most_common(1):
         if count > 1 and state != "hidden":
-            summary += f", {count} of them {state} from {who}"
+            summary += f", {count} of them {state} from {whose}"
         elif count > 1:
-            summary += f", {count} of them from {who}"
+            summary += f", {count} of them from {whose}"
     if hidden:
         summary += f" (what {hidden} of them do is hidden from this role)"
-    evidence = [{**{key: group[key] for key in ("user", "database", "state", "count")}, "application": _application(group)} for group in groups[:10]]
+    evidence = [{**group, "application": _application(group)} for group in groups[:10]]
     return limits.judged("postgres.connections", round(100 * used / slots, 1), summary, subject=subject, evidence=tuple(evidence))
 
 
@@ -138,7 +142,7 @@ def _by_age(name: str, sessions: Sessions, rows: Sequence[Row], key: str, summar
     """Judged by the oldest; where sessions are hidden, those in sight can prove that something is wrong but not that all is well."""
     evidence = tuple(_session(row) for row in rows)
     check = limits.judged(name, round(_age(rows[0], key), 1) if rows else 0.0, summary, evidence=evidence)
-    hidden = _hidden(sessions)
+    hidden = _hidden(sessions.groups)
     if check.status != OK or not hidden:
         return check
     if facts["sees_all"]:
@@ -159,8 +163,8 @@ def _sessions(count: int) -> str:
     return f"{count} session{'s are' if count != 1 else ' is'}"
 
 
-def _hidden(sessions: Sessions) -> int:
-    return sum(group["count"] for group in sessions.groups if group["state"] == "hidden")
+def _hidden(groups: Sequence[Row]) -> int:
+    return sum(group["count"] for group in groups if group["state"] == "hidden")
 
 
 def _except(sessions: Sessions) -> str:
@@ -175,12 +179,13 @@ def _application(row: Row) -> str:
     return shorten(redact(row["application"] or ""), 64)
 
 
-def _who(row: Row) -> str:
+def who(row: Row) -> str:
+    """Whose a session is, in a few words."""
     return f"app '{_application(row)}'" if row["application"] else f"user '{row['user']}'"
 
 
 def _whose(row: Row) -> str:
-    return f"{_who(row)}, pid {row['pid']}"
+    return f"{who(row)}, pid {row['pid']}"
 
 
 # --- databases ----------------------------------------------------------------------------------------------------

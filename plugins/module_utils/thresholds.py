@@ -182,6 +182,10 @@ CATALOG: dict[str, Definition] = {
         _above(80, 90),
         f"{METRICS} (Database Connections, 80 of PostgreSQL's default of 100)",
     ),
+    "postgres.relief": Definition(
+        "No more slots than wanted are in use, and none had to be freed by ending idle sessions.",
+        "End what nobody needs by hand, lower the pools of the apps in the evidence, or raise max_connections.",
+    ),
     "postgres.idle_in_transaction": Definition(
         "Age of the oldest session that is idle inside an open transaction.",
         "Find the code path that forgets COMMIT; set idle_in_transaction_session_timeout for its role.",

@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
+import os
 import select
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg2
 import psycopg2.extensions
 
+from demo.processes import Identity
+from tests.throwaway import unused_port
+
+#: Folders with initdb and pg_ctl of other versions, separated by colons.
+FOLDERS = [folder for folder in os.environ.get("POSTGRES_PROGRAMS", "").split(":") if folder]
+
+
+class Throwaway:
+    """A server of a test's own, of any version: started, stopped and configured at will."""
+
+    def __init__(self, programs: Path, home: Path, **settings: str | int) -> None:
+        self.programs, self.home = programs, home
+        self.identity = Identity.choose()
+        self.options: dict[str, Any] = {"env": {"PATH": os.defpath, "LC_ALL": "C"}, "cwd": home}
+        own = {"host": "127.0.0.1", "port": unused_port(), "user": "app", "database": "shop", "admin_user": "admin", "socket_dir": str(home)}
+        own.update(password="of-app-b3f1", admin_password="of-admin-77c2", data=str(home / "data"))
+        self.settings = {"postgres": own}
+        given = {"listen_addresses": own["host"], "port": own["port"], "unix_socket_directories": home, "fsync": "off", **settings}
+        self.arguments = " ".join(f"-c {name}={value}" for name, value in given.items())
+
+    def create(self) -> None:
+        own = self.settings["postgres"]
+        password = self.home / "password"
+        password.write_text(str(own["admin_password"]))
+        self.identity.own(self.home)
+        initdb = [self.programs / "initdb", "-D", self.home / "data", "-U", own["admin_user"], "--auth", "scram-sha-256", "--pwfile", password]
+        self.identity.run([*initdb, "-E", "UTF8", "--no-locale", "--no-sync"], **self.options)
+        self.start()
+        server = Server(self)
+        server.admin(f"CREATE ROLE {own['user']} LOGIN PASSWORD '{own['password']}'", f"CREATE DATABASE {own['database']} OWNER {own['user']}")
+
+    def start(self) -> None:
+        self.identity.run([self.programs / "pg_ctl", "start", "-w", "-D", self.home / "data", "-l", self.home / "log", "-o", self.arguments], **self.options)
+
+    def stop(self, mode: str = "immediate") -> None:
+        self.identity.run([self.programs / "pg_ctl", "stop", "-D", self.home / "data", "-m", mode], **self.options)
+
+
+@contextmanager
+def throwaway(programs: Path, **settings: str | int) -> Iterator[Throwaway]:
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        own = Throwaway(programs, Path(name), **settings)
+        own.create()
+        try:
+            yield own
+        finally:
+            own.stop()
+
 
 class Server:
-    """The stack's PostgreSQL, as its users and its administrator see it."""
+    """The stack's PostgreSQL, or a throwaway one, as its users and its administrator see it."""
 
     def __init__(self, stack: Any) -> None:
         self.stack = stack

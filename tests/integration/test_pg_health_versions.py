@@ -19,7 +19,7 @@ from demo.processes import Identity
 from tests.conftest import RunModule, by_name
 
 FOLDERS = [folder for folder in os.environ.get("POSTGRES_PROGRAMS", "").split(":") if folder]
-ALL = {name for name in CATALOG if name.startswith("postgres.")}
+ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
 
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="POSTGRES_PROGRAMS names no folders with other versions of PostgreSQL")
 

@@ -1,0 +1,302 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who holds PostgreSQL's connection slots, and ending the sessions that hold them for nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import connections, unreachable, who
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import FACTS
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Plan, Row, Rules, Slots, application, cure, make_plan
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
+
+#: The advisory lock of whoever ends sessions of a server.
+LOCK = {"class": 0x67707472, "object": 1}
+
+# Without the right to see other users' sessions, backend_type and all that is personal is null in their rows.
+# That a session listens, or has prepared a transaction, only its last statement shows.
+# A transaction sees the same sessions over and over, unless it forgets what it has seen.
+SESSIONS = """
+SELECT /* gpt_agent.runbook */ pg_stat_clear_snapshot();
+WITH /* gpt_agent.runbook */ session AS MATERIALIZED (
+  SELECT s.pid, s.application_name AS application, s.usename AS "user", quote_ident(s.usename) AS role, s.datname AS database,
+         host(s.client_addr) AS client,
+         CASE WHEN s.backend_type IS NULL OR s.state = 'disabled' THEN 'hidden' ELSE coalesce(s.state, 'starting') END AS state,
+         s.backend_start AS started, s.state_change AS since,
+         extract(epoch FROM clock_timestamp() - s.state_change)::float8 AS seconds,
+         coalesce(r.rolsuper, true) AS superuser,
+         coalesce(r.rolreplication, false) AS replication,
+         coalesce(s.query ~* '[[:<:]]listen[[:>:]]', false) AS listens,
+         s.query ~* '[[:<:]]prepare[[:space:]]+transaction[[:>:]]'
+           AND EXISTS (SELECT FROM pg_prepared_xacts x WHERE x.owner = s.usename AND x.database = s.datname) AS prepared,
+         s.pid IN (SELECT l.pid FROM pg_locks l WHERE l.locktype = 'advisory' AND l.pid IS NOT NULL) AS locks,
+         r.oid IS NOT NULL AND (pg_has_role(current_user, r.oid, 'USAGE') OR pg_has_role(current_user, 'pg_signal_backend', 'USAGE')) AS mine
+  FROM pg_stat_activity s LEFT JOIN pg_roles r ON r.oid = s.usesysid
+  WHERE s.pid <> pg_backend_pid()
+    AND (s.backend_type = 'client backend' OR s.backend_type IS NULL AND s.datname IS NOT NULL AND s.usename IS NOT NULL)
+)
+SELECT
+  (SELECT json_agg(s) FROM session s),
+  (SELECT json_object_agg(rolname, rolconnlimit) FROM pg_roles WHERE rolconnlimit > 0 AND rolcanlogin AND NOT rolsuper),
+  (SELECT json_object_agg(datname, datconnlimit) FROM pg_database WHERE datconnlimit > 0),
+  quote_ident(current_user)
+"""
+
+# The last look at a session and its end are one statement. A session that did anything since it was chosen has another state_change.
+END = """
+SELECT /* gpt_agent.runbook */ pg_stat_clear_snapshot();
+SELECT /* gpt_agent.runbook */ s.backend_start = %(started)s::timestamptz,
+       CASE WHEN s.backend_start = %(started)s::timestamptz AND s.state_change = %(since)s::timestamptz AND s.state = %(state)s
+            THEN pg_terminate_backend(s.pid) END
+FROM pg_stat_activity s WHERE s.pid = %(pid)s
+"""
+
+TAKE = "SELECT /* gpt_agent.runbook */ pg_try_advisory_xact_lock(%(class)s, %(object)s)"
+# An advisory lock is one database's, but the view of locks and the slots are the server's.
+HOLDERS = """
+SELECT /* gpt_agent.runbook */ s.pid, coalesce(host(s.client_addr), 'the local socket'), extract(epoch FROM clock_timestamp() - s.backend_start)::float8
+FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %(class)s::oid AND l.objid = %(object)s::oid AND l.objsubid = 2 AND l.granted AND l.pid <> pg_backend_pid()
+"""
+
+
+class Seen(NamedTuple):
+    """One look at the server; plain data."""
+
+    facts: Row
+    sessions: Sequence[Row]
+    role_limits: Mapping[str, int]
+    database_limits: Mapping[str, int]
+    role: str
+    """The role that looks, as it is written in SQL."""
+
+    @property
+    def slots(self) -> list[Slots]:
+        """All slots first, then those of roles and databases with limits of their own."""
+        usable = max(1, self.facts["max_connections"] - self.facts["reserved"])
+        found = [Slots(usable, "usable connections")]
+        found += [Slots(limit, f"connections of role '{role}'", user=role) for role, limit in sorted(self.role_limits.items())]
+        return found + [Slots(limit, f"connections to database '{name}'", database=name) for name, limit in sorted(self.database_limits.items())]
+
+    @property
+    def hidden(self) -> int:
+        return sum(session["state"] == "hidden" for session in self.sessions)
+
+
+@dataclass
+class Outcome:
+    """What the module returns."""
+
+    checks: list[Check] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    problem: str = ""
+    """Why the task fails; empty where it does not."""
+    before: list[str] = field(default_factory=list)
+    """The sessions of the plan, one a line; ``after`` those of them that are left."""
+    after: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return any(action.status in (DONE, PLANNED) for action in self.actions)
+
+
+def look(connection: Connection, rules: Rules, limits: Limits) -> Outcome:
+    """Who holds the slots; nothing is ended."""
+    seen = inspect(connection)
+    plan = make_plan(seen.sessions, seen.slots, rules)
+    return Outcome([*usage(seen, limits), relief(seen, plan, rules, limits, connection.database, Outcome())])
+
+
+def relieve(connection: Connection, rules: Rules, limits: Limits, confirm: str | None, wait: float) -> Outcome:
+    """End idle sessions until no more slots than wanted are in use; ``confirm`` is none in check mode, which ends none."""
+    facts: Row = connection.begin("itself", FACTS)[0][0]
+    if confirm is not None:
+        _claim(connection, confirm)
+    seen = inspect(connection, facts)
+    plan = make_plan(seen.sessions, seen.slots, rules)
+    outcome = Outcome(before=[line(session) for session in plan.ended])
+    if plan.over and seen.hidden and not facts["sees_all"]:
+        outcome = Outcome(problem=_blind(seen))
+    elif confirm is None:
+        outcome.actions = [_planned(session, seen) for session in plan.ended]
+    else:
+        return _carry_out(connection, seen, plan, outcome, rules, limits, wait)
+    outcome.problem = outcome.problem or _failures(outcome.actions)
+    outcome.checks = [*usage(seen, limits), relief(seen, plan, rules, limits, connection.database, outcome)]
+    return outcome
+
+
+def _claim(connection: Connection, confirm: str) -> None:
+    """Make sure that this is the server that is meant, and that nobody else ends its sessions at the same time."""
+    if confirm != connection.database:
+        given = f", not '{confirm}'" if confirm else ""
+        raise Misuse(f"confirm: sessions are ended only where it names the database that database_url leads to; give '{connection.database}'{given}")
+    taken = connection.rows("its locks", TAKE, LOCK)[0][0]
+    holders = connection.rows("its locks", HOLDERS, LOCK)
+    if holders or not taken:
+        held = "".join(f": pid {pid}, connected from {client} for {span(seconds)}" for pid, client, seconds in holders[:1])
+        raise Unanswered(f"another run is ending sessions of this server{held}", "Wait until it is through, then look again.")
+
+
+def inspect(connection: Connection, facts: Row | None = None) -> Seen:
+    facts = facts or connection.begin("itself", FACTS)[0][0]
+    sessions, role_limits, database_limits, role = connection.rows("its sessions", SESSIONS)[0]
+    return Seen(facts, sessions or [], role_limits or {}, database_limits or {}, role)
+
+
+def _carry_out(connection: Connection, seen: Seen, plan: Plan, outcome: Outcome, rules: Rules, limits: Limits, wait: float) -> Outcome:
+    """End the sessions one by one, then see what became of it."""
+    try:
+        for session in plan.ended:
+            outcome.actions.append(_told(session, FAILED, "whether it was ended is not known"))  # until the answer is there
+            outcome.actions[-1] = end(connection, session, seen)
+        if any(action.status == DONE for action in outcome.actions):
+            time.sleep(wait)
+        now = inspect(connection, seen.facts)
+    except (Refusal, TimeLimit) as lost:
+        refusal = lost if isinstance(lost, Refusal) else connection.silence()
+        outcome.actions += [_told(session, SKIPPED, "the server was lost before its turn") for session in plan.ended[len(outcome.actions) :]]
+        outcome.problem = f"{refusal.summary}. {_count(outcome.actions)}; how many connections are in use now is not known"
+        outcome.checks = [unreachable(refusal, limits)]
+        return outcome
+    left = {(session["pid"], session["started"]) for session in now.sessions}
+    for place, session in enumerate(plan.ended):
+        if (session["pid"], session["started"]) in left:
+            outcome.after.append(line(session))
+            if outcome.actions[place].status == DONE:
+                outcome.actions[place] = _told(session, FAILED, f"it was told to end and is still there {wait:g} s later: see what its process waits for")
+    outcome.problem = _failures(outcome.actions)
+    outcome.checks = [*usage(now, limits), relief(seen, plan, rules, limits, connection.database, outcome, now)]
+    return outcome
+
+
+def end(connection: Connection, session: Row, seen: Seen) -> Action:
+    """End a session, if it is still the one that was chosen and has done nothing since."""
+    if not session["mine"]:
+        return _told(session, FAILED, _powerless(seen))
+    started = time.monotonic()
+    try:
+        rows = connection.rows("the end of a session", END, {key: session[key] for key in ("pid", "started", "since", "state")})
+    except Unanswered as problem:
+        return _told(session, FAILED, f"{problem.reason}. {problem.remedy}")
+    if not rows or not rows[0][0] or rows[0][1] is False:
+        return _told(session, SKIPPED, "it had ended by itself")
+    if rows[0][1] is None:
+        return _told(session, SKIPPED, "it has been used since it was chosen")
+    return replace(_told(session, DONE), after="ended", seconds=round(time.monotonic() - started, 3))
+
+
+def _planned(session: Row, seen: Seen) -> Action:
+    return _told(session, PLANNED) if session["mine"] else _told(session, FAILED, _powerless(seen))
+
+
+def _told(session: Row, status: str, reason: str = "") -> Action:
+    words = f"{description(session)}, {session['state']} for {span(session['seconds'])}"
+    return Action("postgres.end_session", status, f"{words}: {reason}" if reason else words, subject=f"pid {session['pid']}", before=session["state"])
+
+
+def description(session: Row) -> str:
+    return f"{who(session)}, user '{session['user']}', database '{session['database']}' from {session['client'] or 'the local socket'}"
+
+
+def line(session: Row) -> str:
+    return f"pid {session['pid']}: {description(session)}, {session['state']}"
+
+
+def _powerless(seen: Seen) -> str:
+    return f"role '{seen.facts['role']}' may not end it; as a superuser: GRANT pg_signal_backend TO {seen.role}"
+
+
+def _blind(seen: Seen) -> str:
+    text = f"Nothing was ended: role '{seen.facts['role']}' may not see what {_sessions(seen.hidden)} of other users do"
+    return f"{text}; as a superuser: GRANT pg_monitor TO {seen.role}"
+
+
+def _failures(actions: Sequence[Action]) -> str:
+    failed = [action for action in actions if action.status == FAILED]
+    return f"{_count(actions)}. {failed[0].subject}, {failed[0].reason}" if failed else ""
+
+
+def _count(actions: Sequence[Action]) -> str:
+    found = Counter(action.status for action in actions)
+    if found[PLANNED]:
+        return f"{found[FAILED]} of {_sessions(len(actions))} could not be ended"
+    return f"{found[DONE]} of {_sessions(len(actions))} ended, {found[FAILED]} failed, {found[SKIPPED]} left alone"
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session{'' if count == 1 else 's'}"
+
+
+# --- verdicts -----------------------------------------------------------------------------------------------------
+
+
+def usage(seen: Seen, limits: Limits) -> list[Check]:
+    """How many slots are taken, and by whom."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for session in sorted(seen.sessions, key=lambda session: -(session["seconds"] or 0)):
+        key = {name: session[name] for name in ("application", "user", "database", "client", "state")}
+        group = groups.setdefault(tuple(key.values()), {**key, "count": 0, "oldest_seconds": round(session["seconds"] or 0, 1)})
+        group["count"] += 1
+    ranked = sorted(groups.values(), key=lambda group: -group["count"])
+    return list(connections(ranked, seen.role_limits, seen.database_limits, seen.facts, limits))
+
+
+def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, outcome: Outcome, now: Seen | None = None) -> Check:
+    """Whether there is room again; a relief that was needed stays a warning, for what made it needed is still there.
+
+    ``now`` is none where nothing was to be ended yet.
+    """
+    slots = plan.over or seen.slots[:1]
+    state = "; ".join(f"{each.words(each.used(seen.sessions))} in use, at most {each.allowed(rules.usage)} wanted" for each in slots)
+    if not plan.over:
+        return limits.verdict("postgres.relief", OK, f"{state}: nothing to relieve")
+    if seen.hidden and not seen.facts["sees_all"]:
+        status = CRITICAL if outcome.problem else UNKNOWN
+        return limits.verdict("postgres.relief", status, f"{state}. {_blind(seen)}", remedy=f"As a superuser: GRANT pg_monitor TO {seen.role}.")
+    remedy = cure(plan, seen.sessions, slots[0], rules)
+    spared = Counter((*application(session), reason) for session, reason in plan.spared)
+    evidence = [{"application": name or f"(user {user})", "stays": reason, "count": count} for (name, user, reason), count in spared.most_common(10)]
+    if outcome.problem:
+        return limits.verdict("postgres.relief", CRITICAL, f"{state}. {outcome.problem}", remedy=remedy, evidence=tuple(evidence))
+    if now is None:
+        words = f"{state}. {_sessions(len(plan.ended))} idle for too long would be ended"
+        short = plan.short
+        command = f"To end them: 'ansible-playbook playbooks/relieve_connections.yml -e runbook_confirm={database}'. " if plan.ended else ""
+        remedy = command + remedy
+    else:
+        words, short = _result(seen, plan, outcome, now, rules)
+    if short > 0:
+        words += f"; {short} too many stay: {_stay(plan, seen)}"
+    return limits.verdict("postgres.relief", WARNING, words, remedy=remedy, evidence=tuple(evidence))
+
+
+def _result(seen: Seen, plan: Plan, outcome: Outcome, now: Seen, rules: Rules) -> tuple[str, int]:
+    """What became of it, and how many sessions are still too many."""
+    changes = [f"{each.used(seen.sessions)} → {each.words(each.used(now.sessions))} in use, at most {each.allowed(rules.usage)} wanted" for each in plan.over]
+    words = f"{_count(outcome.actions)}: {'; '.join(changes)}"
+    known = {(session["pid"], session["started"]) for session in seen.sessions}
+    relieved = {application(session) for session in plan.ended}
+    back = [session for session in now.sessions if (session["pid"], session["started"]) not in known and application(session) in relieved]
+    for _app, count in Counter(application(session) for session in back).most_common(1):
+        first = next(session for session in back if application(session) == _app)
+        words += f"; they come back: {_sessions(count)} of {who(first)} connected since"
+    return words, max(each.used(now.sessions) - each.allowed(rules.usage) for each in plan.over)
+
+
+def _stay(plan: Plan, seen: Seen) -> str:
+    reasons = Counter(reason for session, reason in plan.spared).most_common(3)
+    named = [f"{count} {reason}" for reason, count in reasons]
+    rest = len(seen.sessions) - len(plan.ended) - len(plan.spared)
+    return ", ".join([*named, *([f"{rest} not idle for long enough"] if rest else [])])
