@@ -266,8 +266,8 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
         status = CRITICAL if outcome.problem else UNKNOWN
         return limits.verdict("postgres.relief", status, f"{state}. {_blind(seen)}", remedy=f"As a superuser: GRANT pg_monitor TO {seen.role}.")
     remedy = cure(plan, seen.sessions, slots[0], rules)
-    spared = Counter((*application(session), reason) for session, reason in plan.spared)
-    evidence = [{"application": name or f"(user {user})", "stays": reason, "count": count} for (name, user, reason), count in spared.most_common(10)]
+    spared = Counter((who(session), reason) for session, reason in plan.spared)
+    evidence = [{"sessions_of": whose, "stay": reason, "count": count} for (whose, reason), count in spared.most_common(20)]
     if outcome.problem:
         return limits.verdict("postgres.relief", CRITICAL, f"{state}. {outcome.problem}", remedy=remedy, evidence=tuple(evidence))
     if now is None:

@@ -179,8 +179,8 @@ checks:
       remedy: "Lasting cure for app 'worker': ALTER ROLE worker SET idle_session_timeout = '300s'; …"
       window: ""
       evidence:
-        - application: worker
-          stays: it holds an advisory lock
+        - sessions_of: app 'worker'
+          stay: it holds an advisory lock
           count: 1
 actions:
   description: One for each session of the plan, the one that was idle longest first.
