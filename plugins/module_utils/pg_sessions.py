@@ -277,6 +277,11 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
         remedy = command + remedy
     else:
         words, short = _result(seen, plan, outcome, now, rules)
+        back = _back(seen, plan, now)
+        if back:
+            whose, count = Counter(who(session) for session in back).most_common(1)[0]
+            words += f"; they come back: {_sessions(count)} of {whose} connected since"
+            remedy = f"Restart {whose} ('pm2 restart'), whose pool connects again at once. {remedy}"
     if short > 0:
         words += f"; {short} too many stay: {_stay(plan, seen)}"
     return limits.verdict("postgres.relief", WARNING, words, remedy=remedy, evidence=tuple(evidence))
@@ -285,14 +290,14 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
 def _result(seen: Seen, plan: Plan, outcome: Outcome, now: Seen, rules: Rules) -> tuple[str, int]:
     """What became of it, and how many sessions are still too many."""
     changes = [f"{each.used(seen.sessions)} → {each.words(each.used(now.sessions))} in use, at most {each.allowed(rules.usage)} wanted" for each in plan.over]
-    words = f"{_count(outcome.actions)}: {'; '.join(changes)}"
+    return f"{_count(outcome.actions)}: {'; '.join(changes)}", max(each.used(now.sessions) - each.allowed(rules.usage) for each in plan.over)
+
+
+def _back(seen: Seen, plan: Plan, now: Seen) -> list[Row]:
+    """Sessions that the relieved apps have opened since."""
     known = {(session["pid"], session["started"]) for session in seen.sessions}
     relieved = {application(session) for session in plan.ended}
-    back = [session for session in now.sessions if (session["pid"], session["started"]) not in known and application(session) in relieved]
-    for _app, count in Counter(application(session) for session in back).most_common(1):
-        first = next(session for session in back if application(session) == _app)
-        words += f"; they come back: {_sessions(count)} of {who(first)} connected since"
-    return words, max(each.used(now.sessions) - each.allowed(rules.usage) for each in plan.over)
+    return [session for session in now.sessions if (session["pid"], session["started"]) not in known and application(session) in relieved]
 
 
 def _stay(plan: Plan, seen: Seen) -> str:

@@ -177,7 +177,7 @@ CATALOG: dict[str, Definition] = {
     ),
     "postgres.connections": Definition(
         "Client connections, of the slots that ordinary users can take.",
-        "Check connection pool: see which app holds them in the evidence; end leaked sessions, lower its pool size.",
+        "Check connection pool: see which app holds them in the evidence; end leaked sessions (playbooks/relieve_connections.yml), lower its pool size.",
         "percent",
         _above(80, 90),
         f"{METRICS} (Database Connections, 80 of PostgreSQL's default of 100)",

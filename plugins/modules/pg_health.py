@@ -81,7 +81,7 @@ checks:
       critical: 90.0
       summary: 93 of 97 usable connections in use, 61 of them idle from app 'worker'
       remedy: >-
-        Check connection pool: see which app holds them in the evidence; end leaked sessions, lower its pool size.
+        Check connection pool: see which app holds them in the evidence; end leaked sessions (playbooks/relieve_connections.yml), lower its pool size.
       window: ""
       evidence:
         - application: worker

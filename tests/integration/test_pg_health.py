@@ -270,7 +270,7 @@ def test_out_of_connection_slots(server: Server, ask: Ask) -> None:
     with server.sessions(200, "worker") as taken:
         check = unreachable(ask())
         assert "is out of connection slots: every one that role 'gpt_agent' may take is in use" in check["summary"]
-        assert "pg_stat_activity" in check["remedy"]
+        assert "playbooks/relieve_connections.yml" in check["remedy"]
         # A superuser has slots of its own, and sees who holds the others.
         connections = by_name(ask(server.admin_url), "postgres.connections")
         assert connections["status"] == "critical"
