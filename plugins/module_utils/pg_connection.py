@@ -27,7 +27,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal, explain, silence
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import redact, shorten
 
 try:
@@ -247,7 +247,7 @@ class Connection:
         try:
             if not self._raw.closed and self._phase == "ask":
                 self._ask("COMMIT")
-        except psycopg2.Error:
+        except (psycopg2.Error, TimeLimit):
             pass  # it is being closed anyway
         finally:
             self._raw.close()

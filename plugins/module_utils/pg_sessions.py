@@ -194,7 +194,7 @@ def end(connection: Connection, session: Row, seen: Seen) -> Action:
         return _told(session, SKIPPED, "it had ended by itself")
     if rows[0][1] is None:
         return _told(session, SKIPPED, "it has been used since it was chosen")
-    return replace(_told(session, DONE), after="ended", seconds=round(time.monotonic() - started, 3))
+    return replace(_told(session, DONE), before=session["state"], after="ended", seconds=round(time.monotonic() - started, 3))
 
 
 def _planned(session: Row, seen: Seen) -> Action:
@@ -203,7 +203,7 @@ def _planned(session: Row, seen: Seen) -> Action:
 
 def _told(session: Row, status: str, reason: str = "") -> Action:
     words = f"{description(session)}, {session['state']} for {span(session['seconds'])}"
-    return Action("postgres.end_session", status, f"{words}: {reason}" if reason else words, subject=f"pid {session['pid']}", before=session["state"])
+    return Action("postgres.end_session", status, f"{words}: {reason}" if reason else words, subject=f"pid {session['pid']}")
 
 
 def description(session: Row) -> str:
@@ -232,7 +232,8 @@ def _count(actions: Sequence[Action]) -> str:
     found = Counter(action.status for action in actions)
     if found[PLANNED]:
         return f"{found[FAILED]} of {_sessions(len(actions))} could not be ended"
-    return f"{found[DONE]} of {_sessions(len(actions))} ended, {found[FAILED]} failed, {found[SKIPPED]} left alone"
+    others = [f", {found[status]} {words}" for status, words in ((FAILED, "failed"), (SKIPPED, "left alone")) if found[status]]
+    return f"{found[DONE]} of {_sessions(len(actions))} ended{''.join(others)}"
 
 
 def _sessions(count: int) -> str:
@@ -304,4 +305,4 @@ def _stay(plan: Plan, seen: Seen) -> str:
     reasons = Counter(reason for session, reason in plan.spared).most_common(3)
     named = [f"{count} {reason}" for reason, count in reasons]
     rest = len(seen.sessions) - len(plan.ended) - len(plan.spared)
-    return ", ".join([*named, *([f"{rest} not idle for long enough"] if rest else [])])
+    return ", ".join([*named, *([f"{rest} not known to be idle for long enough"] if rest else [])])

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_sessions
 short_description: See who holds PostgreSQL's connection slots, and end sessions that hold them for nothing
-version_added: "0.2.0"
+version_added: "0.1.0"
 description:
   - Looks at the sessions of a PostgreSQL server, by app, user, database, address, state and age, and at how many of the slots are in use that
     ordinary users can take, which is C(max_connections) less C(superuser_reserved_connections) and C(reserved_connections).
@@ -175,7 +175,7 @@ checks:
       unit: ""
       warning: null
       critical: null
-      summary: "30 of 30 sessions ended, 0 failed, 0 left alone: 97 → 67 of 97 usable connections in use, at most 67 wanted"
+      summary: "30 of 30 sessions ended: 97 → 67 of 97 usable connections in use, at most 67 wanted"
       remedy: "Lasting cure for app 'worker': ALTER ROLE worker SET idle_session_timeout = '300s'; …"
       window: ""
       evidence:

@@ -136,7 +136,7 @@ def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(server: Serve
         assert done["diff"]["after"] == ""
         check = by_name(done, "postgres.relief")
         assert check["status"] == "warning"
-        assert f"20 of 20 sessions ended, 0 failed, 0 left alone: 60 → 40 of {usable} usable connections in use, at most 40 wanted" in check["summary"]
+        assert f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, at most 40 wanted" in check["summary"]
         assert "Lasting cure for app 'worker': ALTER ROLE app SET idle_session_timeout = '1s';" in check["remedy"]
         assert by_name(done, "postgres.connections")["value"] == round(100 * 40 / usable, 1)
         evidence = by_name(done, "postgres.connections")["evidence"]
@@ -402,31 +402,54 @@ def test_even_the_reserved_slots_taken(server: Server, relieve: Relieve) -> None
         assert "out of connection slots" in answer["msg"]
 
 
-def test_a_server_that_stops_in_the_middle(own: Throwaway, server: Server, operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", ["stops", "freezes"])
+def test_a_server_that_is_lost_in_the_middle(own: Throwaway, server: Server, operator: str, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     really_end = pg_sessions.end
     ended: list[int] = []
 
     def end(connection: Connection, session: Any, seen: Any) -> Any:
-        if len(ended) == 3:
+        if len(ended) == 3 and fault == "stops":
             own.stop()
+        elif len(ended) == 3:
+            os.kill(connection.pid, signal.SIGSTOP)
         ended.append(session["pid"])
         return really_end(connection, session, seen)
 
     monkeypatch.setattr(pg_sessions, "end", end)
     with server.sessions(10, "worker") as worker:
         time.sleep(0.3)
-        connection = Connection(parse_url(operator), "gpt_agent.runbook/pg_sessions", Deadline(10))
+        connection = Connection(parse_url(operator), "gpt_agent.runbook/pg_sessions", Deadline(3))
+        connection.open()
+        pid = connection.pid
         try:
-            connection.open()
             outcome = pg_sessions.relieve(connection, Rules(2.2, 0.2, 0.2, 0, 50), Limits(), "shop", 0.2)
-        finally:
             connection.close()
-            own.start()
-        assert [action.status for action in outcome.actions] == ["done"] * 3 + ["failed"] + ["skipped"] * (len(outcome.actions) - 4)
-        assert [action.subject for action in outcome.actions[:4]] == [f"pid {pid}" for pid in pids(worker)[:4]]
+        finally:
+            if fault == "stops":
+                own.start()
+            else:
+                os.kill(pid, signal.SIGCONT)
+        assert [action.status for action in outcome.actions] == ["done"] * 3 + ["failed"] + ["skipped"] * 4
+        assert [action.subject for action in outcome.actions] == [f"pid {pid}" for pid in pids(worker)[:8]]
+        assert outcome.actions[3].reason.endswith("whether it was ended is not known")
         assert outcome.changed
         assert "3 of 8 sessions ended, 1 failed, 4 left alone; how many connections are in use now is not known" in outcome.problem
         assert [(check.name, check.status) for check in outcome.checks] == [("postgres.reachable", "critical")]
+        if fault == "freezes":
+            until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_what_was_found_is_told_even_if_the_server_freezes_at_the_end(server: Server, operator: str) -> None:
+    connection = Connection(parse_url(operator), "gpt_agent.runbook/pg_sessions", Deadline(1))
+    connection.open()
+    connection.begin("itself", "SELECT 1")
+    pid = connection.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        connection.close()  # raises nothing
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_a_server_that_stops_while_it_waits(own: Throwaway, server: Server, relieve: Relieve) -> None:
@@ -569,6 +592,6 @@ def test_sessions_that_do_not_tell_what_they_do_are_left_alone(server: Server, r
             answer = relieve(0, keep_per_application=0)
             assert subjects(answer, "done") == pids(worker)
             assert alive(server, secretive) == pids(secretive)
-            assert "3 too many stay: 3 not idle for long enough" in by_name(answer, "postgres.relief")["summary"]
+            assert "3 too many stay: 3 not known to be idle for long enough" in by_name(answer, "postgres.relief")["summary"]
     finally:
         server.admin("ALTER ROLE rival RESET track_activities")
