@@ -291,13 +291,16 @@ def test_each_kind_of_idleness_has_its_own_age_and_can_be_switched_off(server: S
     with server.sessions(2, "worker") as idle, server.sessions(2, "forgetful") as forgetful:
         for connection in forgetful:
             connection.cursor().execute("SELECT 'hunter2'")
+        with pytest.raises(psycopg2.Error):
+            forgetful[1].cursor().execute("SELECT 1/0")
         time.sleep(0.3)
         free: dict[str, Any] = {"keep_per_application": 0, "check": True}
         assert subjects(relieve(0, **free), "planned") == pids([*idle, *forgetful])
         assert subjects(relieve(0, idle_in_transaction_age=0, **free), "planned") == pids(idle)
         assert subjects(relieve(0, idle_in_transaction_age=3600, **free), "planned") == pids(idle)
-        answer = relieve(0, idle_age=0, **free)
-        assert subjects(answer, "planned") == pids(forgetful)
+        answer = relieve(0, idle_age=0, keep_per_application=0)
+        assert subjects(answer, "done") == pids(forgetful)
+        assert alive(server, [*idle, *forgetful]) == pids(idle)
         assert "ALTER ROLE app SET idle_in_transaction_session_timeout = '1s';" in by_name(answer, "postgres.relief")["remedy"]
 
 
@@ -339,6 +342,19 @@ def test_without_the_right_to_see_nothing_is_ended(server: Server, relieve: Reli
         assert alive(server, worker) == pids(worker)
         # Where there is nothing to relieve, nothing has to be seen.
         assert by_name(relieve(50, url), "postgres.relief")["status"] == "ok"
+
+
+def test_a_view_that_may_not_be_read(server: Server, relieve: Relieve) -> None:
+    server.admin("REVOKE SELECT ON pg_stat_activity FROM PUBLIC", database="shop")
+    try:
+        answer = relieve(0)
+        assert answer["failed"] is True
+        assert "Nothing was ended" in answer["msg"]
+        assert "permission denied for view pg_stat_activity" in answer["msg"]
+        looked = relieve(0, state="listed")
+        assert ("failed" in looked, [(check["name"], check["status"]) for check in looked["checks"]]) == (False, [("postgres.relief", "unknown")])
+    finally:
+        server.admin("GRANT SELECT ON pg_stat_activity TO PUBLIC", database="shop")
 
 
 def test_without_the_right_to_end_it_says_which_grant(server: Server, relieve: Relieve) -> None:
