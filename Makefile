@@ -65,7 +65,8 @@ lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-
 	ruff format --check .
 	mypy plugins demo
 	yamllint --strict .
-	ansible-lint
+	@# The demo's inventory is one only once the demo has been started.
+	ANSIBLE_INVENTORY=inventories/staging ansible-lint
 	antsibull-changelog lint
 	@# Keys and tokens of any kind; not passwords in URLs, words and random-looking strings, which texts and tests are full of.
 	git ls-files -z | xargs -0 detect-secrets-hook $(addprefix --disable-plugin ,BasicAuthDetector KeywordDetector Base64HighEntropyString HexHighEntropyString)
