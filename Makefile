@@ -17,6 +17,8 @@ INVENTORY ?= inventories/demo
 # More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'
 ARGS ?=
 TEST_WORKERS ?= 2
+# What 'make versions' runs; the demo stack is the same on all of them.
+TESTS ?= tests --ignore tests/integration/test_demo_stack.py
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 space := $(subst ,, )
 
@@ -63,7 +65,8 @@ lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-
 	ruff format --check .
 	mypy plugins demo
 	yamllint --strict .
-	ansible-lint
+	@# The demo's inventory is one only once the demo has been started.
+	ANSIBLE_INVENTORY=inventories/staging ansible-lint
 	antsibull-changelog lint
 	@# Keys and tokens of any kind; not passwords in URLs, words and random-looking strings, which texts and tests are full of.
 	git ls-files -z | xargs -0 detect-secrets-hook $(addprefix --disable-plugin ,BasicAuthDetector KeywordDetector Base64HighEntropyString HexHighEntropyString)
@@ -90,7 +93,7 @@ versions: $(VENV)/.ready-to-test ## Run the tests on every other ansible-core th
 	@# The one in .venv is what 'make test' ran on. tox says at its end what it tested, and what it skipped for want of a Python.
 	PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
 	tox run --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
-	  -- -n $(TEST_WORKERS) --dist loadgroup --ignore tests/integration/test_demo_stack.py tests
+	  -- -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: molecule
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker

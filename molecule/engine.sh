@@ -77,7 +77,7 @@ forget_firewall() { # a stopped engine leaves its chains, and FORWARD closed for
   local forward policy table chain
   { read -r forward; read -r policy; } <"$BEFORE" || true
   for table in filter nat raw; do
-    iptables -w -t "$table" -S 2>/dev/null | grep -E -- '-j DOCKER' | sed 's/^-A/-D/' | while read -r rule; do
+    iptables -w -t "$table" -S 2>/dev/null | sed -n '/-j DOCKER/s/^-A/-D/p' | while read -r rule; do
       # shellcheck disable=SC2086
       iptables -w -t "$table" $rule 2>/dev/null || true
     done

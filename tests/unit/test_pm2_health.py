@@ -226,9 +226,9 @@ def test_an_app_that_pm2_does_not_know() -> None:
 
 def test_a_daemon_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pm2_assess, "other_daemons", lambda home: [("/home/deploy/.pm2", "deploy")])
-    check = pm2_assess.unavailable(Unavailable("there is no socket /root/.pm2/rpc.sock"), "/root/.pm2", "gpt-agent", LIMITS)
+    check = pm2_assess.unavailable(Unavailable("there is no socket /opt/pm2/rpc.sock"), "/opt/pm2", "gpt-agent", LIMITS)
     assert (check.status, check.subject) == ("critical", "gpt-agent")
-    assert check.summary.endswith("there is no socket /root/.pm2/rpc.sock; PM2 does run for /home/deploy/.pm2 (user deploy)")
+    assert check.summary.endswith("there is no socket /opt/pm2/rpc.sock; PM2 does run for /home/deploy/.pm2 (user deploy)")
     assert "app_user" in check.remedy
     check = pm2_assess.unavailable(NotAllowed("user www may not connect"), "/x", "", LIMITS)
     assert check.status == "unknown"
