@@ -36,6 +36,27 @@ def _may_mount() -> bool:
 
 needs_mount = pytest.mark.skipif(not _may_mount(), reason="this user may not mount here")
 
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_BIND, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 0x1000, 1
+
+
+def _checked(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+@pytest.fixture
+def own_mounts() -> Iterator[None]:
+    """What the test mounts is seen by the test and its children alone: everybody else on the machine would report it, too."""
+    here, before = Path.cwd(), os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
+    _checked(LIBC.unshare(CLONE_NEWNS))
+    try:
+        _checked(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+        yield
+    finally:
+        _checked(LIBC.setns(before, CLONE_NEWNS))
+        os.close(before)
+        os.chdir(here)  # who joins a namespace stands at its root
+
 
 @pytest.fixture
 def ask(run_module: RunModule, tmp_path: Path) -> Ask:
@@ -127,6 +148,7 @@ def test_listed_mounts_have_to_be_there(ask: Ask, tmp_path: Path) -> None:
 
 
 @needs_mount
+@pytest.mark.usefixtures("own_mounts")
 def test_a_full_disk(ask: Ask, tmp_path: Path) -> None:
     with mounted(tmp_path / "full", "tmpfs", options="size=1m,nr_inodes=20") as point:
         (point / "file").write_bytes(bytes(MEBIBYTE - 40960))
@@ -145,25 +167,27 @@ def test_a_full_disk(ask: Ask, tmp_path: Path) -> None:
 
 
 @needs_mount
+@pytest.mark.usefixtures("own_mounts")
 def test_the_state_cannot_be_kept_on_a_full_disk(ask: Ask, tmp_path: Path) -> None:
     with mounted(tmp_path / "full", "tmpfs", options="size=64k") as point:
         with suppress(OSError):
             (point / "file").write_bytes(bytes(MEBIBYTE))
         answer = ask(state_dir=str(point / "state"))
         assert "No space left" in json.dumps(answer["warnings"])
-        assert by_name(answer, "host.oom_kills")["status"] in ("ok", "warning")
+        assert by_name(answer, "host.oom_kills")["value"] is not None
         assert not list((point / "state").iterdir())
 
 
 @needs_mount
+@pytest.mark.usefixtures("own_mounts")
 def test_duplicates_and_images_are_left_out(ask: Ask, tmp_path: Path) -> None:
     for name in ("upper", "work", "lower"):
         (tmp_path / name).mkdir()
     with (
-        mounted(tmp_path / "bind", "none", str(tmp_path / "lower"), flags=4096),
-        mounted(tmp_path / "read-only", "tmpfs", options="size=4k", flags=1),
+        mounted(tmp_path / "bind", "none", str(tmp_path / "lower"), flags=MS_BIND),
+        mounted(tmp_path / "read-only", "tmpfs", options="size=4k", flags=MS_RDONLY),
         mounted(tmp_path / "data", "tmpfs", options="size=4m") as data,
-        mounted(tmp_path / "again", "none", str(data), flags=4096),
+        mounted(tmp_path / "again", "none", str(data), flags=MS_BIND),
     ):
         found = {check["subject"] for check in ask()["checks"] if check["subject"].startswith(str(tmp_path))}
         assert found == {str(data)}
@@ -202,6 +226,7 @@ def fuse(point: Path) -> Iterator[Callable[[], None]]:
 
 
 @needs_mount
+@pytest.mark.usefixtures("own_mounts")
 @pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="no FUSE here")
 def test_a_dead_network_mount_holds_nothing_up(ask: Ask, tmp_path: Path) -> None:
     with fuse(tmp_path / "remote") as die:
@@ -338,9 +363,9 @@ def test_misuse_is_one_sentence(ask: Ask, options: dict[str, Any], said: str) ->
 
 
 def test_check_mode_keeps_nothing(ask: Ask, tmp_path: Path) -> None:
-    names = [(check["name"], check["subject"]) for check in ask(check=True)["checks"]]
+    names = [(check["name"], check["subject"]) for check in ask(check=True, mounts=["/"])["checks"]]
     assert not (tmp_path / "state").exists()
-    assert names == [(check["name"], check["subject"]) for check in ask()["checks"]]
+    assert names == [(check["name"], check["subject"]) for check in ask(mounts=["/"])["checks"]]
     (file,) = (tmp_path / "state").iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 
