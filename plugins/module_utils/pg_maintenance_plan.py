@@ -66,7 +66,9 @@ class Rules:
         ):  # fmt: skip
             value = getattr(self, name)
             if not least <= value <= most:
-                raise Misuse(f"{name}: {value:g} is not a number from {least:g} to {most:g}" if most < math.inf else f"{name}: {value:g} is not {least:g} or more")
+                raise Misuse(
+                    f"{name}: {value:g} is not a number from {least:g} to {most:g}" if most < math.inf else f"{name}: {value:g} is not {least:g} or more"
+                )
 
     def wants(self, schema: str, *names: str) -> bool:
         """Whether a table, or one of its indexes, is to be looked at; the names are matched with and without the schema."""
@@ -161,7 +163,9 @@ def _allowed(step: Step, seen: Inventory, free: Mapping[int, float | None]) -> S
 
 def _powerless(seen: Inventory, step: Step) -> str:
     what = "MAINTAIN on the table" if seen.facts["version"] >= 170000 else "the role that owns the table"
-    return f"role '{seen.facts['role']}' may not {'rebuild' if step.operation == 'reindex' else step.operation.replace('cleanup', 'drop')} it: GRANT {what} to it"
+    return (
+        f"role '{seen.facts['role']}' may not {'rebuild' if step.operation == 'reindex' else step.operation.replace('cleanup', 'drop')} it: GRANT {what} to it"
+    )
 
 
 def _fitted(steps: Sequence[Step], rules: Rules) -> list[Step]:

@@ -121,7 +121,9 @@ SELECT /* gpt_agent.runbook */ kind, whose, age, since FROM (
 ) holder WHERE age IS NOT NULL ORDER BY age DESC LIMIT 5
 """
 
-MEASURE = "SELECT /* gpt_agent.runbook */ index_size, internal_pages + leaf_pages, leaf_pages, avg_leaf_density FROM {schema}.pgstatindex(%(oid)s::oid::regclass)"
+MEASURE = (
+    "SELECT /* gpt_agent.runbook */ index_size, internal_pages + leaf_pages, leaf_pages, avg_leaf_density FROM {schema}.pgstatindex(%(oid)s::oid::regclass)"
+)
 
 #: Who may vacuum and analyze a table, and rebuild its indexes.
 OWNS = "(pg_has_role(c.relowner, 'USAGE') OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))"
