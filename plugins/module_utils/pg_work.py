@@ -40,6 +40,7 @@ class Worker(Connection):
         super().__init__(target, application, Deadline(seconds))
         self.seconds = seconds
         self.settings = settings
+        self._cursor: Any = None
         self.started: float | None = None
         """When the statement that is running was started; none where none is."""
 
@@ -64,7 +65,8 @@ class Worker(Connection):
     def start(self, statement: str) -> None:
         """Start a statement that may take long; `poll` tells when it has ended."""
         self.round_trips += 1
-        self._raw.cursor().execute(statement)
+        self._cursor = self._raw.cursor()  # psycopg2 holds it by a weak reference only
+        self._cursor.execute(statement)
         self.started = time.monotonic()
 
     def poll(self) -> bool:
