@@ -267,11 +267,22 @@ class Run:
             self.workers.remove(each.worker)
             self._add(step, FAILED, f"{problem.summary}; the next run cleans up", seconds=seconds)
             self._clean(each)
-        elif problem is None:
+        elif problem is None or self._rebuilt(each):
             self._succeeded(each, seconds)
+            self._clean(each)
         else:
             self._clean(each)
             self._failed(each, problem, seconds)
+
+    def _rebuilt(self, each: Running) -> bool:
+        """Whether the new index is in use although the statement failed: it may end while it waits for readers of the old one."""
+        if each.step.operation != "reindex":
+            return False
+        try:
+            rows = self.control.ask("a relation", REBUILT, {"quoted": each.step.quoted})
+        except Trouble:
+            return False
+        return bool(rows) and rows[0][0] != each.step.relation
 
     def _failed(self, each: Running, problem: Trouble, seconds: float) -> None:
         step = each.step
