@@ -11,7 +11,7 @@ import select
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,13 +220,12 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
 
 def _open(workers: list[Worker]) -> None:
     """As many connections as there is room for, at least one; raises `Refusal` where not even that."""
-    for worker in list(workers):
-        try:
+    opened: list[Worker] = []
+    for worker in workers:
+        with suppress(Refusal) if opened else nullcontext():
             worker.open()
-        except Refusal:
-            workers.remove(worker)
-            if not workers:
-                raise
+            opened.append(worker)
+    workers[:] = opened
 
 
 def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None:

@@ -61,7 +61,10 @@ SELECT CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) WHEN c.relkind = '
   pg_stat_get_dead_tuples(c.oid), greatest(age(nullif(c.relfrozenxid, '0')), 0)
 FROM pg_class c WHERE c.oid = %(oid)s
 """
-REBUILT = "SELECT c.oid::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE quote_ident(n.nspname) || '.' || quote_ident(c.relname) = %(quoted)s"
+REBUILT = """
+SELECT c.oid::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE quote_ident(n.nspname) || '.' || quote_ident(c.relname) = %(quoted)s
+"""
 
 
 @dataclass
@@ -103,11 +106,18 @@ class Run:
     speeds: dict[str, list[float]] = field(default_factory=dict)
     """Bytes and seconds by operation."""
     paused: float = 0.0
+    """Seconds for which nothing was started since a standby was behind."""
+    running: list[Running] = field(default_factory=list)
+    queue: deque[tuple[Step, int]] = field(default_factory=deque)
+    """What is to be started, and how often that was tried."""
+    total: int = 0
+    lag: float = 0.0
+    """Seconds that the slowest standby is behind."""
 
     def work(self, steps: Sequence[Step]) -> None:
         """Carry out the steps; raises `Refusal` or `TimeLimit` where the server is lost."""
         self.queue = deque((step, 0) for step in steps)
-        self.total, self.running, self.lag = len(steps), [], 0.0
+        self.total = len(steps)
         self.end = time.monotonic() + self.rules.time_budget
         self._watched = self._reported = self._lagged = 0.0
         try:
@@ -188,11 +198,16 @@ class Run:
         """Wait for a statement to end, or for the next look."""
         ready, _w, _x = select.select([each.worker for each in self.running], [], [], WATCH)
         for each in [each for each in self.running if each.worker in ready]:
-            try:
-                if each.worker.poll():
-                    self._ended(each, None)
-            except (Trouble, Refusal) as problem:
-                self._ended(each, problem)
+            self._look_at(each)
+
+    def _look_at(self, each: Running) -> None:
+        try:
+            ended = each.worker.poll()
+        except (Trouble, Refusal) as problem:
+            self._ended(each, problem)
+            return
+        if ended:
+            self._ended(each, None)
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -248,11 +263,9 @@ class Run:
                 if not each.stopped:
                     self._stop(each, "the run was ended", again=False)
         end = time.monotonic() + ENDING
-        while self.running and time.monotonic() < end:
-            try:
+        with suppress(Refusal, TimeLimit, Trouble):
+            while self.running and time.monotonic() < end:
                 self._wait()
-            except (Refusal, TimeLimit, Trouble):
-                break
         for each in self.running:
             self._add(each.step, FAILED, "what became of it is not known; the next run cleans up")
         self.running = []

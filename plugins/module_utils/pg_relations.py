@@ -63,7 +63,8 @@ WITH /* gpt_agent.runbook */ held AS MATERIALIZED (
   SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ), found AS MATERIALIZED (
-  SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions, ct.relowner, ct.oid AS table_oid,
+  SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions,
+         ct.relowner, ct.oid AS table_oid,
          CASE WHEN ci.relkind = 'I' THEN 0 WHEN i.indexrelid IN (SELECT relation FROM held) OR i.indrelid IN (SELECT relation FROM held)
               THEN ci.relpages::bigint * {block} ELSE pg_relation_size(i.indexrelid) END AS bytes
   FROM pg_index i JOIN pg_class ci ON ci.oid = i.indexrelid JOIN pg_class ct ON ct.oid = i.indrelid
@@ -87,7 +88,8 @@ SELECT json_agg(json_build_object(
         AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(f.indpred, f.indrelid)) END,
   'columns', f.indnatts, 'known', w.known, 'width', w.width, 'nulls', w.nulls, 'distinct', w.distinct_values))
 FROM found f JOIN pg_class c ON c.oid = f.table_oid LEFT JOIN LATERAL (
-  SELECT count(s.avg_width) AS known, sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls, min(s.n_distinct)::float8 AS distinct_values
+  SELECT count(s.avg_width) AS known, sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls,
+         min(s.n_distinct)::float8 AS distinct_values
   FROM generate_series(0, f.indnatts - 1) k
     LEFT JOIN pg_attribute a ON a.attrelid = CASE WHEN f.indkey[k] = 0 THEN f.indexrelid ELSE f.indrelid END
       AND a.attnum = CASE WHEN f.indkey[k] = 0 THEN k + 1 ELSE f.indkey[k] END
@@ -99,7 +101,7 @@ FROM found f JOIN pg_class c ON c.oid = f.table_oid LEFT JOIN LATERAL (
 
 SETTINGS = """
 SELECT /* gpt_agent.runbook */ json_build_object(
-  'now', extract(epoch FROM clock_timestamp())::float8,
+  'now', extract(epoch FROM now())::float8,
   'standby', pg_is_in_recovery(), 'role', current_user::text, 'version', current_setting('server_version_num')::int,
   'block', current_setting('block_size')::int, 'started', extract(epoch FROM pg_postmaster_start_time())::float8,
   'standbys', (SELECT count(*) FROM pg_stat_replication),
@@ -114,9 +116,9 @@ SELECT /* gpt_agent.runbook */ json_build_object(
 HOLDERS = """
 SELECT /* gpt_agent.runbook */ kind, whose, age, since FROM (
   SELECT 'session' AS kind, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)) AS whose,
-         greatest(age(backend_xmin), age(backend_xid)) AS age, extract(epoch FROM clock_timestamp() - xact_start)::float8 AS since
+         greatest(age(backend_xmin), age(backend_xid)) AS age, extract(epoch FROM now() - xact_start)::float8 AS since
   FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type IN ('client backend', 'background worker')
-  UNION ALL SELECT 'prepared transaction', quote_literal(gid), age(transaction), extract(epoch FROM clock_timestamp() - prepared)::float8
+  UNION ALL SELECT 'prepared transaction', quote_literal(gid), age(transaction), extract(epoch FROM now() - prepared)::float8
   FROM pg_prepared_xacts WHERE database = current_database()
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
   UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), age(backend_xmin), NULL FROM pg_stat_replication

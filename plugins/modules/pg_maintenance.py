@@ -245,8 +245,7 @@ def task_of(module: AnsibleModule, state: StateFile) -> Task:
         free = None if given["disk_free"] is None else float(human_to_bytes(given["disk_free"]))
     except ValueError:
         raise Misuse(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
-    lists = {name: tuple(given[name]) for name in ("operations", "only", "exclude")}
-    rules = Rules(**lists, **{name: given[name] for name in RULES})
+    rules = Rules(tuple(given["operations"]), tuple(given["only"]), tuple(given["exclude"]), **{name: given[name] for name in RULES})
     rates = rates_of(state.earlier(now_sample("", {})))
     return Task(parse_url(given["database_url"]), rules, Limits(given["thresholds"]), given["timeout"], rates, free, reporter(given["progress_file"]))
 
