@@ -120,12 +120,16 @@ options:
     default: 30.0
   progress_file:
     description:
-      - File in which to keep what is being done right now, as JSON. The action plugin of the same name sets it, and shows what is in it.
+      - File in which to keep what is being done right now, as JSON, for as long as it lasts.
+      - Where it is not given, the work is done in the background of the host, and every ten seconds the output says where it is.
     type: path
 extends_documentation_fragment:
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.state
 attributes:
+  async:
+    support: full
+    description: Of its own accord it works in the background of the host, so that a connection which is lost does not end it.
   check_mode:
     support: full
     description: Returns the very plan, with estimates, and carries out nothing.
@@ -196,7 +200,9 @@ actions:
       estimate: 71.3
 """
 
+import os
 import signal
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -278,6 +284,10 @@ def main() -> None:
         outcome = run(module)
     except Misuse as error:
         module.fail_json(msg=str(error))
+    finally:
+        if module.params["progress_file"]:
+            with suppress(OSError):
+                os.unlink(module.params["progress_file"])
     result: dict[str, Any] = {"changed": outcome.changed, "checks": as_dicts(outcome.checks), "actions": as_dicts(outcome.actions)}
     if module._diff and outcome.changed:
         lines = [(action.status in (DONE, PLANNED), f"{action.name} {action.subject}: {action.reason}\n") for action in outcome.actions]
