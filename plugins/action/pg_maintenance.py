@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
         return result
 
     def _watched(self, variables: dict[str, Any]) -> dict[str, Any]:
-        folder = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
+        folder = self.get_shell_option("async_dir", default="~/.ansible_async")  # its '~' is the home of whoever the modules run as
         progress = self._connection._shell.join_path(folder, f"pg_maintenance.{secrets.token_hex(8)}")
         job = self._begun({**self._task.args, "progress_file": progress}, variables)
         if job.get("failed") or "ansible_job_id" not in job:

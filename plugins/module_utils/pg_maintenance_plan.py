@@ -162,10 +162,9 @@ def _allowed(step: Step, seen: Inventory, free: Mapping[int, float | None]) -> S
 
 
 def _powerless(seen: Inventory, step: Step) -> str:
-    what = "MAINTAIN on the table" if seen.facts["version"] >= 170000 else "the role that owns the table"
-    return (
-        f"role '{seen.facts['role']}' may not {'rebuild' if step.operation == 'reindex' else step.operation.replace('cleanup', 'drop')} it: GRANT {what} to it"
-    )
+    what = "needs MAINTAIN on the table" if seen.facts["version"] >= 170000 else "has to be a member of the role that owns the table"
+    verb = {"cleanup": "drop", "reindex": "rebuild"}.get(step.operation, step.operation)
+    return f"role '{seen.facts['role']}' may not {verb} it: it {what}"
 
 
 def _fitted(steps: Sequence[Step], rules: Rules) -> list[Step]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -142,3 +143,51 @@ def wait(connection: Any) -> None:
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         reading = state == psycopg2.extensions.POLL_READ
         select.select([connection] if reading else [], [] if reading else [connection], [], 10)
+
+
+#: Variables of the role with which a vacuum of `slow_to_vacuum` would take minutes, and ends with the time budget.
+CRAWL = {"postgres_maintenance_cost_delay": 80, "postgres_maintenance_cost_limit": 20, "postgres_maintenance_time_budget": 15}
+
+
+def slow_to_vacuum(table: str) -> list[str]:
+    """Statements for a table of 30 MB that has never been vacuumed."""
+    return [
+        f"CREATE TABLE {table} (id int PRIMARY KEY, word text) WITH (autovacuum_enabled = off)",
+        f"INSERT INTO {table} SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g",
+    ]
+
+
+@contextmanager
+def database(server: Server, name: str) -> Iterator[str]:
+    """A database of a test's own; yields its URL as the app's user, who owns it."""
+    server.admin(f"CREATE DATABASE {name} OWNER {server.own['user']}")
+    try:
+        yield server.url(database=name)
+    finally:
+        server.admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements; what each counts is in the statistics before the next, or a vacuum would be followed by older counters."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+            if connection.info.server_version >= 150000:
+                cursor.execute("SELECT pg_stat_force_next_flush()")
+            else:
+                time.sleep(0.6)
+        return rows
+
+
+def bloated(table: str = "messages", rows: int = 120_000, index: str = "messages_word") -> list[str]:
+    """Statements for a table without dead rows whose index on `word` is half empty."""
+    return [
+        f"CREATE TABLE {table} (id bigint PRIMARY KEY, kind int, word text)",
+        f"INSERT INTO {table} SELECT g, g % 100, md5(g::text) FROM generate_series(1, {rows}) g",
+        f"CREATE INDEX {index} ON {table} (word)",
+        f"ANALYZE {table}",
+        *[f"UPDATE {table} SET word = md5(word)", f"VACUUM {table}", f"UPDATE {table} SET word = md5(word)", f"VACUUM ANALYZE {table}"],
+    ]

@@ -19,18 +19,9 @@ import psycopg2
 import pytest
 
 from tests.conftest import ROOT, RunModule, by_name
-from tests.integration.postgres import FOLDERS, Server, Throwaway, throwaway
+from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, run_sql, throwaway
 
 Maintain = Callable[..., dict[str, Any]]
-
-#: A table with rows, an index that is half empty since, and dead rows.
-BLOATED = (
-    "CREATE TABLE {0} (id bigint PRIMARY KEY, kind int, word text)",
-    "INSERT INTO {0} SELECT g, g % 100, md5(g::text) FROM generate_series(1, {1}) g",
-    "CREATE INDEX {2} ON {0} (word)",
-    "ANALYZE {0}",
-    *["UPDATE {0} SET word = md5(word)", "VACUUM {0}", "UPDATE {0} SET word = md5(word)", "VACUUM ANALYZE {0}"],
-)
 
 
 @pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="module")
@@ -60,44 +51,25 @@ def maintain(run_module: RunModule, server: Server, tmp_path: Path) -> Maintain:
     return run
 
 
-def run_sql(server: Server, *statements: str) -> list[tuple[Any, ...]]:
-    """Run statements; what each counts is in the statistics before the next, or a vacuum would be followed by older counters."""
-    with server.session(autocommit=True) as connection:
-        cursor = connection.cursor()
-        flushes = connection.info.server_version >= 150000
-        for statement in statements:
-            cursor.execute(statement)
-            rows = list(cursor.fetchall()) if cursor.description else []
-            if flushes:
-                cursor.execute("SELECT pg_stat_force_next_flush()")
-            else:
-                time.sleep(0.6)
-        return rows
-
-
-def bloated(server: Server, table: str = "messages", rows: int = 120_000, index: str = "messages_word") -> None:
-    run_sql(server, *(line.format(table, rows, index) for line in BLOATED))
-
-
 def done(answer: dict[str, Any], status: str = "done") -> list[tuple[str, str]]:
     return sorted((each["name"].split(".")[1], each["subject"]) for each in answer["actions"] if each["status"] == status)
 
 
 def size(server: Server, relation: str) -> int:
-    return int(run_sql(server, f"SELECT pg_relation_size('{relation}')")[0][0])
+    return int(run_sql(server.url(), f"SELECT pg_relation_size('{relation}')")[0][0])
 
 
 def invalid(server: Server) -> list[str]:
-    return [row[0] for row in run_sql(server, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")]
+    return [row[0] for row in run_sql(server.url(), "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")]
 
 
 # --- what needs it, and nothing else ----------------------------------------------------------------------------------
 
 
 def test_what_needs_it_gets_it_and_a_second_run_has_nothing_to_do(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     run_sql(
-        server,
+        server.url(),
         "CREATE TABLE quiet (id int PRIMARY KEY, word text)",
         "INSERT INTO quiet SELECT g, md5(g::text) FROM generate_series(1, 50000) g",
         "CREATE INDEX quiet_word ON quiet (word)",
@@ -137,7 +109,7 @@ def test_what_needs_it_gets_it_and_a_second_run_has_nothing_to_do(server: Server
 
 
 def test_bloat_is_measured_where_pgstattuple_is_there(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     estimated = maintain(check=True, bloat_bytes=1_000_000)["actions"]
     server.admin("CREATE EXTENSION pgstattuple", "GRANT pg_stat_scan_tables TO app", database=server.own["database"])
     measured = maintain(check=True, bloat_bytes=1_000_000, only=["messages"])["actions"]
@@ -149,8 +121,8 @@ def test_bloat_is_measured_where_pgstattuple_is_there(server: Server, maintain: 
 
 def test_names_are_names(server: Server, maintain: Maintain) -> None:
     table, index = '"Odd ""; DROP TABLE x; -- %s\n.t"', '"i.%(x)s""; --"'
-    bloated(server, table, 120_000, index)
-    run_sql(server, f"DELETE FROM {table} WHERE id % 2 = 0")
+    run_sql(server.url(), *bloated(table, index=index))
+    run_sql(server.url(), f"DELETE FROM {table} WHERE id % 2 = 0")
     answer = maintain(bloat_bytes=1_000_000)
     assert "failed" not in answer, answer
     assert [name for name, _subject in done(answer)] == ["analyze", "reindex", "vacuum"]
@@ -159,7 +131,7 @@ def test_names_are_names(server: Server, maintain: Maintain) -> None:
 
 def test_partitions_are_analyzed_as_a_whole(server: Server, maintain: Maintain) -> None:
     run_sql(
-        server,
+        server.url(),
         "CREATE TABLE events (day int, word text) PARTITION BY RANGE (day)",
         *(f"CREATE TABLE events_{day} PARTITION OF events FOR VALUES FROM ({day}) TO ({day + 1})" for day in range(3)),
         "INSERT INTO events SELECT g % 3, md5(g::text) FROM generate_series(1, 30000) g",
@@ -170,7 +142,7 @@ def test_partitions_are_analyzed_as_a_whole(server: Server, maintain: Maintain) 
 
 
 def test_only_exclude_and_operations(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     small = {"bloat_bytes": 1_000_000, "check": True}
     assert done(maintain(only=["messages_word"], **small), "planned") == [("reindex", "public.messages_word")]
     assert done(maintain(only=["public.mess*"], **small), "planned") == [("reindex", "public.messages_word")]
@@ -181,7 +153,7 @@ def test_only_exclude_and_operations(server: Server, maintain: Maintain) -> None
 
 
 def test_the_budget_of_time_and_disk(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     answer = maintain(bloat_bytes=1_000_000, disk_free="1M")
     assert done(answer) == []
     assert all("of disk" in each["reason"] for each in answer["actions"])
@@ -214,7 +186,7 @@ def cut_off(server: Server, statement: str) -> None:
 
 def test_leftovers_are_dropped_and_invalid_indexes_built(server: Server, maintain: Maintain) -> None:
     run_sql(
-        server,
+        server.url(),
         "CREATE TABLE t (id int PRIMARY KEY, a int, b int)",
         "INSERT INTO t SELECT g, g, g FROM generate_series(1, 1000) g",
         "CREATE INDEX t_a ON t (a)",
@@ -227,7 +199,7 @@ def test_leftovers_are_dropped_and_invalid_indexes_built(server: Server, maintai
     assert done(answer) == [("cleanup", "public.t_a_ccnew"), ("reindex", "public.t_b")]
     assert invalid(server) == []
     assert maintain()["actions"] == []
-    assert [row[0] for row in run_sql(server, "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1")] == [
+    assert [row[0] for row in run_sql(server.url(), "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1")] == [
         "t_a",
         "t_b",
         "t_pkey",
@@ -236,7 +208,7 @@ def test_leftovers_are_dropped_and_invalid_indexes_built(server: Server, maintai
 
 def test_an_index_that_is_being_built_is_left_alone(server: Server, maintain: Maintain) -> None:
     run_sql(
-        server,
+        server.url(),
         "CREATE TABLE t (id int PRIMARY KEY, a int)",
         "INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g",
         "CREATE INDEX t_a ON t (a)",
@@ -258,12 +230,12 @@ def test_an_index_that_is_being_built_is_left_alone(server: Server, maintain: Ma
 
 
 def test_rows_that_somebody_holds_are_not_called_removed(server: Server, maintain: Maintain) -> None:
-    run_sql(server, "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t SELECT generate_series(1, 50000)", "VACUUM ANALYZE t")
+    run_sql(server.url(), "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t SELECT generate_series(1, 50000)", "VACUUM ANALYZE t")
     server.admin("GRANT pg_monitor TO app")
     with server.session(application="reporting") as holder:
         holder.set_session(isolation_level="REPEATABLE READ")
         holder.cursor().execute("SELECT count(*) FROM t")
-        run_sql(server, "DELETE FROM t WHERE id % 2 = 0")
+        run_sql(server.url(), "DELETE FROM t WHERE id % 2 = 0")
         answer = maintain(operations=["vacuum"])
         check = by_name(answer, "postgres.maintenance")
         assert check["status"] == "warning"
@@ -282,7 +254,7 @@ def test_rows_that_somebody_holds_are_not_called_removed(server: Server, maintai
 
 def test_a_migration_does_not_wait_for_it(server: Server, maintain: Maintain) -> None:
     """A vacuum that is told to crawl; an ALTER TABLE comes along."""
-    run_sql(server, "CREATE TABLE t (id int PRIMARY KEY, word text)", "INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g")
+    run_sql(server.url(), "CREATE TABLE t (id int PRIMARY KEY, word text)", "INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g")
     answers: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: answers.append(maintain(operations=["vacuum"], cost_delay=50, cost_limit=20, max_block=0.5, time_budget=60)))
     thread.start()
@@ -304,7 +276,7 @@ def test_a_migration_does_not_wait_for_it(server: Server, maintain: Maintain) ->
 
 
 def test_a_rebuild_waits_for_writers_no_longer_than_it_may(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     with server.session(application="import") as holder:
         holder.cursor().execute("UPDATE messages SET kind = 0 WHERE id = 1")
         answer = maintain(bloat_bytes=1_000_000, only=["messages_word"], max_wait=2)
@@ -321,7 +293,7 @@ def test_a_rebuild_waits_for_writers_no_longer_than_it_may(server: Server, maint
 
 def test_a_rebuild_that_waits_for_readers_has_succeeded(server: Server, maintain: Maintain) -> None:
     """The new index is in use by then; the old one goes as soon as nobody reads it any more."""
-    bloated(server)
+    run_sql(server.url(), *bloated())
     with server.session(application="reporting") as holder:
         holder.cursor().execute("SELECT count(*) FROM messages")
         answer = maintain(bloat_bytes=1_000_000, only=["messages_word"], max_wait=2)
@@ -338,14 +310,14 @@ def test_a_rebuild_that_waits_for_readers_has_succeeded(server: Server, maintain
 
 
 def test_what_it_may_not_do_is_skipped_with_the_reason(server: Server, maintain: Maintain) -> None:
-    bloated(server)
+    run_sql(server.url(), *bloated())
     with server.role("stranger", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO app") as url:
         server.admin(f"GRANT CONNECT ON DATABASE {server.own['database']} TO stranger", "GRANT SELECT ON messages TO stranger", database=server.own["database"])
         url = url.rpartition("/")[0] + f"/{server.own['database']}"
         answer = maintain(bloat_bytes=1_000_000, database_url=url)
         assert answer["changed"] is False
         assert answer["actions"]
-        assert all("role 'stranger' may not rebuild it: GRANT" in each["reason"] for each in answer["actions"])
+        assert all("role 'stranger' may not rebuild it: it " in each["reason"] for each in answer["actions"])
         assert by_name(answer, "postgres.maintenance")["status"] == "warning"
         server.admin("REVOKE ALL ON messages FROM stranger", database=server.own["database"])
 
@@ -367,7 +339,7 @@ def test_a_server_that_is_not_there(maintain: Maintain) -> None:
 
 
 def test_the_literal_recipe_needs_the_name(server: Server, maintain: Maintain) -> None:
-    run_sql(server, "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    run_sql(server.url(), "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)")
     planned = maintain(literal=True, check=True)
     assert done(planned, "planned") == [("reindex_database", server.own["database"]), ("vacuum_database", server.own["database"])]
     assert "locks each table" in json.dumps(planned["warnings"])
@@ -379,7 +351,7 @@ def test_the_literal_recipe_needs_the_name(server: Server, maintain: Maintain) -
 
 
 def test_killed_at_any_moment_the_next_run_cleans_up(server: Server, maintain: Maintain, tmp_path: Path) -> None:
-    bloated(server, rows=60_000)
+    run_sql(server.url(), *bloated(rows=60_000))
     arguments = {"database_url": server.url(), "state_dir": str(tmp_path / "state"), "bloat_bytes": 0, "bloat_share": 1, "cost_delay": 0, "timeout": 20}
     code = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.pg_maintenance', run_name='__main__')"
     chance = random.Random(7)
@@ -407,4 +379,4 @@ def test_killed_at_any_moment_the_next_run_cleans_up(server: Server, maintain: M
         assert "failed" not in answer, answer
         assert invalid(server) == []
         assert server.admin("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
-        run_sql(server, "UPDATE messages SET word = md5(word) WHERE id % 2 = 0", "VACUUM ANALYZE messages")
+        run_sql(server.url(), "UPDATE messages SET word = md5(word) WHERE id % 2 = 0", "VACUUM ANALYZE messages")
