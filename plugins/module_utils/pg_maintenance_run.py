@@ -28,6 +28,8 @@ WATCH = 0.25
 REPORT = 1.0
 #: Seconds that statements have to end after they were told to.
 ENDING = 15.0
+#: Seconds after which PostgreSQL 14 shows what a statement has changed in the statistics; later versions do at once.
+STATISTICS_AGE = 0.6
 
 # A lock that is waited for shows whom a statement waits for, and who waits for it. Rebuilding also waits for transactions.
 LOOK = """
@@ -316,6 +318,8 @@ class Run:
         if step.operation == "cleanup":
             self._add(step, DONE, before=each.before[0], after=0, bytes=each.before[0], seconds=seconds)
             return
+        if step.operation != "reindex" and self.seen.facts["version"] < 150000:
+            time.sleep(STATISTICS_AGE)
         try:
             oid = step.relation or step.table
             if step.operation == "reindex":

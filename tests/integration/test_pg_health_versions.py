@@ -14,7 +14,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds impor
 from tests.conftest import RunModule, by_name
 from tests.integration.postgres import FOLDERS, Server, throwaway
 
-ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
+ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief", "postgres.maintenance"}
 
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="POSTGRES_PROGRAMS names no folders with other versions of PostgreSQL")
 

@@ -18,7 +18,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Del
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG
 from ansible_collections.gpt_agent.runbook.plugins.modules import pg_health
 
-ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
+ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief", "postgres.maintenance"}
 FACTS: dict[str, Any] = {
     "version": "18.6 (Debian 18.6-1)",
     "role": "app",
