@@ -186,7 +186,7 @@ def _claim(control: Worker) -> str:
     if not control.ask("its locks", TAKE, LOCK)[0][0]:
         rows = control.ask("its locks", HOLDER, LOCK)
         return "".join(f"pid {pid}, connected from {client} for {span(seconds)}" for pid, client, seconds in rows[:1]) or "a session that has just ended"
-    for _ in range(50):
+    for _turn in range(50):
         if not control.ask("sessions of an earlier run", ORPHANS, {"application": APPLICATION}):
             break
         time.sleep(0.2)
@@ -199,7 +199,7 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
     cost = {"vacuum_cost_delay": f"{task.rules.cost_delay:g}", "vacuum_cost_limit": str(task.rules.cost_limit), "max_parallel_maintenance_workers": "0"}
     problem = ""
     with ExitStack() as stack:
-        workers = [stack.enter_context(closing(Worker(task.target, APPLICATION, task.timeout, cost))) for _ in range(count)]
+        workers = [stack.enter_context(closing(Worker(task.target, APPLICATION, task.timeout, cost))) for _number in range(count)]
         run = Run(control, workers, seen, task.rules, lambda step: _confirm(task, seen, step), lambda space: room(seen, task, space), task.report)
         try:
             _open(workers)

@@ -123,6 +123,7 @@ class Run:
         self.end = time.monotonic() + self.rules.time_budget
         self._watched = self._reported = self._lagged = 0.0
         try:
+            self._look_at_standbys(time.monotonic())
             while self.queue or self.running:
                 self._assign()
                 if not self.workers:
@@ -202,6 +203,10 @@ class Run:
         for each in [each for each in self.running if each.worker in ready]:
             self._look_at(each)
 
+    def _look_at_standbys(self, now: float) -> None:
+        if now - self._lagged >= REPORT and self.seen.facts["standbys"]:
+            self._lagged, self.lag = now, self.control.ask("standbys", LAG)[0][0] or 0.0
+
     def _look_at(self, each: Running) -> None:
         try:
             ended = each.worker.poll()
@@ -219,8 +224,7 @@ class Run:
         if self._watched and self.lag > self.rules.max_lag:
             self.paused += since
         first, self._watched = not self._watched, now
-        if now - self._lagged >= REPORT and self.seen.facts["standbys"]:
-            self._lagged, self.lag = now, self.control.ask("standbys", LAG)[0][0] or 0.0
+        self._look_at_standbys(now)
         if not self.running:
             if now >= self.end:
                 self._drop(lambda step: step.operation != "cleanup", "the time budget was used up while a standby was behind")

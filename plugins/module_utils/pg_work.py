@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Target, psycopg2
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Target
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import redact, shorten
+
+with suppress(ImportError):  # modules say so that it is missing
+    import psycopg2
+    import psycopg2.extensions
 
 #: How often the server looks, in a long statement, whether whoever started it is still there. PostgreSQL 14 and later.
 CLIENT_CHECK = "5s"
