@@ -26,6 +26,21 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human, redact, shorten
 
+#: The checks of each area, without their ``postgres.``.
+AREAS: Mapping[str, Sequence[str]] = {
+    "server": (
+        "reachable",
+        "connections",
+        "idle_in_transaction",
+        "long_transactions",
+        "cache_hit",
+        "deadlocks",
+        "wraparound",
+        "query_time_mean",
+        "replication",
+        "archiver",
+    ),
+}
 #: Fewer block reads than these say nothing about the cache.
 READS_ENOUGH = 1000
 #: Percent of all time from which a statement is worth a place in the summary.

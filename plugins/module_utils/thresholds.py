@@ -186,6 +186,10 @@ CATALOG: dict[str, Definition] = {
         "No more slots than wanted are in use, and none had to be freed by ending idle sessions.",
         "End what nobody needs by hand, lower the pools of the apps in the evidence, or raise max_connections.",
     ),
+    "postgres.maintenance": Definition(
+        "Every table and index has the vacuum, statistics and room that it needs.",
+        "See what was skipped and why in the evidence; run playbooks/database_maintenance.yml again when that has gone.",
+    ),
     "postgres.idle_in_transaction": Definition(
         "Age of the oldest session that is idle inside an open transaction.",
         "Find the code path that forgets COMMIT; set idle_in_transaction_session_timeout for its role.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -138,7 +139,91 @@ class Server:
             )
 
 
+class Standby:
+    """A hot standby of the stack's server, with a slot of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.stack, own = server, server.stack, server.own
+        self.programs = Path(self.stack.settings["bin"]["postgres"])
+        self.port = unused_port()
+        self.data = Path(self.stack.settings["directory"]) / f"standby-{self.port}"
+        # fmt: off
+        self.stack.run(
+            [self.programs / "pg_basebackup", "-h", own["socket_dir"], "-p", str(own["port"]), "-U", own["admin_user"], "-D", self.data,
+             "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--create-slot", "--slot", "follower", "--no-sync"],
+            env={"PGPASSWORD": own["admin_password"]},
+        )
+        # fmt: on
+
+    @property
+    def url(self) -> str:
+        own = self.server.own
+        return f"postgresql://{own['user']}:{own['password']}@127.0.0.1:{self.port}/{own['database']}"
+
+    def start(self, *settings: str) -> None:
+        options = " ".join(f"-c {setting}" for setting in (f"port={self.port}", "cluster_name=follower", "fsync=off", *settings))
+        wait = "--no-wait" if "hot_standby=off" in settings else "--wait"
+        self.stack.run([self.programs / "pg_ctl", "start", "-D", self.data, "-l", self.data / "log", wait, "-t", "30", "-o", options])
+
+    def stop(self) -> None:
+        self.stack.run([self.programs / "pg_ctl", "stop", "-D", self.data, "-m", "immediate"], check=False)
+
+    def admin(self, statement: str) -> None:
+        own = self.server.own
+        url = f"postgresql://{own['admin_user']}:{own['admin_password']}@127.0.0.1:{self.port}/postgres"
+        with self.server.session(url, autocommit=True) as connection:
+            connection.cursor().execute(statement)
+
+
 def wait(connection: Any) -> None:
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         reading = state == psycopg2.extensions.POLL_READ
         select.select([connection] if reading else [], [] if reading else [connection], [], 10)
+
+
+#: Variables of the role with which a vacuum of `slow_to_vacuum` would take minutes, and ends with the time budget.
+CRAWL = {"postgres_maintenance_cost_delay": 80, "postgres_maintenance_cost_limit": 20, "postgres_maintenance_time_budget": 15}
+
+
+def slow_to_vacuum(table: str) -> list[str]:
+    """Statements for a table of 30 MB that has never been vacuumed."""
+    return [
+        f"CREATE TABLE {table} (id int PRIMARY KEY, word text) WITH (autovacuum_enabled = off)",
+        f"INSERT INTO {table} SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g",
+    ]
+
+
+@contextmanager
+def database(server: Server, name: str) -> Iterator[str]:
+    """A database of a test's own; yields its URL as the app's user, who owns it."""
+    server.admin(f"CREATE DATABASE {name} OWNER {server.own['user']}")
+    try:
+        yield server.url(database=name)
+    finally:
+        server.admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements; what each counts is in the statistics before the next, or a vacuum would be followed by older counters."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+            if connection.info.server_version >= 150000:
+                cursor.execute("SELECT pg_stat_force_next_flush()")
+            else:
+                time.sleep(0.6)
+        return rows
+
+
+def bloated(table: str = "messages", rows: int = 120_000, index: str = "messages_word") -> list[str]:
+    """Statements for a table without dead rows whose index on `word` is half empty."""
+    return [
+        f"CREATE TABLE {table} (id bigint PRIMARY KEY, kind int, word text)",
+        f"INSERT INTO {table} SELECT g, g % 100, md5(g::text) FROM generate_series(1, {rows}) g",
+        f"CREATE INDEX {index} ON {table} (word)",
+        f"ANALYZE {table}",
+        *[f"UPDATE {table} SET word = md5(word)", f"VACUUM {table}", f"UPDATE {table} SET word = md5(word)", f"VACUUM ANALYZE {table}"],
+    ]

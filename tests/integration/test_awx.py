@@ -1,9 +1,10 @@
-"""The daily checklist as AWX runs it: ansible-runner, the repository as project, the inventory as a script, vars as files."""
+"""Playbooks as AWX runs them: ansible-runner, the repository as project, the inventory as a script, vars as files."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from demo.stack import Stack
 from tests.conftest import ROOT
+from tests.integration.postgres import CRAWL, Server, database, run_sql, slow_to_vacuum
 
 GROUPS = ("app_servers", "web_servers", "database_servers", "redis_servers")
 
@@ -55,7 +57,7 @@ def copy_project(target: Path) -> None:
 def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
     """Run the job template once, in a directory of its own: ``launch(runbook_fail_on="warning")``."""
 
-    def run(**extra_vars: Any) -> Job:
+    def run(name: str = "daily_checklist", **extra_vars: Any) -> Job:
         directory = tmp_path / f"awx_{len(list(tmp_path.iterdir()))}"
         for folder in ("project", "inventory", "env", "home"):
             (directory / folder).mkdir(parents=True)
@@ -72,7 +74,7 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
         script = directory / "inventory" / "hosts"
         script.write_text(f"#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({json.dumps(inventory)!r})\n")
         script.chmod(0o700)
-        (directory / "env" / "extravars").write_text(json.dumps({"awx_job_id": 7, "awx_job_template_name": "Daily checklist", **extra_vars}))
+        (directory / "env" / "extravars").write_text(json.dumps({"awx_job_id": 7, "awx_job_template_name": "A template", **extra_vars}))
         environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(directory / "home"),
@@ -88,7 +90,7 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
         }
         done = ansible_runner.run(
             private_data_dir=str(directory),
-            playbook="playbooks/daily_checklist.yml",
+            playbook=f"playbooks/{name}.yml",
             inventory=str(script),
             envvars=environment,
             ident="7",
@@ -133,3 +135,13 @@ def test_a_fault_fails_the_job_names_itself_in_the_artifacts_and_no_event_has_a_
     kept = json.dumps(job.events) + "".join(path.read_text(errors="replace") for path in (job.directory / "artifacts").rglob("*") if path.is_file())
     for service in ("postgres", "redis"):
         assert stack.settings[service]["password"] not in kept, f"the password of {service}"
+
+
+def test_work_that_takes_long_says_where_it_is(stack: Stack, launch: Callable[..., Job]) -> None:
+    stack.up()
+    with database(Server(stack), "awx_care") as url:
+        run_sql(url, *slow_to_vacuum("t"))
+        job = launch("database_maintenance", postgres_maintenance_url=url, postgres_maintenance_only=["t"], **CRAWL)
+    lines = [line for line in job.output.splitlines() if "vacuum public.t for" in line]
+    assert lines, job.output
+    assert re.search(r"demo: 0 of \d done; vacuum public.t for \d+.* s: scanning heap, \d+ %", lines[0])

@@ -17,15 +17,15 @@ import psycopg2
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import collect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG
 from tests.conftest import RunModule, by_name
 from tests.integration.postgres import Server
 
 Ask = Callable[..., dict[str, Any]]
-ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
+ALL = {f"postgres.{name}" for name in AREAS["server"]}
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS
 from tests.conftest import RunModule, by_name
 from tests.integration.postgres import FOLDERS, Server, throwaway
 
-ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
+ALL = {f"postgres.{name}" for name in AREAS["server"]}
 
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="POSTGRES_PROGRAMS names no folders with other versions of PostgreSQL")
 

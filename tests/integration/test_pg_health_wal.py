@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule, by_name
-from tests.integration.postgres import Server
+from tests.integration.postgres import Server, Standby
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -34,43 +33,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.2)
-
-
-class Standby:
-    """A hot standby of the stack's server, with a slot of its own."""
-
-    def __init__(self, server: Server) -> None:
-        self.server, self.stack, own = server, server.stack, server.own
-        self.programs = Path(self.stack.settings["bin"]["postgres"])
-        self.data = Path(self.stack.settings["directory"]) / "standby"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        # fmt: off
-        self.stack.run(
-            [self.programs / "pg_basebackup", "-h", own["socket_dir"], "-p", str(own["port"]), "-U", own["admin_user"], "-D", self.data,
-             "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--create-slot", "--slot", "follower", "--no-sync"],
-            env={"PGPASSWORD": own["admin_password"]},
-        )
-        # fmt: on
-
-    @property
-    def url(self) -> str:
-        own = self.server.own
-        return f"postgresql://{own['user']}:{own['password']}@127.0.0.1:{self.port}/{own['database']}"
-
-    def start(self, *settings: str) -> None:
-        options = " ".join(f"-c {setting}" for setting in (f"port={self.port}", "cluster_name=follower", "fsync=off", *settings))
-        wait = "--no-wait" if "hot_standby=off" in settings else "--wait"
-        self.stack.run([self.programs / "pg_ctl", "start", "-D", self.data, "-l", self.data / "log", wait, "-t", "30", "-o", options])
-
-    def stop(self) -> None:
-        self.stack.run([self.programs / "pg_ctl", "stop", "-D", self.data, "-m", "immediate"], check=False)
-
-    def admin(self, statement: str) -> None:
-        own = self.server.own
-        url = f"postgresql://{own['admin_user']}:{own['admin_password']}@127.0.0.1:{self.port}/postgres"
-        with self.server.session(url, autocommit=True) as connection:
-            connection.cursor().execute(statement)
 
 
 @pytest.fixture(scope="module")

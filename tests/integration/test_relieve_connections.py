@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.stack import Stack
-from tests import report_samples as samples
-from tests.conftest import ROOT
+from tests.integration.playbooks import Playbook, run_playbook
 from tests.integration.postgres import Server
 
 #: Sessions of a leaking app need not grow old in a test.
 SOON = {"postgres_relief_idle_age": 0.2, "postgres_relief_wait": 0.5}
-
-
-@dataclass
-class Run:
-    code: int
-    output: str
-    report: dict[str, Any]
-
-    @property
-    def table(self) -> str:
-        return " ".join(self.output.partition("PLAY RECAP")[2].split())
-
-    def check(self, name: str) -> dict[str, Any]:
-        (found,) = [check for check in self.report["checks"] if (check["name"], check["subject"]) == (name, "")]
-        return dict(found)
-
-
-Playbook = Callable[..., Run]
 
 
 @pytest.fixture
@@ -48,21 +25,7 @@ def server(stack: Stack) -> Server:
 
 @pytest.fixture
 def playbook(stack: Stack, tmp_path: Path) -> Playbook:
-    def run(*arguments: str, **variables: Any) -> Run:
-        reports = tmp_path / f"reports-{time.monotonic_ns()}"
-        environment = {**os.environ, "RUNBOOK_DEMO_DIR": str(stack.directory), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "160"}
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(ROOT / "inventories" / "demo"), "playbooks/relieve_connections.yml"]
-        command += ["-e", json.dumps({**SOON, "runbook_report_dir": str(reports), **variables}), *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
-        report = json.loads((reports / "relieve_connections" / "latest.json").read_text())
-        assert samples.problems(report) == []
-        everything = done.stdout + done.stderr + "".join(file.read_text() for file in reports.rglob("*.*") if file.is_file())
-        for secret in (stack.settings["postgres"]["password"], stack.settings["postgres"]["admin_password"]):
-            assert secret not in everything
-        assert "[WARNING]" not in done.stderr, done.stderr
-        return Run(done.returncode, done.stdout + done.stderr, report)
-
-    return run
+    return partial(run_playbook, stack, tmp_path, "relieve_connections", **SOON)
 
 
 @pytest.fixture

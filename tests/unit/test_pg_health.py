@@ -11,14 +11,13 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import assess, unreachable
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS, assess, unreachable
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Databases, Missing, Sessions, Snapshot, Statements, Wal, windowed
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Delta, Sample
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG
 from ansible_collections.gpt_agent.runbook.plugins.modules import pg_health
 
-ALL = {name for name in CATALOG if name.startswith("postgres.")} - {"postgres.relief"}
+ALL = {f"postgres.{name}" for name in AREAS["server"]}
 FACTS: dict[str, Any] = {
     "version": "18.6 (Debian 18.6-1)",
     "role": "app",

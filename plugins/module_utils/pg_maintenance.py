@@ -1,0 +1,359 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maintenance of one database: look, plan, carry out, and say what became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Target, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import unreachable
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, holder_words, make_plan
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_run import Run, action
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory, inspect, look_again
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, span
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
+
+APPLICATION = "gpt_agent.runbook/pg_maintenance"
+#: The advisory lock of whoever maintains a database, held for the whole run.
+LOCK = {"class": 0x67707472, "object": 2}
+TAKE = "SELECT pg_try_advisory_lock(%(class)s, %(object)s)"
+HOLDER = """
+SELECT s.pid, coalesce(host(s.client_addr), 'the local socket'), extract(epoch FROM clock_timestamp() - s.backend_start)::float8
+FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %(class)s::oid AND l.objid = %(object)s::oid AND l.objsubid = 2 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+# Sessions of a run that was killed: whoever holds the lock knows that they are nobody's.
+ORPHANS = """
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = %(application)s AND datname = current_database() AND pid <> pg_backend_pid()
+  AND (SELECT pg_has_role(usesysid, 'USAGE'))
+"""
+REPLAY_ROLE = "SELECT pg_is_in_recovery()"
+
+
+@dataclass
+class Outcome:
+    """What the module returns."""
+
+    checks: list[Check] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    problem: str = ""
+    """Why the task fails; empty where it does not."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Bytes a second by operation, as this run has measured them."""
+
+    @property
+    def changed(self) -> bool:
+        return any(action.status in (DONE, PLANNED) for action in self.actions)
+
+
+@dataclass
+class Task:
+    """What is to be done, and where."""
+
+    target: Target
+    rules: Rules
+    limits: Limits
+    timeout: float
+    """Seconds within which a question has to be answered."""
+    rates: Mapping[str, float]
+    disk_free: float | None = None
+    """Bytes that are free, where the operator knows better."""
+    report: Callable[[Mapping[str, Any]], None] = lambda progress: None
+
+    def look(self) -> Connection:
+        connection = Connection(self.target, APPLICATION, Deadline(self.timeout))
+        connection.open()
+        return connection
+
+    def inspect(self, measure: bool = True) -> Inventory:
+        with closing(self.look()) as connection:
+            try:
+                return inspect(connection, measure)
+            except TimeLimit:
+                raise connection.silence() from None
+
+
+def planned(task: Task) -> Outcome:
+    """The plan, and nothing else."""
+    try:
+        seen = task.inspect()
+    except (Refusal, Unanswered) as problem:
+        return _lost(problem, task.limits)
+    if seen.facts["standby"]:
+        return _standby(task.limits)
+    plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
+    actions = [action(step, SKIPPED if step.skip else PLANNED, _reason(step)) for step in plan.steps]
+    return Outcome([verdict(seen, plan, actions, task, [])], actions)
+
+
+def maintained(task: Task) -> Outcome:
+    """Carry out the plan and look at the result."""
+    settings = {"lock_timeout": "100", "statement_timeout": str(int(task.timeout * 1000))}
+    control = Worker(task.target, APPLICATION, task.timeout, settings)
+    with closing(control):
+        try:
+            control.open()
+            if control.ask("itself", REPLAY_ROLE)[0][0]:
+                return _standby(task.limits)
+            taken = _claim(control)
+            if taken:
+                return taken_by(taken, task.limits)
+            seen = task.inspect()
+        except (Refusal, Unanswered, Trouble) as problem:
+            return _lost(problem, task.limits)
+        except TimeLimit:
+            return _lost(control.silence(), task.limits)
+        plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
+        skipped = [action(step, SKIPPED, _reason(step)) for step in plan.steps if step.skip]
+        return _carry_out(task, control, seen, plan, skipped)
+
+
+def literally(task: Task, confirm: str, check_mode: bool) -> Outcome:
+    """The runbook's own recipe: everything is rebuilt and vacuumed, whether it needs it or not, and writers wait meanwhile."""
+    control = Worker(task.target, APPLICATION, task.timeout, {"lock_timeout": f"'{task.rules.max_wait:g}s'"})
+    with closing(control):
+        try:
+            control.open()
+            if control.ask("itself", REPLAY_ROLE)[0][0]:
+                return _standby(task.limits)
+            database = control.database
+            if not check_mode and confirm != database:
+                raise Misuse(f"confirm: the literal recipe blocks writers; it is carried out only where confirm names the database: give '{database}'")
+            name = control.ask("itself", "SELECT quote_ident(current_database())")[0][0]
+            statements = {"reindex_database": f"REINDEX DATABASE {name}", "vacuum_database": "VACUUM (ANALYZE)"}
+            if check_mode:
+                return _recipe(task, [Action(f"postgres.{key}", PLANNED, text, subject=database) for key, text in statements.items()])
+            taken = _claim(control)
+            if taken:
+                return taken_by(taken, task.limits)
+        except (Refusal, Trouble) as problem:
+            return _lost(problem, task.limits)
+        except TimeLimit:
+            return _lost(control.silence(), task.limits)
+        return _recipe(task, list(_recipe_steps(task, control, statements)))
+
+
+def _recipe_steps(task: Task, control: Worker, statements: Mapping[str, str]) -> Iterator[Action]:
+    end = time.monotonic() + task.rules.time_budget
+    for key, text in statements.items():
+        started, name = time.monotonic(), f"postgres.{key}"
+        try:
+            control.start(text)
+            while not control.poll():
+                select.select([control], [], [], 0.5)
+                task.report({"done": 0, "total": 2, "work": [{"what": text, "phase": "", "share": None, "seconds": round(time.monotonic() - started, 1)}]})
+                if time.monotonic() > end:
+                    yield Action(name, FAILED, f"{text}: the time budget is used up, it was cancelled", subject=control.database)
+                    return
+        except (Trouble, Refusal) as problem:
+            yield Action(name, FAILED, f"{text}: {problem if isinstance(problem, Trouble) else problem.summary}", subject=control.database)
+            return
+        yield Action(name, DONE, text, subject=control.database, seconds=round(time.monotonic() - started, 3))
+
+
+def _recipe(task: Task, actions: list[Action]) -> Outcome:
+    failed = [each for each in actions if each.status == FAILED]
+    words = failed[0].reason if failed else "; ".join(f"{each.reason} {each.status}" for each in actions)
+    if actions and actions[0].status == PLANNED:
+        words += ": REINDEX DATABASE locks each table against writers, and in effect readers, while its indexes are rebuilt"
+    status = CRITICAL if failed else WARNING if any(each.status == PLANNED for each in actions) else OK
+    return Outcome(
+        [task.limits.verdict("postgres.maintenance", status, words, remedy="Leave literal out: what needs it is rebuilt without blocking anyone.")],
+        actions,
+        words if failed else "",
+    )
+
+
+def _claim(control: Worker) -> str:
+    """Make sure that nobody else maintains this database, and that nothing of a run that was killed goes on; says who is at it."""
+    if not control.ask("its locks", TAKE, LOCK)[0][0]:
+        rows = control.ask("its locks", HOLDER, LOCK)
+        return "".join(f"pid {pid}, connected from {client} for {span(seconds)}" for pid, client, seconds in rows[:1]) or "a session that has just ended"
+    for _turn in range(50):
+        if not control.ask("sessions of an earlier run", ORPHANS, {"application": APPLICATION}):
+            break
+        time.sleep(0.2)
+    return ""
+
+
+def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped: Sequence[Action]) -> Outcome:
+    steps = plan.wanted
+    count = min(task.rules.jobs, len({step.table for step in steps}))
+    cost = {"vacuum_cost_delay": f"{task.rules.cost_delay:g}", "vacuum_cost_limit": str(task.rules.cost_limit), "max_parallel_maintenance_workers": "0"}
+    problem = ""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(closing(Worker(task.target, APPLICATION, task.timeout, cost))) for _number in range(count)]
+        run = Run(control, workers, seen, task.rules, lambda step: _confirm(task, seen, step), lambda space: room(seen, task, space), task.report)
+        try:
+            _open(workers)
+            run.work(steps)
+            _finish(control, seen, run.actions)
+        except (Refusal, Trouble) as lost:
+            problem = str(lost) if isinstance(lost, Trouble) else f"{lost.summary}. {lost.remedy}"
+        except TimeLimit:
+            problem = control.silence().summary
+    actions = [*run.actions, *skipped]
+    failed = [each for each in actions if each.status == FAILED]
+    if problem or failed:
+        first = f"{failed[0].subject}: {failed[0].reason}" if failed else ""
+        problem = ". ".join(part for part in (problem, _count(actions), first) if part)
+    rates = {name: work / seconds for name, (work, seconds) in run.speeds.items() if seconds > 1}
+    return Outcome([verdict(seen, plan, actions, task, run.held, problem, run.paused)], actions, problem, {**task.rates, **rates})
+
+
+def _open(workers: list[Worker]) -> None:
+    """As many connections as there is room for, at least one; raises `Refusal` where not even that."""
+    opened: list[Worker] = []
+    for worker in workers:
+        with suppress(Refusal) if opened else nullcontext():
+            worker.open()
+            opened.append(worker)
+    workers[:] = opened
+
+
+def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None:
+    """What each VACUUM was told to leave for the end."""
+    vacuumed = any(each.status == DONE and each.name in ("postgres.vacuum", "postgres.freeze") for each in actions)
+    if vacuumed and seen.facts["version"] >= 160000:
+        with suppress(Trouble):
+            control.ask("the database's age", "VACUUM (ONLY_DATABASE_STATS)")
+
+
+def _confirm(task: Task, seen: Inventory, step: Step) -> Bloat | None:
+    """How bloated an index is by the statistics of now; none where that cannot be told."""
+    index = next(index for index in seen.indexes if index["oid"] == step.relation)
+    try:
+        with closing(task.look()) as connection:
+            connection.begin("itself", "SELECT 1")
+            return look_again(connection, seen, index)
+    except (Refusal, Unanswered):
+        return None
+
+
+# --- the disk -----------------------------------------------------------------------------------------------------
+
+
+def _rooms(seen: Inventory, task: Task) -> dict[int, float | None]:
+    spaces = {index["tablespace"] or seen.facts["tablespace"] for index in seen.indexes}
+    return {space: room(seen, task, space) for space in spaces}
+
+
+def room(seen: Inventory, task: Task, tablespace: int) -> float | None:
+    """Bytes that are free where a tablespace lies; none where this process cannot see the server's disk."""
+    if task.disk_free is not None:
+        return task.disk_free
+    folder = seen.facts["data_directory"]
+    if not folder:
+        return None
+    try:
+        with open(os.path.join(folder, "postmaster.pid")) as stream:
+            lines = stream.read().splitlines()
+        if abs(int(lines[2]) - seen.facts["started"]) > 10:  # a folder of the same name on another host
+            return None
+        found = os.statvfs(seen.facts["tablespaces"].get(str(tablespace)) or folder)
+    except (OSError, ValueError, IndexError):
+        return None
+    return float(found.f_bavail * found.f_frsize)
+
+
+# --- the verdict --------------------------------------------------------------------------------------------------
+
+
+def _reason(step: Step) -> str:
+    return f"{step.reason}: {step.skip}" if step.skip else step.reason
+
+
+def _standby(limits: Limits) -> Outcome:
+    words = "This server is a standby, where nothing can be vacuumed, analyzed or rebuilt: what is done on the primary arrives here"
+    return Outcome([limits.verdict("postgres.maintenance", UNKNOWN, words, remedy="Run it with a database_url that leads to the primary.")])
+
+
+def taken_by(holder: str, limits: Limits) -> Outcome:
+    """Somebody else is at it."""
+    words = f"Another run maintains this database: {holder}"
+    check = limits.verdict("postgres.maintenance", CRITICAL, words, remedy="Wait until it is through.")
+    return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. Wait until it is through.")
+
+
+def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:
+    if isinstance(problem, Refusal):
+        return Outcome([unreachable(problem, limits)], problem=f"Nothing was done: {problem.summary}. {problem.remedy}")
+    reason, remedy = (problem.reason, problem.remedy) if isinstance(problem, Unanswered) else (str(problem), "See PostgreSQL's log.")
+    check = limits.verdict("postgres.maintenance", CRITICAL, f"Not known what it needs: {reason}", remedy=remedy)
+    return Outcome([check], problem=f"Nothing was done: {reason}. {remedy}")
+
+
+def verdict(seen: Inventory, plan: Plan, actions: Sequence[Action], task: Task, held: Sequence[str], problem: str = "", paused: float = 0.0) -> Check:
+    """Whether the database has what it needs now."""
+    judged = task.limits.verdict
+    size = human(sum(table["bytes"] for table in seen.tables) + sum(index["bytes"] for index in seen.indexes), "bytes")
+    what = f"database '{seen.database}' ({len(seen.tables):,} tables, {len(seen.indexes):,} indexes, {size})"
+    skipped = [each for each in actions if each.status == SKIPPED]
+    evidence = tuple({"relation": each.subject, "skipped": each.reason} for each in skipped)
+    if problem:
+        return judged("postgres.maintenance", CRITICAL, f"{what[0].upper()}{what[1:]}: {problem}", evidence=evidence)
+    if not actions:
+        return judged("postgres.maintenance", OK, f"Nothing in {what} needs maintenance")
+    state = f"In {what}: {_count(actions)}"
+    won = sum(each.bytes or 0 for each in actions if each.status == DONE)
+    if won > 0:
+        state += f", {human(won, 'bytes')} won"
+    if any(each.status == PLANNED for each in actions):
+        state += f", about {span(plan.seconds / task.rules.jobs)} of work"
+        return judged("postgres.maintenance", WARNING, state, remedy="To carry it out, run it without --check.", evidence=evidence)
+    if paused >= 1:
+        state += f"; paused for {span(paused)} until standbys had caught up"
+    if held:
+        state += f"; dead rows stay in {held[0]}" + (f" and {len(held) - 1} more" if len(held) > 1 else "") + f", because of {holder_words(seen)}"
+        remedy = "End what holds them (the oldest transaction, prepared transaction or replication slot), then run it again."
+        return judged("postgres.maintenance", WARNING, state, remedy=remedy, evidence=evidence)
+    if skipped:
+        return judged("postgres.maintenance", WARNING, f"{state}; {skipped[0].subject}: {skipped[0].reason}", evidence=evidence)
+    return judged("postgres.maintenance", OK, state)
+
+
+def _count(actions: Sequence[Action]) -> str:
+    """``3 indexes rebuilt, 1 planned, 2 skipped``."""
+    found = Counter((each.status, each.name.split(".")[1]) for each in actions)
+    words = {"cleanup": "to drop", "freeze": "to freeze", "vacuum": "to vacuum", "analyze": "to analyze", "reindex": "to rebuild"}
+    done = {"cleanup": "dropped", "freeze": "frozen", "vacuum": "vacuumed", "analyze": "analyzed", "reindex": "rebuilt"}
+    parts = [f"{count:,} {(words if status == PLANNED else done)[name]}" for (status, name), count in found.items() if status in (DONE, PLANNED)]
+    parts += [f"{count:,} {status}" for status in (FAILED, SKIPPED) if (count := sum(each.status == status for each in actions))]
+    return ", ".join(parts)
+
+
+def rates_of(sample: Sequence[Sample]) -> dict[str, float]:
+    """The speeds that earlier runs have measured."""
+    return {name: value for name, value in sample[0].counters.items() if value > 0} if sample else {}
+
+
+def reporter(path: str | None) -> Callable[[Mapping[str, Any]], None]:
+    """Something that keeps the newest progress in a file, for whoever shows it."""
+
+    def write(progress: Mapping[str, Any]) -> None:
+        if not path:
+            return
+        with suppress(OSError):  # work goes on where nobody can watch it
+            partial = f"{path}.partial"
+            with open(partial, "w") as stream:
+                json.dump(progress, stream)
+            os.replace(partial, path)
+
+    return write

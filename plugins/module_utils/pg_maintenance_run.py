@@ -1,0 +1,389 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out a plan of maintenance: statement by statement, watched from a connection that stops what gets in anybody's way."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import DONE, FAILED, SKIPPED, Action
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import LEFTOVER, Rules, Step, holder_words, statement, worth
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
+
+#: Seconds between two looks at what the statements do.
+WATCH = 0.25
+#: Seconds between two reports of progress.
+REPORT = 1.0
+#: Seconds that statements have to end after they were told to.
+ENDING = 15.0
+#: Seconds after which PostgreSQL 14 shows what a statement has changed in the statistics; later versions do at once.
+STATISTICS_AGE = 0.6
+
+# A lock that is waited for shows whom a statement waits for, and who waits for it. Rebuilding also waits for transactions.
+LOOK = """
+WITH own(pid) AS (SELECT unnest(%(pids)s::int[])), waiting AS MATERIALIZED (
+  SELECT pid, extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds, pg_blocking_pids(pid) AS blockers
+  FROM pg_locks WHERE NOT granted AND pid IS NOT NULL GROUP BY pid
+)
+SELECT own.pid, mine.seconds IS NOT NULL,
+  (SELECT min(format('pid %%s (%%s)', a.pid, coalesce(nullif(a.application_name, ''), 'user ' || a.usename)))
+     FROM pg_stat_activity a WHERE a.pid = ANY (mine.blockers)),
+  (SELECT max(seconds) FROM waiting w WHERE w.pid <> ALL (%(pids)s::int[]) AND own.pid = ANY (w.blockers)),
+  v.phase, v.heap_blks_total, v.heap_blks_scanned, v.heap_blks_vacuumed,
+  i.phase, i.blocks_total, i.blocks_done, i.tuples_total, i.tuples_done,
+  n.phase, n.sample_blks_total, n.sample_blks_scanned
+FROM own LEFT JOIN waiting mine ON mine.pid = own.pid LEFT JOIN pg_stat_progress_vacuum v ON v.pid = own.pid
+  LEFT JOIN pg_stat_progress_create_index i ON i.pid = own.pid LEFT JOIN pg_stat_progress_analyze n ON n.pid = own.pid
+"""
+LAG = "SELECT max(extract(epoch FROM replay_lag))::float8 FROM pg_stat_replication"
+OLD = """
+SELECT format('pid %%s (%%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)), extract(epoch FROM clock_timestamp() - xact_start)::float8
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL (%(pids)s::int[]) AND backend_type = 'client backend'
+  AND xact_start < clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY xact_start LIMIT 1
+"""
+LEFT = """
+SELECT i.indexrelid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relname FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indrelid = %(table)s AND NOT i.indisvalid
+"""
+STATE = """
+SELECT CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) WHEN c.relkind = 'p' THEN 0 ELSE pg_table_size(c.oid) END,
+  pg_stat_get_dead_tuples(c.oid), greatest(age(nullif(c.relfrozenxid, '0')), 0)
+FROM pg_class c WHERE c.oid = %(oid)s
+"""
+REBUILT = """
+SELECT c.oid::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE quote_ident(n.nspname) || '.' || quote_ident(c.relname) = %(quoted)s
+"""
+
+
+@dataclass
+class Running:
+    """A statement that a worker carries out."""
+
+    step: Step
+    worker: Worker
+    started: float
+    before: tuple[int, int, int]
+    known: frozenset[int]
+    """Invalid indexes of the table from before."""
+    waited: float = 0.0
+    waits_for: str = ""
+    stopped: str = ""
+    """Why it was told to stop."""
+    again: bool = False
+    """Whether it may be tried once more."""
+    phase: str = ""
+    share: float | None = None
+
+
+@dataclass
+class Run:
+    """The work on one plan. ``actions`` grow with it, so that they are there whatever ends it."""
+
+    control: Worker
+    workers: list[Worker]
+    seen: Inventory
+    rules: Rules
+    confirm: Callable[[Step], Bloat | None]
+    """How bloated an index is by the statistics of now."""
+    free: Callable[[int], float | None]
+    """Room on the disk of a tablespace."""
+    report: Callable[[Mapping[str, Any]], None] = lambda progress: None
+    actions: list[Action] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    """Relations whose dead rows could not be removed."""
+    speeds: dict[str, list[float]] = field(default_factory=dict)
+    """Bytes and seconds by operation."""
+    paused: float = 0.0
+    """Seconds for which nothing was started since a standby was behind."""
+    running: list[Running] = field(default_factory=list)
+    queue: deque[tuple[Step, int]] = field(default_factory=deque)
+    """What is to be started, and how often that was tried."""
+    total: int = 0
+    lag: float = 0.0
+    """Seconds that the slowest standby is behind."""
+
+    def work(self, steps: Sequence[Step]) -> None:
+        """Carry out the steps; raises `Refusal` or `TimeLimit` where the server is lost."""
+        self.queue = deque((step, 0) for step in steps)
+        self.total = len(steps)
+        self.end = time.monotonic() + self.rules.time_budget
+        self._watched = self._reported = self._lagged = 0.0
+        try:
+            self._look_at_standbys(time.monotonic())
+            while self.queue or self.running:
+                self._assign()
+                if not self.workers:
+                    break
+                self._wait()
+                self._watch()
+        finally:
+            self._stop_all()
+            self._drop(lambda step: True, "the run ended before its turn")
+
+    # --- starting -------------------------------------------------------------------------------------------------
+
+    def _assign(self) -> None:
+        """Give idle workers something to do: the first step whose table nobody works on."""
+        for worker in self.workers:
+            if any(each.worker is worker for each in self.running):
+                continue
+            while self.queue:
+                busy = {each.step.table for each in self.running}
+                paused = self.lag > self.rules.max_lag
+                chosen = next((entry for entry in self.queue if entry[0].table not in busy and (entry[0].operation == "cleanup" or not paused)), None)
+                if chosen is None:
+                    break
+                self.queue.remove(chosen)
+                if self._start(worker, *chosen):
+                    break
+
+    def _start(self, worker: Worker, step: Step, tries: int) -> bool:
+        """Start a step, unless it is not needed, not possible, or does not fit any more."""
+        reason = self._objection(step)
+        if reason:
+            self._add(step, SKIPPED, reason)
+            return False
+        try:
+            rows = self.control.ask("a relation", STATE, {"oid": step.relation or step.table})
+            known = frozenset(row[0] for row in self._left(step)) if step.operation == "reindex" else frozenset()
+        except Trouble as problem:
+            self._add(step, SKIPPED, f"it is locked by another session: {problem}")
+            return False
+        if not rows:
+            self._add(step, SKIPPED, "it is gone")
+            return False
+        worker.start(statement(step, self.rules, self.seen))
+        self.running.append(Running(step, worker, time.monotonic(), rows[0], known, again=tries == 0))
+        return True
+
+    def _objection(self, step: Step) -> str:
+        left = self.end - time.monotonic()
+        if step.estimate > left and step.operation != "cleanup":
+            return f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, left))} are left"
+        if step.operation != "reindex":
+            return ""
+        if step.unsure:
+            bloat = self.confirm(step)
+            index = next(index for index in self.seen.indexes if index["oid"] == step.relation)
+            if bloat is None or not worth(bloat, index["bytes"], self.rules):
+                return "fresh statistics show that it is not bloated"
+        room = self.free(step.tablespace)
+        if room is not None and step.space > room:
+            return f"it needs {human(step.space, 'bytes')} of disk, {human(room, 'bytes')} are free"
+        old = self.control.ask("old transactions", OLD, {"pids": self._pids(), "seconds": self.rules.max_wait})
+        if old:
+            return f"a rebuild would wait for {old[0][0]}, whose transaction has been open for {span(old[0][1])}"
+        return ""
+
+    def _pids(self) -> list[int]:
+        return [worker.pid for worker in [self.control, *self.workers]]
+
+    def _left(self, step: Step) -> list[tuple[Any, ...]]:
+        return self.control.ask("invalid indexes", LEFT, {"table": step.table})
+
+    # --- watching -------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Wait for a statement to end, or for the next look."""
+        ready, _w, _x = select.select([each.worker for each in self.running], [], [], WATCH)
+        for each in [each for each in self.running if each.worker in ready]:
+            self._look_at(each)
+
+    def _look_at_standbys(self, now: float) -> None:
+        if now - self._lagged >= REPORT and self.seen.facts["standbys"]:
+            self._lagged, self.lag = now, self.control.ask("standbys", LAG)[0][0] or 0.0
+
+    def _look_at(self, each: Running) -> None:
+        try:
+            ended = each.worker.poll()
+        except (Trouble, Refusal) as problem:
+            self._ended(each, problem)
+            return
+        if ended:
+            self._ended(each, None)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        since = now - self._watched
+        if since < WATCH:
+            return
+        if self._watched and self.lag > self.rules.max_lag:
+            self.paused += since
+        first, self._watched = not self._watched, now
+        self._look_at_standbys(now)
+        if not self.running:
+            if now >= self.end:
+                self._drop(lambda step: step.operation != "cleanup", "the time budget was used up while a standby was behind")
+            return
+        rows = {row[0]: row[1:] for row in self.control.ask("its work", LOOK, {"pids": self._pids()})}
+        for each in self.running:
+            waits, for_whom, blocks, *progress = rows[each.worker.pid]
+            each.phase, each.share = _progress(progress)
+            each.waited += since if waits and not first else 0.0
+            each.waits_for = for_whom or each.waits_for
+            if waits:
+                each.phase = f"waits for {for_whom or 'another session'}"
+            if each.stopped:
+                continue
+            if now >= self.end and each.step.operation != "cleanup":
+                self._stop(each, "the time budget is used up", again=False)
+            elif blocks is not None and blocks > self.rules.max_block:
+                self._stop(each, f"another session had waited {span(blocks)} for it")
+            elif each.waited > self.rules.max_wait:
+                self._stop(each, f"it had waited {span(each.waited)} for {each.waits_for or 'another session'}")
+        if now - self._reported >= REPORT:
+            self._reported = now
+            self.report(self._state(now))
+
+    def _state(self, now: float) -> dict[str, Any]:
+        work = [
+            {"what": f"{each.step.operation} {each.step.quoted}", "phase": each.phase, "share": each.share, "seconds": round(now - each.started, 1)}
+            for each in self.running
+        ]
+        return {"done": self.total - len(self.queue) - len(self.running), "total": self.total, "work": work}
+
+    # --- stopping -------------------------------------------------------------------------------------------------
+
+    def _stop(self, each: Running, reason: str, again: bool = True) -> None:
+        each.stopped, each.again = reason, each.again and again
+        self.control.ask("a statement's end", "SELECT pg_cancel_backend(%(pid)s)", {"pid": each.worker.pid})
+
+    def _stop_all(self) -> None:
+        """Nothing of ours goes on when the run has ended, for whatever reason."""
+        with suppress(Refusal, TimeLimit, Trouble):
+            for each in self.running:
+                if not each.stopped:
+                    self._stop(each, "the run was ended", again=False)
+        end = time.monotonic() + ENDING
+        with suppress(Refusal, TimeLimit, Trouble):
+            while self.running and time.monotonic() < end:
+                self._wait()
+        for each in self.running:
+            self._add(each.step, FAILED, "what became of it is not known; the next run cleans up")
+        self.running = []
+
+    # --- ending ---------------------------------------------------------------------------------------------------
+
+    def _ended(self, each: Running, problem: Trouble | Refusal | None) -> None:
+        """A statement has ended, well or not."""
+        self.running.remove(each)
+        step, seconds = each.step, round(time.monotonic() - each.started, 3)
+        if isinstance(problem, Refusal):
+            self.workers.remove(each.worker)
+            self._add(step, FAILED, f"{problem.summary}; the next run cleans up", seconds=seconds)
+            self._clean(each)
+        elif problem is None or self._rebuilt(each):
+            self._succeeded(each, seconds)
+            self._clean(each)
+        else:
+            self._clean(each)
+            self._failed(each, problem, seconds)
+
+    def _rebuilt(self, each: Running) -> bool:
+        """Whether the new index is in use although the statement failed: it may end while it waits for readers of the old one."""
+        if each.step.operation != "reindex":
+            return False
+        try:
+            rows = self.control.ask("a relation", REBUILT, {"quoted": each.step.quoted})
+        except Trouble:
+            return False
+        return bool(rows) and rows[0][0] != each.step.relation
+
+    def _failed(self, each: Running, problem: Trouble, seconds: float) -> None:
+        step = each.step
+        if problem.code == "57014" and each.stopped and each.again:
+            self.queue.append((step, 1))
+            return
+        if problem.code == "57014" and each.stopped:
+            self._add(step, SKIPPED, each.stopped, seconds=seconds)
+        elif problem.code in ("42P01", "42704", "3F000"):
+            self._add(step, SKIPPED, "it is gone", seconds=seconds)
+        else:
+            self._add(step, FAILED, str(problem), seconds=seconds)
+            if problem.code == "53100":  # the disk is full: a rebuild would fail like this one, and the app with it
+                self._drop(lambda late: late.operation == "reindex", "the disk is full")
+
+    def _succeeded(self, each: Running, seconds: float) -> None:
+        step = each.step
+        if step.operation == "cleanup":
+            self._add(step, DONE, before=each.before[0], after=0, bytes=each.before[0], seconds=seconds)
+            return
+        if step.operation != "reindex" and self.seen.facts["version"] < 150000:
+            time.sleep(STATISTICS_AGE)
+        try:
+            oid = step.relation or step.table
+            if step.operation == "reindex":
+                oid = next(iter(self.control.ask("a relation", REBUILT, {"quoted": step.quoted})), (oid,))[0]
+            rows = self.control.ask("a relation", STATE, {"oid": oid})
+        except Trouble:
+            rows = []
+        size, dead, age = rows[0] if rows else each.before
+        speed = self.speeds.setdefault(step.operation, [0.0, 0.0])
+        speed[0], speed[1] = speed[0] + step.work, speed[1] + seconds
+        more: dict[str, Any] = {"bytes": each.before[0] - size, "seconds": seconds}
+        if step.operation == "reindex":
+            self._add(step, DONE, before=each.before[0], after=size, **more)
+        elif step.operation == "analyze":
+            self._add(step, DONE, seconds=seconds)
+        else:
+            stayed = dead > max(1000, each.before[1] / 2)
+            if stayed:
+                self.held.append(step.quoted)
+            words = f"{dead:,} of its dead rows could not be removed, because of {holder_words(self.seen)}" if stayed else ""
+            key, before, after = ("xid_age", each.before[2], age) if step.operation == "freeze" else ("dead_rows", each.before[1], dead)
+            self._add(step, DONE, words, before=f"{key} {before}", after=f"{key} {after}", **more)
+
+    def _clean(self, each: Running) -> None:
+        """What a rebuild that did not end well has left behind goes next."""
+        if each.step.operation != "reindex":
+            return
+        with suppress(Refusal, TimeLimit, Trouble):
+            for oid, quoted, name in self._left(each.step):
+                if oid not in each.known and LEFTOVER.search(name):
+                    step = Step("cleanup", each.step.table, quoted, f"left behind by the rebuild of {each.step.quoted}", relation=oid)
+                    self.queue.appendleft((step, 0))
+                    self.total += 1
+
+    def _drop(self, which: Callable[[Step], bool], why: str) -> None:
+        """Steps that will not be started."""
+        for entry in [entry for entry in self.queue if which(entry[0])]:
+            self.queue.remove(entry)
+            self._add(entry[0], SKIPPED, why)
+
+    def _add(self, step: Step, status: str, words: str = "", **more: Any) -> None:
+        reason = f"{step.reason}: {words}" if words else step.reason
+        self.actions.append(replace(action(step, status, reason), **more))
+
+
+def action(step: Step, status: str, reason: str) -> Action:
+    """A step as the report shows it."""
+    return Action(f"postgres.{step.operation}", status, reason, subject=step.quoted, estimate=round(step.estimate, 1))
+
+
+def _progress(row: Sequence[Any]) -> tuple[str, float | None]:
+    """Phase and share of a statement, from the views of PostgreSQL."""
+    vacuum, heap, scanned, vacuumed, index, blocks, blocks_done, tuples, tuples_done, analyze, sample, sampled = row
+    if vacuum:
+        done = vacuumed if vacuum == "vacuuming heap" else scanned
+        return vacuum, _share(done, heap) if vacuum in ("scanning heap", "vacuuming heap") else None
+    if index:
+        return index, _share(tuples_done, tuples) if tuples else _share(blocks_done, blocks)
+    return (analyze, _share(sampled, sample)) if analyze else ("", None)
+
+
+def _share(done: float | None, total: float | None) -> float | None:
+    return round(min(1.0, (done or 0) / total), 3) if total else None

@@ -1,0 +1,214 @@
+"""pg_maintenance when something goes wrong meanwhile: the server, the disk, a standby, whoever started it; and under load."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.stack import Stack
+from tests.conftest import ROOT, RunModule, by_name
+from tests.integration.mounts import mounted, mounts_of_its_own, needs_mount
+from tests.integration.postgres import Server, Standby, Throwaway, bloated, database, run_sql, slow_to_vacuum, throwaway
+
+Maintain = Callable[..., dict[str, Any]]
+#: A vacuum of `slow_to_vacuum` takes minutes with these.
+CRAWL = {"cost_delay": 80, "cost_limit": 20}
+
+
+@pytest.fixture(scope="module")
+def own(stack: Stack) -> Iterator[Throwaway]:
+    """A server that a test may stop."""
+    with throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as server:
+        yield server
+
+
+@pytest.fixture
+def server(own: Throwaway) -> Server:
+    return Server(own)
+
+
+@pytest.fixture
+def url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    with database(server, f"db_{abs(hash(request.node.nodeid)) % 10**9}") as made:
+        yield made
+
+
+@pytest.fixture
+def maintain(run_module: RunModule, url: str, tmp_path: Path) -> Maintain:
+    def run(*, check: bool = False, **options: Any) -> dict[str, Any]:
+        given = {"database_url": url, "state_dir": str(tmp_path / "state"), "timeout": 10, "cost_delay": 0, "bloat_bytes": 1_000_000, **options}
+        return run_module("pg_maintenance", given, check=check, timeout=300)
+
+    return run
+
+
+@contextmanager
+def meanwhile(work: Callable[[], dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Do it in a thread; its answer is there at the end."""
+    answers: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: answers.append(work()))
+    thread.start()
+    try:
+        yield answers
+    finally:
+        thread.join()
+
+
+def until(server: Server, query: str) -> None:
+    end = time.monotonic() + 30
+    while not server.admin(query):
+        assert time.monotonic() < end, query
+        time.sleep(0.02)
+
+
+def test_a_server_that_is_restarted_in_the_middle(own: Throwaway, server: Server, url: str, maintain: Maintain) -> None:
+    run_sql(url, *slow_to_vacuum("a"), *slow_to_vacuum("b"))
+    with meanwhile(lambda: maintain(operations=["vacuum"], **CRAWL)) as answers:
+        until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
+        own.stop("immediate")
+    own.start()
+    (answer,) = answers
+    assert answer["failed"]
+    assert {each["status"] for each in answer["actions"]} <= {"failed", "skipped"}
+    assert len(answer["actions"]) == 2
+    assert "the next run cleans up" in answer["msg"] or "1 failed, 1 skipped" in answer["msg"], answer["msg"]
+    assert by_name(answer, "postgres.maintenance")["status"] == "critical"
+    # The counters that say what is needed are lost with an immediate stop; PostgreSQL starts them anew.
+    run_sql(url, "ANALYZE")
+    assert "failed" not in maintain()
+
+
+def test_whoever_started_it_goes_away(server: Server, url: str, tmp_path: Path) -> None:
+    """A module that is told to end cancels what it has begun."""
+    run_sql(url, *slow_to_vacuum("t"))
+    code = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.pg_maintenance', run_name='__main__')"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
+        text=True,
+    )
+    arguments = {"database_url": url, "state_dir": str(tmp_path), **CRAWL}
+    assert child.stdin
+    child.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    child.stdin.close()
+    until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) != 0
+    assert server.admin("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance' AND state = 'active'") == []
+
+
+def test_a_role_that_wants_to_lead_it_astray(server: Server, url: str, maintain: Maintain) -> None:
+    """A search path with functions of the same names, and timeouts that would end every statement."""
+    run_sql(
+        url,
+        *bloated(),
+        "CREATE SCHEMA evil",
+        "CREATE FUNCTION evil.pg_table_size(oid) RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RAISE 'led astray'; END$$",
+        "CREATE FUNCTION evil.age(xid) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE 'led astray'; END$$",
+    )
+    settings = {"search_path": "evil, pg_catalog", "statement_timeout": "'1ms'", "lock_timeout": "'1ms'", "default_transaction_read_only": "on"}
+    server.admin(*(f"ALTER ROLE app SET {name} = {value}" for name, value in settings.items()))
+    try:
+        answer = maintain()
+    finally:
+        server.admin("ALTER ROLE app RESET ALL")
+    assert [(each["subject"], each["status"]) for each in answer["actions"]] == [("public.messages_word", "done")], answer
+
+
+def test_nobody_fails_or_waits_under_load(stack: Stack, server: Server, url: str, maintain: Maintain, tmp_path: Path) -> None:
+    pgbench = Path(stack.settings["bin"]["postgres"]) / "pgbench"
+    subprocess.run([pgbench, "-i", "-s", "4", "-q", url], check=True, capture_output=True)
+    run_sql(url, "CREATE INDEX filler ON pgbench_accounts (abalance, aid)", *["UPDATE pgbench_accounts SET abalance = abalance + 1"] * 3)
+    load = subprocess.Popen([pgbench, "-n", "-c", "4", "-T", "8", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    answer = maintain()
+    out, err = load.communicate(timeout=60)
+    assert load.returncode == 0, err
+    assert re.search(r"number of failed transactions: 0 \(", out), out
+    assert "failed" not in answer, answer
+    done = {each["subject"] for each in answer["actions"] if each["status"] == "done"}
+    assert {"public.pgbench_accounts", "public.filler"} <= done
+    assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+
+
+@needs_mount
+def test_a_disk_that_fills_up(stack: Stack, run_module: RunModule, tmp_path: Path) -> None:
+    """The statement of the operator that there is room is wrong: the rebuild fails, the index stays, nothing is left behind."""
+    with mounts_of_its_own(), throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as own:
+        server = Server(own)
+        with mounted(own.home / "small", "tmpfs", options="size=28m") as point:
+            own.identity.own(point)
+            server.admin(f"CREATE TABLESPACE small LOCATION '{point}'", "GRANT CREATE ON TABLESPACE small TO app", "GRANT pg_monitor TO app")
+            url = server.url()
+            run_sql(url, *(f"{line} TABLESPACE small" if line.startswith("CREATE INDEX") else line for line in bloated()))
+            given = {"database_url": url, "state_dir": str(tmp_path), "cost_delay": 0, "bloat_bytes": 1_000_000}
+            seen = run_module("pg_maintenance", given, check=True)
+            (action,) = seen["actions"]
+            assert (action["status"], "of disk" in action["reason"]) == ("skipped", True), "the server's own disk is looked at"
+            (point / "ballast").write_bytes(bytes(8 * 1024 * 1024))
+            answer = run_module("pg_maintenance", {**given, "disk_free": "1G"})
+            assert answer["failed"]
+            assert "No space left on device" in answer["msg"]
+            assert {(each["name"], each["status"]) for each in answer["actions"]} == {("postgres.reindex", "failed"), ("postgres.cleanup", "done")}
+            assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+            assert run_sql(url, "SET enable_seqscan = off", "SELECT count(*) FROM messages WHERE word = 'x'") == [(0,)]
+            server.admin("DROP INDEX messages_word", "DROP TABLESPACE small", database=server.own["database"])
+
+
+# --- standbys -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def standby(stack: Stack) -> Iterator[Standby]:
+    server = Server(stack)
+    made = Standby(server)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        until(server, "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'follower' AND NOT active")
+        server.admin("SELECT pg_drop_replication_slot('follower')")
+
+
+def test_a_standby_declines(standby: Standby, maintain: Maintain) -> None:
+    for check in (True, False):
+        answer = maintain(check=check, database_url=standby.url)
+        assert (answer["changed"], answer["actions"]) == (False, [])
+        assert by_name(answer, "postgres.maintenance")["status"] == "unknown"
+        assert "This server is a standby" in by_name(answer, "postgres.maintenance")["summary"]
+
+
+def test_nothing_is_started_while_a_standby_is_behind(stack: Stack, standby: Standby, maintain: Maintain) -> None:
+    primary = Server(stack)
+    primary.admin(f"GRANT pg_monitor TO {primary.own['user']}")
+    with database(primary, "behind") as url:
+        run_sql(url, *slow_to_vacuum("t"))
+        standby.admin("SELECT pg_wal_replay_pause()")
+        try:
+            run_sql(url, "CREATE TABLE u (id int)", "INSERT INTO u SELECT generate_series(1, 1000)")
+            until(primary, "SELECT 1 FROM pg_stat_replication WHERE replay_lag > interval '1 second'")
+            answer = maintain(database_url=url, operations=["vacuum"], only=["t"], max_lag=0.5, time_budget=4)
+            (action,) = answer["actions"]
+            assert action["status"] == "skipped"
+            assert "while a standby was behind" in action["reason"]
+        finally:
+            standby.admin("SELECT pg_wal_replay_resume()")
+        until(primary, "SELECT 1 FROM pg_stat_replication WHERE coalesce(replay_lag, '0') < interval '100 ms'")
+        (action,) = maintain(database_url=url, operations=["vacuum"], only=["t"])["actions"]
+        assert action["status"] == "done"
