@@ -37,7 +37,7 @@ SELECT (SELECT json_agg(edges) FROM edges), (
   FROM pg_stat_activity WHERE pid IN (SELECT pid FROM edges UNION SELECT unnest(blockers) FROM edges))
 """
 
-# Without the right to see other users' sessions their ages are null.
+# Without the right to see other users' sessions their ages are null. A session sees no less than what others hold, so of equals it comes last.
 HORIZON = """
 SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
   (SELECT 'session' AS kind, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)) AS whose, datname::text AS database,
@@ -49,7 +49,7 @@ SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
   UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), NULL, age(backend_xmin), NULL
             FROM pg_stat_replication
-) holder WHERE age IS NOT NULL ORDER BY age DESC
+) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', seconds DESC NULLS LAST
 """
 
 CONFIGURATION = """

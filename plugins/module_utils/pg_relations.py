@@ -124,7 +124,7 @@ SELECT /* gpt_agent.runbook */ kind, whose, age, since FROM (
   FROM pg_prepared_xacts WHERE database = current_database()
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
   UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), age(backend_xmin), NULL FROM pg_stat_replication
-) holder WHERE age IS NOT NULL ORDER BY age DESC LIMIT 5
+) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', since DESC NULLS LAST LIMIT 5
 """
 
 MEASURE = (
