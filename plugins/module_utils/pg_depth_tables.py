@@ -19,6 +19,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import huma
 
 #: Seconds without a vacuum or analyze after which it is not only autovacuum's next round that is missing.
 OVERDUE = 3600
+#: Bytes below which a table needs no statistics of its own.
+SMALL = 1024**2
 #: Percent of a table that has to be empty for a rewrite to be worth it; estimates of a heap are off by ten percent and more.
 TABLE_BLOAT = 40
 #: Bytes of a row's header with its line pointer (storage/itemid.h, access/htup_details.h).
@@ -40,7 +42,7 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
         ("vacuum_due", ("freeze", "vacuum"), "vacuumed", "No table has more to vacuum than autovacuum lets pile up"),
         ("statistics_due", ("analyze",), "analyzed", "All tables have their statistics"),
     ):
-        due = [step for step in steps if step.operation in operations and _overdue(tables[step.table][key], seen.facts["now"])]
+        due = [step for step in steps if step.operation in operations and _overdue(tables[step.table], key, seen.facts["now"])]
         summary = f"{many(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}" if due else fine
         evidence = tuple({"table": step.quoted, "reason": _reason(step), "bytes": tables[step.table]["bytes"]} for step in due[:SHOWN])
         yield limits.judged(f"postgres.{name}", len(due), summary, subject=subject, evidence=evidence)
@@ -50,8 +52,11 @@ def _reason(step: Step) -> str:
     return f"{step.reason}; {step.skip}" if step.skip else step.reason
 
 
-def _overdue(last: float | None, now: float) -> bool:
-    return last is None or now - last > OVERDUE
+def _overdue(table: Row, key: str, now: float) -> bool:
+    """Whether it should have been done long ago; autovacuum never gets to a table that is small and does not change."""
+    if table[key] is not None:
+        return bool(now - table[key] > OVERDUE)
+    return bool(table["partitioned"] or table["bytes"] >= SMALL)
 
 
 def tables(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
@@ -131,7 +136,7 @@ def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
         summary = "No sequence has been used"
     else:
         used, row = rows[0]
-        fills = f", which fills {row['column']} ({row['type']})" if row["column"] else ""
+        fills = f", which fills {row['column']} ({row['type']})," if row["column"] else ""
         summary = f"{row['name']}{fills} is the furthest: {used:.1f} % used up"
     shown = [row for row in evidence if limit.judge(row["percent"]) != OK] or evidence[:1]
     check = limits.judged("postgres.sequences", round(rows[0][0], 1) if rows else 0.0, summary, **at(subject, shown))
