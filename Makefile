@@ -101,7 +101,7 @@ molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with sys
 
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python benchmarks/run.py --peers .venv-bench/bin $(ARGS)
+	@python benchmarks/checklist.py --peers .venv-bench/bin $(ARGS); checklist=$$?; python benchmarks/postgres.py --peers .venv-bench/bin/python && exit $$checklist
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."
