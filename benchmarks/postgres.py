@@ -32,8 +32,8 @@ from tests.integration.postgres import Server, Throwaway, run_sql, throwaway  # 
 RELATIONS = 5000
 #: Millions of rows, in tenths, of pgbench's accounts.
 SCALE = 30
-#: Transactions a second that the load wants: well below what two processors can do.
-RATE = 150
+#: Transactions a second that the load wants: a busy app, and below half of what two processors can do.
+RATE = 600
 AREAS = ["server", "locks", "vacuum", "tables", "indexes", "statements", "settings"]
 MODULE = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{0}', run_name='__main__')"
 
@@ -198,20 +198,23 @@ class Bench:
     # --- where little is needed -----------------------------------------------------------------------------------------
 
     def tenth(self) -> None:
-        """A database where one table in ten needs maintenance."""
+        """A database where one table in ten needs maintenance, with as many jobs and as little delay as the programs have."""
         self.server.admin("CREATE DATABASE origin")
         url = self.url("origin")
-        for number in range(40):
+        for number in range(100):
             create = f"CREATE TABLE t_{number} (id int PRIMARY KEY, word text)"
             run_sql(
-                url, create, f"INSERT INTO t_{number} SELECT g, md5(g::text) FROM generate_series(1, 150000) g", f"CREATE INDEX i_{number} ON t_{number} (word)"
+                url, create, f"INSERT INTO t_{number} SELECT g, md5(g::text) FROM generate_series(1, 80000) g", f"CREATE INDEX i_{number} ON t_{number} (word)"
             )
         run_sql(url, "VACUUM ANALYZE")
-        for number in range(4):
+        for number in range(10):
             update = f"UPDATE t_{number} SET word = md5(word)"
             run_sql(url, update, f"VACUUM t_{number}", update, f"VACUUM ANALYZE t_{number}", f"UPDATE t_{number} SET word = word WHERE id % 4 = 0")
         results = []
-        for name, work in (("some", lambda: self.module("pg_maintenance", database_url=self.url("some"), bloat_bytes=1_000_000)), ("all", self.everything)):
+        for name, work in (
+            ("some", lambda: self.module("pg_maintenance", database_url=self.url("some"), bloat_bytes=1_000_000, jobs=2, cost_delay=0)),
+            ("all", self.everything),
+        ):
             self.server.admin(f'CREATE DATABASE "{name}" TEMPLATE origin', "CHECKPOINT")
             self.counters(name)
             started = time.perf_counter()
@@ -228,7 +231,7 @@ class Bench:
 
     def counters(self, name: str) -> None:
         """A copy of a database has no statistics of its use; what was changed has to be counted again."""
-        run_sql(self.url(name), *(f"UPDATE t_{number} SET word = word WHERE id % 4 = 1" for number in range(4)))
+        run_sql(self.url(name), *(f"UPDATE t_{number} SET word = word WHERE id % 4 = 1" for number in range(10)))
 
     def everything(self) -> None:
         self.program("vacuumdb", "-z", "-j", "2", "all")
