@@ -121,7 +121,7 @@ def heap_size(row: Row, rows: float, block: int) -> float:
     header = ROW_HEADER + (ALIGNMENT * math.ceil(row["columns"] / 64) if row["nulls"] else 0)
     each = LINE_POINTER + header + math.ceil((row["width"] or 0) / ALIGNMENT) * ALIGNMENT
     usable = (block - PAGE_HEADER) * (row["fillfactor"] or 100) / 100
-    return block * math.ceil(rows * each / usable)
+    return block * math.ceil(rows / max(1, usable // each))
 
 
 def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
