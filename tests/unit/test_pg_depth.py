@@ -190,8 +190,6 @@ def unused(row: dict[str, Any], *others: dict[str, Any], since: float | None = 0
     relations = [index(each["oid"], f"i{each['oid']}", **BIG) for each in (row, *others)]
     found = contents(table(), *relations, use=use_of(row, *others, since=since, keys=keys), facts=facts)
     return by_name(indexes(found, "d", LIMITS, NOBODY, 10))["unused_indexes"]
-        "unused_indexes"
-    ]
 
 
 def test_an_index_that_nobody_has_used() -> None:
