@@ -17,15 +17,13 @@ import psycopg2
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import collect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile
-from tests.conftest import RunModule, by_name
+from tests.conftest import SERVER_CHECKS, RunModule, by_name
 from tests.integration.postgres import Server
 
 Ask = Callable[..., dict[str, Any]]
-ALL = {f"postgres.{name}" for name in AREAS["server"]}
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def unreachable(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_well(answer: dict[str, Any]) -> None:
-    assert {check["name"] for check in answer["checks"]} == ALL
+    assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
     assert [check for check in answer["checks"] if check["status"] not in ("ok", "unknown")] == []
 
 
@@ -70,7 +68,7 @@ def test_a_healthy_server(server: Server, ask: Ask) -> None:
     for _ in range(3):
         server.admin("SELECT count(*) FROM pg_class c, generate_series(1, 20)")
     answer = ask()
-    assert {check["name"] for check in answer["checks"]} == ALL
+    assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
     assert {check["name"]: check["summary"] for check in answer["checks"] if check["status"] != "ok"} == {}
     assert f"at 127.0.0.1:{server.own['port']} answers" in by_name(answer, "postgres.reachable")["summary"]
 
@@ -375,7 +373,7 @@ def test_a_deadlock_is_counted(server: Server, ask: Ask) -> None:
 def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, ask: Ask) -> None:
     with server.role("plain") as url, server.session(application="someone"):
         answer = ask(url)
-        assert {check["name"] for check in answer["checks"]} == ALL
+        assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
         for name in ("postgres.idle_in_transaction", "postgres.long_transactions"):
             check = by_name(answer, name)
             assert check["status"] == "unknown"
@@ -395,7 +393,7 @@ def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, as
 def test_views_that_a_role_may_not_read_are_unknown_one_by_one(server: Server, ask: Ask) -> None:
     with server.role("blind") as url:
         database = server.own["database"]
-        rights = ("SELECT ON pg_stat_activity", "ALL ON FUNCTION pg_stat_statements(boolean)", "ALL ON FUNCTION pg_control_system()")
+        rights = ("SELECT ON pg_stat_activity", "SERVER_CHECKS ON FUNCTION pg_stat_statements(boolean)", "SERVER_CHECKS ON FUNCTION pg_control_system()")
         server.admin(*(f"REVOKE {right} FROM PUBLIC" for right in rights), database=database)
         try:
             answer = ask(url)
@@ -434,7 +432,7 @@ def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(server: S
             "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
             "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ SELECT 2000000000 $$",
             "GRANT USAGE ON SCHEMA hostile TO victim",
-            "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
+            "GRANT SELECT ON SERVER_CHECKS TABLES IN SCHEMA hostile TO victim",
             "ALTER ROLE victim SET search_path = hostile, pg_catalog",
             "ALTER ROLE victim SET statement_timeout = '1ms'",
             "ALTER ROLE victim SET idle_in_transaction_session_timeout = '1ms'",
