@@ -238,7 +238,7 @@ def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None
 
 def _confirm(task: Task, seen: Inventory, step: Step) -> Bloat | None:
     """How bloated an index is by the statistics of now; none where that cannot be told."""
-    index = next(index for index in seen.indexes if index["oid"] == step.relation)
+    index = seen.relations[step.relation]
     try:
         with closing(task.look()) as connection:
             connection.begin("itself", "SELECT 1")

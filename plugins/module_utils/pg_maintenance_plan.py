@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory, Row
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import INDEX_SIZE, Bloat, Inventory, Row
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
 
@@ -283,6 +283,9 @@ def _index_steps(index: Row, seen: Inventory, rules: Rules) -> list[Step]:
     if not index["valid"]:
         return _invalid(index, step)
     bloat = seen.bloat(index)
+    if bloat is None and table and table["analyzed"] is None and index["method"] == "btree" and index["bytes"] >= max(INDEX_SIZE, rules.bloat_bytes):
+        words = "its table has never been analyzed: it is rebuilt if statistics show that it is bloated"
+        return [replace(step, reason=words, rank=index["bytes"] * rules.bloat_share / 100, unsure=True)]
     if bloat is None or not worth(bloat, index["bytes"], rules):
         return []
     won = human(bloat.share * index["bytes"], "bytes")

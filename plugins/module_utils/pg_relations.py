@@ -186,7 +186,8 @@ class Inventory:
         """How much there is, in a few words; the indexes of system and TOAST tables are not counted."""
         own = [index for index in self.indexes if index["table"] in self.by_oid]
         size = sum(table["bytes"] for table in self.tables) + sum(index["bytes"] for index in own)
-        return f"{len(self.tables):,} tables, {len(own):,} indexes, {human(size, 'bytes')}"
+        tables, indexes = "table" if len(self.tables) == 1 else "tables", "index" if len(own) == 1 else "indexes"
+        return f"{len(self.tables):,} {tables}, {len(own):,} {indexes}, {human(size, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""
