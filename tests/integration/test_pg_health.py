@@ -393,7 +393,7 @@ def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, as
 def test_views_that_a_role_may_not_read_are_unknown_one_by_one(server: Server, ask: Ask) -> None:
     with server.role("blind") as url:
         database = server.own["database"]
-        rights = ("SELECT ON pg_stat_activity", "SERVER_CHECKS ON FUNCTION pg_stat_statements(boolean)", "SERVER_CHECKS ON FUNCTION pg_control_system()")
+        rights = ("SELECT ON pg_stat_activity", "ALL ON FUNCTION pg_stat_statements(boolean)", "ALL ON FUNCTION pg_control_system()")
         server.admin(*(f"REVOKE {right} FROM PUBLIC" for right in rights), database=database)
         try:
             answer = ask(url)
@@ -432,7 +432,7 @@ def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(server: S
             "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
             "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ SELECT 2000000000 $$",
             "GRANT USAGE ON SCHEMA hostile TO victim",
-            "GRANT SELECT ON SERVER_CHECKS TABLES IN SCHEMA hostile TO victim",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
             "ALTER ROLE victim SET search_path = hostile, pg_catalog",
             "ALTER ROLE victim SET statement_timeout = '1ms'",
             "ALTER ROLE victim SET idle_in_transaction_session_timeout = '1ms'",
