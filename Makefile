@@ -95,13 +95,18 @@ versions: $(VENV)/.ready-to-test ## Run the tests on every other ansible-core th
 	tox run --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
 	  -- -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
+.PHONY: databases
+databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other versions of it that are supported
+	@programs="$$(python tests/tools/postgres_versions.py)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
+	POSTGRES_PROGRAMS="$$programs" pytest -n $(TEST_WORKERS) --dist loadgroup -k native tests/integration
+
 .PHONY: molecule
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker
 	@molecule/run.sh test --all || { code=$$?; test $$code == 77 || exit $$code; }
 
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python benchmarks/run.py --peers .venv-bench/bin $(ARGS)
+	@python benchmarks/checklist.py --peers .venv-bench/bin $(ARGS); checklist=$$?; python benchmarks/postgres.py --peers .venv-bench/bin/python && exit $$checklist
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."

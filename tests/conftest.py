@@ -37,6 +37,16 @@ def run_module() -> RunModule:
     return run
 
 
+#: The checks of PostgreSQL in the daily checklist.
+SERVER_CHECKS = {
+    f"postgres.{name}"
+    for name in (
+        *("reachable", "connections", "idle_in_transaction", "long_transactions", "cache_hit", "deadlocks", "wraparound"),
+        *("query_time_mean", "replication", "archiver"),
+    )
+}
+
+
 def by_name(answer: dict[str, Any], name: str, subject: str | None = None) -> dict[str, Any]:
     """The one check of that name (and subject) in a module's answer."""
     assert "checks" in answer, answer

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -50,11 +50,19 @@ class ActionModule(ActionBase):
     def _watched(self, variables: dict[str, Any]) -> dict[str, Any]:
         folder = self.get_shell_option("async_dir", default="~/.ansible_async")  # its '~' is the home of whoever the modules run as
         progress = self._connection._shell.join_path(folder, f"pg_maintenance.{secrets.token_hex(8)}")
-        job = self._begun({**self._task.args, "progress_file": progress}, variables)
+        host = variables.get("inventory_hostname", "")
+        try:
+            job = self._begun({**self._task.args, "progress_file": progress}, variables)
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:  # who becomes an unprivileged user needs setfacl for files on the host, and none for a module that is piped in
+            Display().display(f"{host}: the work is done in the foreground, and nothing says where it is (the package acl on the host helps): {error.message}")
+            foreground: dict[str, Any] = self._execute_module(task_vars=variables)
+            return foreground
         if job.get("failed") or "ansible_job_id" not in job:
             return job
         status = {"jid": job["ansible_job_id"], "_async_dir": folder}
-        host, started, shown = variables.get("inventory_hostname", ""), time.monotonic(), time.monotonic()
+        started = shown = time.monotonic()
         lost: Exception | None = None
         while time.monotonic() - started < self._limit() + GRACE:
             time.sleep(POLL)

@@ -13,6 +13,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRI
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import (
     STATEMENTS_ENOUGH,
+    STATEMENTS_SHOWN,
     Databases,
     Missing,
     Row,
@@ -26,21 +27,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human, redact, shorten
 
-#: The checks of each area, without their ``postgres.``.
-AREAS: Mapping[str, Sequence[str]] = {
-    "server": (
-        "reachable",
-        "connections",
-        "idle_in_transaction",
-        "long_transactions",
-        "cache_hit",
-        "deadlocks",
-        "wraparound",
-        "query_time_mean",
-        "replication",
-        "archiver",
-    ),
-}
 #: Fewer block reads than these say nothing about the cache.
 READS_ENOUGH = 1000
 #: Percent of all time from which a statement is worth a place in the summary.
@@ -267,7 +253,7 @@ def query_time_mean(statements: Statements, facts: Row, limits: Limits) -> Check
     mean = statements.seconds / statements.calls
     summary = f"A statement takes {human(mean, 'seconds')} on average ({statements.calls:,.0f} calls)"
     evidence = []
-    for row in statements.top:
+    for row in statements.top[:STATEMENTS_SHOWN]:
         share = 100 * row["seconds"] / statements.seconds if statements.seconds else 0.0
         text = shape(row["statement"]) if row["statement"] else ""
         if not text or text == "<insufficient privilege>":

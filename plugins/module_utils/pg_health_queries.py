@@ -20,9 +20,11 @@ Row = Mapping[str, Any]
 STATEMENTS_KEPT = 500
 #: Statements shown as evidence.
 STATEMENTS_SHOWN = 5
+#: Statements whose text is fetched where more than the daily checklist is asked.
+STATEMENTS_IN_DEPTH = 50
 #: What tells our own statements from those that somebody has to optimize, and how many there are.
 MARK = "/* gpt_agent.runbook */"
-OWN_STATEMENTS = 6
+OWN_STATEMENTS = 20
 #: Fewer calls than these say nothing about the mean.
 STATEMENTS_ENOUGH = 20
 #: Rows of sessions that are fetched.
@@ -31,6 +33,7 @@ SESSIONS_SHOWN = 10
 FACTS = """
 SELECT /* gpt_agent.runbook */ json_build_object(
   'version', current_setting('server_version'),
+  'number', current_setting('server_version_num')::int,
   'role', current_user::text,
   'sees_all', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
   'sees_archive', has_function_privilege('pg_ls_archive_statusdir()', 'EXECUTE'),
@@ -189,10 +192,10 @@ class Snapshot(NamedTuple):
     statements: Statements | Missing
 
 
-def collect(connection: Connection, ignored: Sequence[str], databases: StateFile, statements: StateFile) -> Snapshot:
+def collect(connection: Connection, ignored: Sequence[str], databases: StateFile, statements: StateFile, shown: int = STATEMENTS_SHOWN) -> Snapshot:
     """Ask everything; raises `Refusal` where the server cannot be asked at all.
 
-    ``databases`` and ``statements`` hold the counters of the last run.
+    ``databases`` and ``statements`` hold the counters of the last run; of ``shown`` statements the text is fetched.
     """
     facts: Row = connection.begin("itself", FACTS)[0][0]
 
@@ -209,7 +212,7 @@ def collect(connection: Connection, ignored: Sequence[str], databases: StateFile
         sessions=ask(_sessions, ignored),
         databases=ask(_databases, databases),
         wal=ask(_wal),
-        statements=ask(_statements, statements),
+        statements=ask(_statements, statements, shown),
     )
 
 
@@ -239,7 +242,7 @@ def _wal(connection: Connection, facts: Row) -> Wal:
     return Wal(standbys or [], slots or [], replay, archiver, waiting)
 
 
-def _statements(connection: Connection, facts: Row, state: StateFile) -> Statements:
+def _statements(connection: Connection, facts: Row, state: StateFile, shown: int) -> Statements:
     if not facts["statements_loaded"]:
         raise Unanswered(
             "pg_stat_statements is not loaded",
@@ -265,7 +268,7 @@ def _statements(connection: Connection, facts: Row, state: StateFile) -> Stateme
     sample = now_sample(f"{facts['started']} {reset}", counters)
     age = facts["now"] - reset if reset else None
     statements, window = windowed([row[:3] for row in rows], sample, state.earlier(sample), age)
-    ranked = sorted(statements, key=lambda key: statements[key][1], reverse=True)[: STATEMENTS_SHOWN + OWN_STATEMENTS]
+    ranked = sorted(statements, key=lambda key: statements[key][1], reverse=True)[: shown + OWN_STATEMENTS]
     identities = [int(key.split("/")[2]) for key in ranked if _identified(key)]
     texts = {key: more for key, *more in connection.rows("pg_stat_statements", TEXTS.format(schema=schema), (identities,))} if identities else {}
     top = []
@@ -274,7 +277,7 @@ def _statements(connection: Connection, facts: Row, state: StateFile) -> Stateme
         if text and MARK in text:
             continue
         top.append({"statement": text, "user": user, "database": database, "calls": statements[key][0], "seconds": statements[key][1]})
-    return Statements(sum(each[0] for each in statements.values()), sum(each[1] for each in statements.values()), window, top[:STATEMENTS_SHOWN], sample)
+    return Statements(sum(each[0] for each in statements.values()), sum(each[1] for each in statements.values()), window, top[:shown], sample)
 
 
 def windowed(rows: Sequence[tuple[str, float, float]], now: Sample, earlier: Sequence[Sample], age: float | None) -> tuple[dict[str, tuple[float, float]], str]:

@@ -22,7 +22,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, holder_words, make_plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_run import Run, action
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory, inspect, look_again
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Bloat, Inventory, inspect, look_again
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, span
@@ -82,10 +82,10 @@ class Task:
         connection.open()
         return connection
 
-    def inspect(self, measure: bool = True) -> Inventory:
+    def inspect(self) -> Inventory:
         with closing(self.look()) as connection:
             try:
-                return inspect(connection, measure)
+                return inspect(connection, connection.begin("itself", SETTINGS)[0][0])
             except TimeLimit:
                 raise connection.silence() from None
 
@@ -238,7 +238,7 @@ def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None
 
 def _confirm(task: Task, seen: Inventory, step: Step) -> Bloat | None:
     """How bloated an index is by the statistics of now; none where that cannot be told."""
-    index = next(index for index in seen.indexes if index["oid"] == step.relation)
+    index = seen.relations[step.relation]
     try:
         with closing(task.look()) as connection:
             connection.begin("itself", "SELECT 1")
@@ -303,8 +303,7 @@ def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:
 def verdict(seen: Inventory, plan: Plan, actions: Sequence[Action], task: Task, held: Sequence[str], problem: str = "", paused: float = 0.0) -> Check:
     """Whether the database has what it needs now."""
     judged = task.limits.verdict
-    size = human(sum(table["bytes"] for table in seen.tables) + sum(index["bytes"] for index in seen.indexes), "bytes")
-    what = f"database '{seen.database}' ({len(seen.tables):,} tables, {len(seen.indexes):,} indexes, {size})"
+    what = f"database '{seen.database}' ({seen.summary})"
     skipped = [each for each in actions if each.status == SKIPPED]
     evidence = tuple({"relation": each.subject, "skipped": each.reason} for each in skipped)
     if problem:

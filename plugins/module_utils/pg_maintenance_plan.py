@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory, Row
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import INDEX_SIZE, Bloat, Inventory, Row
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
 
@@ -147,7 +147,7 @@ def _allowed(step: Step, seen: Inventory, free: Mapping[int, float | None]) -> S
     """The step, or why it cannot be done: rights, locks, room on the disk."""
     if step.skip:
         return step
-    relation = next(each for each in [*seen.tables, *seen.indexes] if each["oid"] == (step.relation or step.table))
+    relation = seen.relations[step.relation or step.table]
     if not relation["mine"]:
         return replace(step, skip=_powerless(seen, step))
     if step.operation == "reindex" and 140000 <= seen.facts["version"] < 140004:
@@ -203,13 +203,12 @@ def vacuum_threshold(table: Row, seen: Inventory) -> float:
 def _vacuum(table: Row, seen: Inventory, rules: Rules) -> list[Step]:
     """Whether to vacuum a table: against wraparound, for its dead rows, or for rows that were only ever inserted."""
     dead, live = table["dead"] or 0, max(table["live"] or 0, 0)
-    indexes = sum(index["bytes"] for index in seen.indexes if index["table"] == table["oid"])
-    step = Step("vacuum", table["oid"], table["quoted"], "", work=table["bytes"] + indexes)
+    step = Step("vacuum", table["oid"], table["quoted"], "", work=table["bytes"] + seen.index_bytes.get(table["oid"], 0.0))
     for key, name, what in (("xid_age", "vacuum_freeze_table_age", "transaction"), ("mxid_age", "vacuum_multixact_freeze_table_age", "multixact")):
         age, limit = table[key] or 0, setting(table, seen, name, 150_000_000)
         if age > limit:
             held = [holder for holder in seen.holders if holder["age"] > limit]
-            skip = f"freezing cannot get past {_whose(held[0])}" if held else ""
+            skip = f"freezing cannot get past {whose(held[0])}" if held else ""
             words = f"its oldest {what} id is {age:,} ids old, beyond {name} ({limit:,.0f})"
             return [replace(step, operation="freeze", reason=words, rank=age, skip=skip)]
     share = 100 * dead / (dead + live) if dead else 0.0
@@ -229,18 +228,18 @@ def _held(table: Row, seen: Inventory) -> str:
     ago = seen.facts["now"] - table["vacuumed"]
     for holder in seen.holders:
         if (ago < holder["seconds"]) if holder["seconds"] is not None else (ago < HOUR and holder["age"] > DEAD_ROWS):
-            return f"the vacuum {span(max(0.0, ago))} ago could not remove them, because of {_whose(holder)}, which is still there"
+            return f"the vacuum {span(max(0.0, ago))} ago could not remove them, because of {whose(holder)}, which is still there"
     return ""
 
 
-def _whose(holder: Row) -> str:
+def whose(holder: Row) -> str:
     open_for = f", open for {span(holder['seconds'])}" if holder["seconds"] is not None else ""
     return f"{holder['kind']} {holder['whose']}{open_for}"
 
 
 def holder_words(seen: Inventory) -> str:
     """Who keeps dead rows from being removed."""
-    return _whose(seen.holders[0]) if seen.holders else "a transaction that was still open"
+    return whose(seen.holders[0]) if seen.holders else "a transaction that was still open"
 
 
 def _analyzes(tables: Sequence[Row], seen: Inventory, for_estimates: set[int]) -> list[Step]:
@@ -284,6 +283,9 @@ def _index_steps(index: Row, seen: Inventory, rules: Rules) -> list[Step]:
     if not index["valid"]:
         return _invalid(index, step)
     bloat = seen.bloat(index)
+    if bloat is None and table and table["analyzed"] is None and index["method"] == "btree" and index["bytes"] >= max(INDEX_SIZE, rules.bloat_bytes):
+        words = "its table has never been analyzed: it is rebuilt if statistics show that it is bloated"
+        return [replace(step, reason=words, rank=index["bytes"] * rules.bloat_share / 100, unsure=True)]
     if bloat is None or not worth(bloat, index["bytes"], rules):
         return []
     won = human(bloat.share * index["bytes"], "bytes")

@@ -153,6 +153,12 @@ class Run:
 
     def _start(self, worker: Worker, step: Step, tries: int) -> bool:
         """Start a step, unless it is not needed, not possible, or does not fit any more."""
+        if step.unsure:
+            bloat = self.confirm(step)
+            if bloat is None or not worth(bloat, self.seen.relations[step.relation]["bytes"], self.rules):
+                self.total -= 1
+                return False
+            step = replace(step, reason=f"{bloat.words}, by fresh statistics", unsure=False)
         reason = self._objection(step)
         if reason:
             self._add(step, SKIPPED, reason)
@@ -176,11 +182,6 @@ class Run:
             return f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, left))} are left"
         if step.operation != "reindex":
             return ""
-        if step.unsure:
-            bloat = self.confirm(step)
-            index = next(index for index in self.seen.indexes if index["oid"] == step.relation)
-            if bloat is None or not worth(bloat, index["bytes"], self.rules):
-                return "fresh statistics show that it is not bloated"
         room = self.free(step.tablespace)
         if room is not None and step.space > room:
             return f"it needs {human(step.space, 'bytes')} of disk, {human(room, 'bytes')} are free"

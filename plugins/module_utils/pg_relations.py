@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
 
 Row = Mapping[str, Any]
 
@@ -122,7 +124,7 @@ SELECT /* gpt_agent.runbook */ kind, whose, age, since FROM (
   FROM pg_prepared_xacts WHERE database = current_database()
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
   UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), age(backend_xmin), NULL FROM pg_stat_replication
-) holder WHERE age IS NOT NULL ORDER BY age DESC LIMIT 5
+) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', since DESC NULLS LAST LIMIT 5
 """
 
 MEASURE = (
@@ -162,9 +164,30 @@ class Inventory:
     measured: Mapping[int, Bloat]
     """Bloat of the indexes that were read."""
 
-    @property
+    @cached_property
     def by_oid(self) -> dict[int, Row]:
         return {table["oid"]: table for table in self.tables}
+
+    @cached_property
+    def relations(self) -> dict[int, Row]:
+        """Tables and indexes."""
+        return {each["oid"]: each for each in (*self.tables, *self.indexes)}
+
+    @cached_property
+    def index_bytes(self) -> dict[int, float]:
+        """Size of all indexes of a table."""
+        found: dict[int, float] = {}
+        for index in self.indexes:
+            found[index["table"]] = found.get(index["table"], 0.0) + index["bytes"]
+        return found
+
+    @property
+    def summary(self) -> str:
+        """How much there is, in a few words; the indexes of system and TOAST tables are not counted."""
+        own = [index for index in self.indexes if index["table"] in self.by_oid]
+        size = sum(table["bytes"] for table in self.tables) + sum(index["bytes"] for index in own)
+        tables, indexes = "table" if len(self.tables) == 1 else "tables", "index" if len(own) == 1 else "indexes"
+        return f"{len(self.tables):,} {tables}, {len(own):,} {indexes}, {human(size, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""
@@ -174,15 +197,17 @@ class Inventory:
         return estimate(index, table, self.facts["block"]) if table else None
 
 
-def inspect(connection: Connection, measure: bool = True) -> Inventory:
-    """Look at everything in the connection's transaction, and read the indexes that seem worth it, the most wasteful first."""
-    facts = connection.begin("itself", SETTINGS)[0][0]
+def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) -> Inventory:
+    """Look at everything in the connection's transaction, and read indexes of ``budget`` bytes in all, the most wasteful first.
+
+    ``facts`` are the answer to `SETTINGS`.
+    """
     texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "block": facts["block"]}
     tables = connection.rows("its tables", TABLES.format(**texts), {"oid": None})[0][0] or []
     indexes = connection.rows("its indexes", INDEXES.format(**texts), {"oid": None, "size": INDEX_SIZE})[0][0] or []
     holders = [dict(zip(("kind", "whose", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HOLDERS)]
     seen = Inventory(connection.database, facts, tables, indexes, holders, {})
-    return replace(seen, measured=_measure(connection, seen)) if measure and facts["tuple_tools"] else seen
+    return replace(seen, measured=_measure(connection, seen, budget)) if facts["tuple_tools"] else seen
 
 
 def look_again(connection: Connection, seen: Inventory, index: Row) -> Bloat | None:
@@ -193,11 +218,10 @@ def look_again(connection: Connection, seen: Inventory, index: Row) -> Bloat | N
     return estimate(indexes[0], tables[0], seen.facts["block"]) if tables and indexes else None
 
 
-def _measure(connection: Connection, seen: Inventory) -> dict[int, Bloat]:
+def _measure(connection: Connection, seen: Inventory, budget: int) -> dict[int, Bloat]:
     """What pgstatindex says of the indexes that are estimated to waste most; without the right to ask, nothing."""
     worst = sorted(((index["bytes"] * bloat.share, index) for index in seen.indexes if (bloat := seen.bloat(index))), key=lambda pair: -pair[0])
     found: dict[int, Bloat] = {}
-    budget = MEASURED_BYTES
     for wasted, index in worst[:50]:
         if wasted < INDEX_SIZE / 4 or index["bytes"] > budget:
             continue

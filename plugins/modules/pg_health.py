@@ -22,13 +22,44 @@ description:
   - C(postgres.archiver), whether WAL is archived.
   - A sick server is a result, not an error. The module fails for misuse only.
 notes:
-  - Everything is read in one read-only transaction, from views that cover the whole server, so any of its databases will do.
+  - Everything is read in one read-only transaction, for O(areas=server) from views that cover the whole server, so any of its databases will do.
+  - The other areas take a dozen questions for each database, however many tables it has. What somebody locks exclusively is left out.
+  - How full indexes are is measured where the extension C(pgstattuple) is in the database, for up to 256 MiB of the emptiest ones, and estimated from
+    statistics elsewhere. These and sequences are visible with C(pg_read_all_data), not with C(pg_monitor) alone.
   - It never waits for a lock for more than 100 ms, and it overrides the role's own C(search_path) and C(statement_timeout). Its settings end with
     its transaction, so it can be used through a connection pooler, where it sees the server behind it and not the pool.
   - Statements in the evidence are shown without their literals.
   - A role without C(pg_monitor) does not see what other users' sessions do. What cannot be seen is C(unknown), never C(ok).
   - Tested with PostgreSQL 14 to 18.
 options:
+  areas:
+    description:
+      - What to look at. V(server) is what the daily checklist asks, in a few milliseconds, without looking into any database.
+      - V(locks), who waits for whom (C(postgres.blocked)), and who holds back vacuum (C(postgres.vacuum_horizon),
+        C(postgres.prepared_transactions)).
+      - V(vacuum), what autovacuum has left undone (C(postgres.vacuum_due), C(postgres.statistics_due)).
+      - V(tables), sizes and their growth since the last run (C(postgres.table_sizes)), C(postgres.table_bloat) and C(postgres.sequences).
+      - V(indexes), C(postgres.index_bloat), C(postgres.invalid_indexes), C(postgres.unused_indexes), C(postgres.duplicate_indexes) and
+        hints at C(postgres.missing_indexes).
+      - V(statements), C(postgres.slow_statements).
+      - V(settings), parameters that endanger data (C(postgres.settings)), C(postgres.checksum_failures), and libraries of the operating
+        system that sort text differently now (C(postgres.collations)).
+    type: list
+    elements: str
+    choices: [server, locks, vacuum, tables, indexes, statements, settings]
+    default: [server]
+  databases:
+    description:
+      - Shell patterns of the databases to look into for V(vacuum), V(tables), V(indexes) and V(settings); V(*) stands for all but templates.
+      - Defaults to the one that O(database_url) leads to.
+    type: list
+    elements: str
+    default: []
+  unused_after:
+    description:
+      - Days that the statistics have to span before an index without a scan is called unused. Until then C(postgres.unused_indexes) is C(unknown).
+    type: float
+    default: 30.0
   replicas:
     description: Number of standbys that have to be connected to a primary; fewer are critical. A standby ignores it.
     type: int
@@ -63,6 +94,14 @@ EXAMPLES = r"""
     thresholds:
       postgres.connections: {warning: 70, critical: 85}
   delegate_to: localhost
+
+- name: Review every database of the server in depth
+  gpt_agent.runbook.pg_health:
+    database_url: "{{ vault_database_url }}"
+    areas: [locks, vacuum, tables, indexes, statements, settings]
+    databases: ["*"]
+    timeout: 60
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -92,22 +131,31 @@ checks:
 """
 
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection, parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth import AREAS, Depth, in_depth, ran_out
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import assess, unreachable
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, collect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_IN_DEPTH, STATEMENTS_SHOWN, Missing, collect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+
+#: The area of the daily checklist.
+SERVER = "server"
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
     **PROBE_OPTIONS,
     **STATE_OPTION,
+    "areas": {"type": "list", "elements": "str", "choices": [SERVER, *AREAS], "default": [SERVER]},
+    "databases": {"type": "list", "elements": "str", "default": []},
+    "unused_after": {"type": "float", "default": 30.0},
     "replicas": {"type": "int", "default": 0},
     "ignore_applications": {"type": "list", "elements": "str", "default": ["pg_dump"]},
 }
@@ -115,33 +163,46 @@ ARGUMENT_SPEC = {
 
 def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Iterator[Check]:
     """Connect, ask, judge, and keep the counters for the next run."""
-    if module.params["replicas"] < 0:
-        raise Misuse(f"replicas: {module.params['replicas']} is not a number of standbys")
-    states = [StateFile(module.params["state_dir"], probe, connection.target.address) for probe in ("pg_health", "pg_health_statements")]
-    try:
-        connection.open()
-        seen = collect(connection, module.params["ignore_applications"], *states)
-    except Refusal as refusal:
-        yield unreachable(refusal, limits)
-        return
-    finally:
-        connection.close()
-    yield from assess(seen, limits, module.params["replicas"])
-    for state, part in zip(states, (seen.databases, seen.statements)):
-        if not isinstance(part, Missing):
-            remember(module, state, part.sample)
+    given = module.params
+    if given["replicas"] < 0:
+        raise Misuse(f"replicas: {given['replicas']} is not a number of standbys")
+    if not given["unused_after"] >= 0:
+        raise Misuse(f"unused_after: {given['unused_after']:g} is not a number of days")
+    databases, statements = (StateFile(given["state_dir"], probe, connection.target.address) for probe in ("pg_health", "pg_health_statements"))
+    areas = [area for area in given["areas"] if area != SERVER]
+    with closing(connection):
+        try:
+            connection.open()
+            seen = collect(connection, given["ignore_applications"], databases, statements, STATEMENTS_IN_DEPTH if areas else STATEMENTS_SHOWN)
+        except Refusal as refusal:
+            yield unreachable(refusal, limits)
+            return
+        checks = assess(seen, limits, given["replicas"])
+        yield from checks if SERVER in given["areas"] else islice(checks, 1)
+        for state, part in zip((databases, statements), (seen.databases, seen.statements)):
+            if not isinstance(part, Missing):
+                remember(module, state, part.sample)
+        if areas:
+            depth = Depth(areas, given["databases"], given["unused_after"], given["state_dir"], lambda state, sample: remember(module, state, sample))
+            yield from in_depth(depth, connection, seen, limits)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     opened: list[Connection] = []
+    answered: list[Check] = []
 
     def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
         opened.append(Connection(parse_url(module.params["database_url"]), "gpt_agent.runbook/pg_health", deadline))
-        return look(module, opened[0], limits)
+        for check in look(module, opened[0], limits):
+            answered.append(check)
+            yield check
 
-    run_probe(module, probe, lambda limits: unreachable(opened[0].silence(), limits))
+    def silent(limits: Limits) -> Check:
+        return ran_out(opened[0], limits) if answered else unreachable(opened[0].silence(), limits)
+
+    run_probe(module, probe, silent)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,13 @@ import psycopg2
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import collect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile
-from tests.conftest import RunModule, by_name
+from tests.conftest import SERVER_CHECKS, RunModule, by_name
 from tests.integration.postgres import Server
 
 Ask = Callable[..., dict[str, Any]]
-ALL = {f"postgres.{name}" for name in AREAS["server"]}
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def unreachable(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_well(answer: dict[str, Any]) -> None:
-    assert {check["name"] for check in answer["checks"]} == ALL
+    assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
     assert [check for check in answer["checks"] if check["status"] not in ("ok", "unknown")] == []
 
 
@@ -70,7 +68,7 @@ def test_a_healthy_server(server: Server, ask: Ask) -> None:
     for _ in range(3):
         server.admin("SELECT count(*) FROM pg_class c, generate_series(1, 20)")
     answer = ask()
-    assert {check["name"] for check in answer["checks"]} == ALL
+    assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
     assert {check["name"]: check["summary"] for check in answer["checks"] if check["status"] != "ok"} == {}
     assert f"at 127.0.0.1:{server.own['port']} answers" in by_name(answer, "postgres.reachable")["summary"]
 
@@ -375,7 +373,7 @@ def test_a_deadlock_is_counted(server: Server, ask: Ask) -> None:
 def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, ask: Ask) -> None:
     with server.role("plain") as url, server.session(application="someone"):
         answer = ask(url)
-        assert {check["name"] for check in answer["checks"]} == ALL
+        assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
         for name in ("postgres.idle_in_transaction", "postgres.long_transactions"):
             check = by_name(answer, name)
             assert check["status"] == "unknown"

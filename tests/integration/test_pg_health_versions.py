@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS
-from tests.conftest import RunModule, by_name
+from tests.conftest import SERVER_CHECKS, RunModule, by_name
 from tests.integration.postgres import FOLDERS, Server, throwaway
-
-ALL = {f"postgres.{name}" for name in AREAS["server"]}
 
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="POSTGRES_PROGRAMS names no folders with other versions of PostgreSQL")
 
@@ -32,7 +29,7 @@ def test_every_question_is_answered_by_this_version(server: Server, run_module: 
         connection.cursor().execute("; ".join(["SELECT 1"] * 3))
         for _ in range(3):
             answer = run_module("pg_health", {"database_url": server.admin_url, "state_dir": str(tmp_path)})
-        assert {check["name"] for check in answer["checks"]} == ALL
+        assert {check["name"] for check in answer["checks"]} == SERVER_CHECKS
         assert {check["name"]: check["summary"] for check in answer["checks"] if check["status"] == "unknown"} == {}
         assert by_name(answer, "postgres.replication", "slot unread")["status"] == "warning"
         assert "there is no archive_command" in by_name(answer, "postgres.archiver")["summary"]

@@ -108,6 +108,18 @@ def test_what_needs_it_gets_it_and_a_second_run_has_nothing_to_do(server: Server
     assert by_name(again, "postgres.maintenance")["status"] == "ok"
 
 
+def test_a_table_that_was_never_analyzed_does_not_need_two_runs(server: Server, maintain: Maintain) -> None:
+    fill = "INSERT INTO {0} SELECT g, md5(g::text) FROM generate_series(1, 300000) g"
+    for table in ("full_of_room", "just_full"):
+        run_sql(server.url(), f"CREATE TABLE {table} (id int, word text)", f"CREATE INDEX {table}_word ON {table} (word)", fill.format(table))
+    run_sql(server.url(), "UPDATE full_of_room SET word = md5(word)", "VACUUM full_of_room", "UPDATE full_of_room SET word = md5(word)", "VACUUM full_of_room")
+    answer = maintain(bloat_bytes=1_000_000)
+    assert ("reindex", "public.full_of_room_word") in done(answer)
+    assert "just_full_word" not in json.dumps(answer["actions"]), "statistics show that it needs nothing"
+    assert by_name(answer, "postgres.maintenance")["status"] == "ok"
+    assert maintain(bloat_bytes=1_000_000)["actions"] == []
+
+
 def test_bloat_is_measured_where_pgstattuple_is_there(server: Server, maintain: Maintain) -> None:
     run_sql(server.url(), *bloated())
     estimated = maintain(check=True, bloat_bytes=1_000_000)["actions"]

@@ -190,7 +190,7 @@ def test_a_standby_declines(standby: Standby, maintain: Maintain) -> None:
     for check in (True, False):
         answer = maintain(check=check, database_url=standby.url)
         assert (answer["changed"], answer["actions"]) == (False, [])
-        assert by_name(answer, "postgres.maintenance")["status"] == "unknown"
+        assert by_name(answer, "postgres.maintenance")["status"] == "unknown", answer
         assert "This server is a standby" in by_name(answer, "postgres.maintenance")["summary"]
 
 

@@ -11,13 +11,13 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import AREAS, assess, unreachable
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import assess, unreachable
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Databases, Missing, Sessions, Snapshot, Statements, Wal, windowed
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Delta, Sample
 from ansible_collections.gpt_agent.runbook.plugins.modules import pg_health
+from tests.conftest import SERVER_CHECKS
 
-ALL = {f"postgres.{name}" for name in AREAS["server"]}
 FACTS: dict[str, Any] = {
     "version": "18.6 (Debian 18.6-1)",
     "role": "app",
@@ -72,7 +72,7 @@ def one(name: str, subject: str = "", **more: Any) -> Check:
 
 def test_a_healthy_server_is_ok_in_every_respect() -> None:
     found = checks()
-    assert {check.name for check in found} == ALL
+    assert {check.name for check in found} == SERVER_CHECKS
     assert {check.status for check in found} == {"ok"}
     assert found[0].summary == "PostgreSQL 18.6 at db:5432 answers, connected in 4 ms (primary, up 9 days)"
     assert found[0].value == 0.004
@@ -87,7 +87,7 @@ def test_of_a_server_that_cannot_be_asked_there_is_one_check() -> None:
 def test_what_was_not_answered_is_unknown_with_its_reason() -> None:
     missing = Missing("nobody knows", "Ask again")
     found = checks(sessions=missing, databases=missing, wal=missing, statements=missing)
-    assert {check.name for check in found} == ALL
+    assert {check.name for check in found} == SERVER_CHECKS
     assert {(check.status, check.summary, check.remedy) for check in found[1:]} == {("unknown", "Not known: nobody knows", "Ask again")}
 
 

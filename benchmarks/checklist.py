@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.promises import Promises  # noqa: E402
 from demo.stack import Stack  # noqa: E402
 
 CHECKLIST = ROOT / "playbooks" / "daily_checklist.yml"
@@ -30,7 +31,7 @@ HOSTS = 20
 class Bench:
     def __init__(self, work: Path, stack: Stack, rounds: int, peers_bin: Path | None) -> None:
         self.work, self.stack, self.rounds, self.peers_bin = work, stack, rounds, peers_bin
-        self.missed: list[str] = []
+        self.promises = Promises()
 
     def play(self, playbook: Path, inventory: Path, binaries: Path | None = None, *more: str) -> tuple[float, str]:
         """Seconds that a playbook takes, and what it printed; a playbook that fails ends the benchmark."""
@@ -71,13 +72,6 @@ class Bench:
                     times[side].append(seconds)
         return [statistics.median(each) for each in times]
 
-    def judge(self, what: str, ratio: float, promise: float, *, at_least: bool, figures: str) -> None:
-        kept = ratio >= promise if at_least else ratio <= promise
-        word = "at least" if at_least else "at most"
-        print(f"{'kept  ' if kept else 'MISSED'}  {ratio:5.2f}  ({word} {promise})  {what}: {figures}", flush=True)
-        if not kept:
-            self.missed.append(what)
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,23 +88,21 @@ def main() -> int:
             output = bench.play(CHECKLIST, one, None, "-vvv")[1]
             recap = re.search(r"demo01 +: ok=(\d+) .*skipped=(\d+)", output)
             runs, tasks = output.count("Using module file"), int(recap[1]) + int(recap[2])
-            bench.judge("module runs on a machine that holds everything", runs, 8, at_least=False, figures=f"{runs} runs")
+            bench.promises.judge("module runs on a machine that holds everything", runs, 8, at_least=False, figures=f"{runs} runs")
             ping = bench.pings(tasks)
             ours, pinging = bench.medians((CHECKLIST, one, None), (ping, one, None))
             figures = f"{ours:.2f} s / {pinging:.2f} s"
-            bench.judge(f"checklist / a playbook of {tasks} pings, as many tasks", ours / pinging, 1.6, at_least=False, figures=figures)
+            bench.promises.judge(f"checklist / a playbook of {tasks} pings, as many tasks", ours / pinging, 1.6, at_least=False, figures=figures)
             if options.peers:
                 ours, theirs = bench.medians((CHECKLIST, one, None), (PEERS, one, options.peers))
-                bench.judge("other collections / checklist", theirs / ours, 3.0, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s")
+                bench.promises.judge("other collections / checklist", theirs / ours, 3.0, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s")
             ours, ours_many, pinging, pinging_many = bench.medians((CHECKLIST, one, None), (CHECKLIST, many, None), (ping, one, None), (ping, many, None))
             further, ping_further = (ours_many - ours) / (HOSTS - 1), (pinging_many - pinging) / (HOSTS - 1)
             figures = f"{further:.3f} s / {ping_further:.3f} s for each further host of {HOSTS}"
-            bench.judge("a further host / a further host of the pings", further / ping_further, 1.3, at_least=False, figures=figures)
+            bench.promises.judge("a further host / a further host of the pings", further / ping_further, 1.3, at_least=False, figures=figures)
         finally:
             stack.down()
-    if bench.missed:
-        print(f"Missed: {'; '.join(bench.missed)}", file=sys.stderr)
-    return 1 if bench.missed else 0
+    return bench.promises.kept()
 
 
 if __name__ == "__main__":

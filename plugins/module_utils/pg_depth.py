@@ -1,0 +1,136 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks into a PostgreSQL server and its databases beyond the daily checklist: the areas that were asked for, database by database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK, UNKNOWN, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_indexes import indexes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import (
+    DATABASES,
+    Contents,
+    Memory,
+    Server,
+    collect_database,
+    collect_server,
+    samples,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import locks, settings, slow_statements
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import collations, tables, vacuum
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import many
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Snapshot
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile
+
+#: Areas beyond the daily checklist.
+AREAS = ("locks", "vacuum", "tables", "indexes", "statements", "settings")
+#: Those of them that look into databases.
+OF_DATABASES = ("vacuum", "tables", "indexes", "settings")
+#: Seconds from which a statement is slow, where the operator has switched the limit of the mean off.
+SLOW = 0.1
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How far to look."""
+
+    areas: Sequence[str]
+    databases: Sequence[str]
+    """Shell patterns; none stands for the one that the connection leads to."""
+    unused_after: float
+    """Days that statistics have to span before an index is called unused."""
+    state_dir: str | None
+    keep: Callable[[StateFile, Sample], None]
+    """Keeps counters for the next run."""
+
+
+def in_depth(depth: Depth, connection: Connection, seen: Snapshot, limits: Limits) -> Iterator[Check]:
+    """The checks of the areas; the connection is in its transaction, after the questions of the daily checklist."""
+    try:
+        server = collect_server(connection)
+        names = _names(depth, connection)
+    except Refusal as refusal:
+        yield limits.verdict("postgres.inspection", UNKNOWN, f"The server went away: {refusal.summary}", remedy=refusal.remedy)
+        return
+    if "locks" in depth.areas:
+        yield from locks(server, seen.facts, limits)
+    if "statements" in depth.areas:
+        yield slow_statements(seen.statements, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
+    if "settings" in depth.areas:
+        yield from settings(server, seen.facts, limits)
+    if not set(depth.areas).intersection(OF_DATABASES):
+        return
+    lost: list[str] = []
+    for name in names:
+        checks = list(_database(name, depth, connection, server, seen, limits))
+        lost += [name] if checks[0].name == "postgres.inspection" else []
+        yield from checks
+    looked = [name for name in names if name not in lost]
+    words = f"{many(len(looked), 'database')} looked into" + (f": {', '.join(looked[:10])}" if looked else "")
+    yield limits.verdict("postgres.inspection", OK if looked else UNKNOWN, words)
+
+
+def ran_out(connection: Connection, limits: Limits) -> Check:
+    """What it means that the time was used up after the server had answered."""
+    words = (
+        f"The {connection.deadline.seconds:g} s of timeout were used up while PostgreSQL was asked about {connection.question}, so nothing is known of the rest"
+    )
+    return limits.verdict("postgres.inspection", UNKNOWN, words, remedy="Give a longer timeout, or fewer areas or databases at a time.")
+
+
+def _names(depth: Depth, connection: Connection) -> list[str]:
+    """The databases to look into, the connection's own first; raises `Misuse` for a pattern that fits none."""
+    own = connection.database
+    if not depth.databases:
+        return [own]
+    try:
+        names = [row[0] for row in connection.rows("its databases", DATABASES)]
+    except Unanswered:
+        names = [own]
+    for pattern in depth.databases:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise Misuse(f"databases: no database of this server fits {pattern!r}; there are {', '.join(names)}")
+    chosen = [name for name in names if any(fnmatchcase(name, pattern) for pattern in depth.databases)]
+    return sorted(chosen, key=lambda name: (name != own, name))
+
+
+def _database(name: str, depth: Depth, connection: Connection, server: Server, seen: Snapshot, limits: Limits) -> Iterator[Check]:
+    """The checks of one database; a single one where it cannot be had."""
+    memory, subject = Memory(depth.state_dir, connection.target.address, name), f"database {name}"
+    try:
+        found = collect_database(connection, memory) if name == connection.database else _elsewhere(name, connection, memory)
+    except Refusal as refusal:
+        yield limits.verdict("postgres.inspection", UNKNOWN, f"Not looked into: {refusal.summary}", subject=subject, remedy=refusal.remedy)
+        return
+    if "vacuum" in depth.areas:
+        yield from vacuum(found, subject, limits)
+    if "tables" in depth.areas:
+        yield from tables(found, subject, limits)
+    if "indexes" in depth.areas:
+        yield from indexes(found, subject, limits, seen.statements, depth.unused_after)
+    if "settings" in depth.areas:
+        yield collations(server, found, name, subject, limits)
+    for state, sample in zip((memory.sizes, memory.scans), samples(found) or ()):
+        depth.keep(state, sample)
+
+
+def _elsewhere(name: str, connection: Connection, memory: Memory) -> Contents:
+    """What lies in a database to which a connection of its own is needed."""
+    target = replace(connection.target, params={**connection.target.params, "dbname": name})
+    with closing(Connection(target, connection.application, connection.deadline)) as other:
+        try:
+            other.open()
+            other.begin("itself", "SELECT 1")
+            return collect_database(other, memory)
+        except TimeLimit:
+            connection.question = f"{other.question} in database '{name}'"
+            raise

@@ -1,0 +1,261 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What PostgreSQL is asked beyond the daily checklist: who waits for whom and holds back vacuum, and what lies in a database.
+
+The number of questions does not depend on the number of tables. What somebody locks exclusively is left out, not waited for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Inventory, inspect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile, interval, now_sample
+
+#: Bytes of indexes that a look may read to measure them.
+MEASURED_BYTES = 256 * 1024**2
+#: Tables below this size are no matter of bloat, growth or missing indexes.
+TABLE_SIZE = 10 * 1024**2
+#: Parameters that are looked at; any other is named only if it waits for a restart.
+PARAMETERS = ("fsync", "full_page_writes", "autovacuum", "track_counts", "track_activities", "zero_damaged_pages", "ignore_checksum_failure")
+
+# pg_blocking_pids() stops the lock manager for a moment, so only those that have waited longest are asked about.
+BLOCKED = """
+WITH /* gpt_agent.runbook */ waiting AS MATERIALIZED (
+  SELECT pid, extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds
+  FROM pg_locks WHERE NOT granted AND pid IS NOT NULL GROUP BY pid ORDER BY seconds DESC NULLS LAST LIMIT 50
+), edges AS MATERIALIZED (SELECT pid, seconds, pg_blocking_pids(pid) AS blockers FROM waiting)
+SELECT (SELECT json_agg(edges) FROM edges), (
+  SELECT json_object_agg(pid, json_build_object('application', application_name, 'user', usename, 'database', datname, 'state', state,
+    'transaction_seconds', extract(epoch FROM clock_timestamp() - xact_start)::float8, 'statement', left(query, 1000)))
+  FROM pg_stat_activity WHERE pid IN (SELECT pid FROM edges UNION SELECT unnest(blockers) FROM edges))
+"""
+
+# Without the right to see other users' sessions their ages are null. A session sees no less than what others hold, so of equals it comes last.
+HORIZON = """
+SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
+  (SELECT 'session' AS kind, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)) AS whose, datname::text AS database,
+          greatest(age(backend_xmin), age(backend_xid)) AS age, extract(epoch FROM now() - xact_start)::float8 AS seconds
+   FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type IN ('client backend', 'background worker')
+   ORDER BY 4 DESC NULLS LAST LIMIT 5)
+  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM now() - prepared)::float8
+             FROM pg_prepared_xacts ORDER BY prepared LIMIT 5)
+  UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
+  UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), NULL, age(backend_xmin), NULL
+            FROM pg_stat_replication
+) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', seconds DESC NULLS LAST
+"""
+
+CONFIGURATION = """
+SELECT /* gpt_agent.runbook */
+  (SELECT json_object_agg(name, json_build_object('value', setting, 'restart', pending_restart)) FROM pg_settings
+   WHERE name = ANY (%(names)s) OR pending_restart),
+  (SELECT json_agg(json_build_object('database', coalesce(datname, '(shared)'), 'failures', checksum_failures) ORDER BY checksum_failures DESC)
+   FROM pg_stat_database WHERE checksum_failures > 0),
+  current_setting('data_checksums') = 'on', {drift}
+"""
+DRIFT = """
+  (SELECT json_agg(json_build_object('database', datname, 'then', datcollversion, 'now', pg_database_collation_actual_version(oid)))
+   FROM pg_database WHERE datallowconn AND datcollversion <> pg_database_collation_actual_version(oid))
+"""
+
+DATABASES = "SELECT /* gpt_agent.runbook */ datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+
+# Statistics of a table or index that has none yet are null or zero.
+USE = """
+WITH /* gpt_agent.runbook */ constrained AS MATERIALIZED (SELECT DISTINCT conindid FROM pg_constraint WHERE conindid <> 0)
+SELECT
+  (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
+     'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
+     'unique', i.indisunique, 'constraint', k.conindid IS NOT NULL OR i.indisreplident,
+     'parent', (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = i.indexrelid),
+     'keys', i.indkey::int2[], 'key_count', i.indnkeyatts, 'classes', i.indclass::oid[]::bigint[], 'collations', i.indcollation::oid[]::bigint[],
+     'options', i.indoption::int2[],
+     'expressions', pg_get_expr(i.indexprs, i.indrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid)))
+   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     LEFT JOIN constrained k ON k.conindid = i.indexrelid
+   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'),
+  (SELECT json_agg(json_build_object('oid', c.oid::bigint, 'scans', pg_stat_get_numscans(c.oid), 'read', pg_stat_get_tuples_returned(c.oid),
+     'writes', pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid)))
+   FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384),
+  (SELECT json_agg(json_build_object('table', conrelid::bigint, 'columns', conkey)) FROM pg_constraint WHERE contype = 'f'),
+  (SELECT extract(epoch FROM greatest(d.stats_reset, a.stats_reset))::float8 FROM pg_stat_database d, pg_stat_archiver a
+   WHERE d.datname = current_database()),
+  (SELECT json_agg(json_build_object('collation', quote_ident(collname), 'then', collversion, 'now', pg_collation_actual_version(oid)))
+   FROM pg_collation WHERE collversion <> pg_collation_actual_version(oid)
+     AND oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index WHERE indexrelid >= 16384))
+"""
+
+# Widths of large tables; null where the role may not see the statistics of a column.
+WIDTHS = """
+SELECT /* gpt_agent.runbook */ json_agg(json_build_object('oid', c.oid::bigint, 'bytes', w.bytes, 'columns', w.columns, 'known', w.known,
+  'width', w.width, 'nulls', w.nulls,
+  'fillfactor', (SELECT option_value::int FROM pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor')))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN LATERAL (
+  SELECT pg_relation_size(c.oid) AS bytes, count(*) AS columns, count(s.avg_width) AS known,
+    sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls
+  FROM pg_attribute a LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+) w ON true
+WHERE c.oid = ANY (%(oids)s)
+"""
+
+SEQUENCES = """
+WITH /* gpt_agent.runbook */ held AS MATERIALIZED (SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock')
+SELECT json_agg(json_build_object('name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+  'readable', has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held WHERE relation IS NOT NULL),
+  'last', CASE WHEN has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held WHERE relation IS NOT NULL)
+            THEN pg_sequence_last_value(c.oid) END,
+  'least', s.seqmin, 'most', s.seqmax, 'step', s.seqincrement, 'column', o.column, 'type', o.type))
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
+  SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, format_type(a.atttypid, NULL) AS type
+  FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid JOIN pg_class t ON t.oid = a.attrelid
+  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1
+) o ON true
+WHERE NOT s.seqcycle AND c.relpersistence = 'p'
+"""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    parameters: Mapping[str, Row]
+    """Value, and whether it waits for a restart, by name."""
+    failures: Sequence[Row]
+    """Checksum failures by database, where there are any."""
+    checksums: bool
+    drift: Sequence[Row] | None
+    """Databases whose default collation has changed; none where this version of PostgreSQL does not know."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What holds for the whole server; a part that could not be had is `Missing`."""
+
+    blocked: tuple[Sequence[Row], Mapping[str, Row]] | Missing
+    """Who waits, how long and for whom; and the sessions among them by pid."""
+    horizon: Sequence[Row] | Missing
+    """What keeps vacuum from removing rows, the oldest first."""
+    configuration: Configuration | Missing
+
+
+@dataclass(frozen=True)
+class Use:
+    """How tables and indexes of a database have been used."""
+
+    indexes: Mapping[int, Row]
+    tables: Mapping[int, Row]
+    indexed: Mapping[int, int]
+    """Scans of any index of a table."""
+    foreign_keys: Sequence[Row]
+    since: float | None
+    """When the statistics began, in seconds since the epoch."""
+    drift: Sequence[Row]
+    """Collations of indexes that have changed."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in one database."""
+
+    inventory: Inventory | Missing
+    use: Use | Missing
+    widths: Mapping[int, Row] | Missing
+    """Widths of the rows of large tables."""
+    sequences: Sequence[Row] | Missing
+    sizes: Mapping[str, float]
+    """Size of each large table with its indexes at the last run, by oid; empty where there was none."""
+    window: str
+    """The span since then."""
+    earlier: Sample | None
+    """Counters of scans at the last run."""
+
+
+class Memory:
+    """What a database was like at the last run: sizes, which nothing resets, and counters."""
+
+    def __init__(self, directory: str | None, address: str, database: str) -> None:
+        service = f"{address}/{database}"
+        self.sizes, self.scans = (StateFile(directory, probe, service) for probe in ("pg_health_sizes", "pg_health_scans"))
+
+
+def collect_server(connection: Connection) -> Server:
+    """Ask what holds for the whole server."""
+    return Server(
+        blocked=asked(lambda: _blocked(connection)),
+        horizon=asked(lambda: [dict(zip(("kind", "whose", "database", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HORIZON)]),
+        configuration=asked(lambda: _configuration(connection)),
+    )
+
+
+def _blocked(connection: Connection) -> tuple[Sequence[Row], Mapping[str, Row]]:
+    waiting, sessions = connection.rows("its locks", BLOCKED)[0]
+    return waiting or [], sessions or {}
+
+
+def _configuration(connection: Connection) -> Configuration:
+    knows = connection.version >= 150000
+    query = CONFIGURATION.format(drift=DRIFT if knows else "NULL::json")
+    parameters, failures, checksums, drift = connection.rows("its settings", query, {"names": list(PARAMETERS)})[0]
+    return Configuration(parameters or {}, failures or [], checksums, (drift or []) if knows else None)
+
+
+def collect_database(connection: Connection, memory: Memory) -> Contents:
+    """Ask what lies in the database that the connection leads to, within its transaction."""
+    inventory = asked(lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], MEASURED_BYTES))
+    large = [] if isinstance(inventory, Missing) else [table["oid"] for table in inventory.tables if table["bytes"] >= TABLE_SIZE and not table["held"]]
+    widths = asked(lambda: {row["oid"]: row for row in connection.rows("its columns", WIDTHS, {"oids": large})[0][0] or []}) if large else {}
+    use = asked(lambda: _use(connection))
+    sequences = asked(lambda: connection.rows("its sequences", SEQUENCES)[0][0] or [])
+    sizes = next(iter(memory.sizes.earlier(now_sample("", {}))), None)
+    scans = None if isinstance(use, Missing) else next(iter(memory.scans.earlier(now_sample(str(use.since), {}))), None)
+    return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, interval(sizes, now_sample("", {})) if sizes else "", scans)
+
+
+def _use(connection: Connection) -> Use:
+    indexes, tables, keys, since, drift = connection.rows("its statistics", USE)[0]
+    indexed: Counter[int] = Counter()
+    for row in indexes or []:
+        indexed[row["table"]] += row["scans"] or 0
+    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since, drift or [])
+
+
+def samples(depth: Contents) -> tuple[Sample, Sample] | None:
+    """Sizes and counters to keep for the next run."""
+    if isinstance(depth.inventory, Missing) or isinstance(depth.use, Missing):
+        return None
+    large = [table for table in depth.inventory.tables if table["bytes"] >= TABLE_SIZE]
+    scans = {f"{key} {table['oid']}": float(value) for table in large for key, value in table_scans(depth, table["oid"]).items()}
+    return now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()}), now_sample(str(depth.use.since), scans)
+
+
+def total_sizes(inventory: Inventory) -> dict[int, float]:
+    """Bytes of each large table with its TOAST table and indexes; a partitioned table has those of its partitions."""
+    own = {table["oid"]: table["bytes"] + inventory.index_bytes.get(table["oid"], 0.0) for table in inventory.tables}
+    total = dict(own)
+    for table in inventory.tables:
+        for parent in table["parents"] or ():
+            total[parent] = total.get(parent, 0.0) + own[table["oid"]]
+    leaves = {table["oid"] for table in inventory.tables if table["parents"]}
+    return {oid: size for oid, size in total.items() if oid not in leaves and size >= TABLE_SIZE}
+
+
+def table_scans(depth: Contents, oid: int) -> dict[str, int]:
+    """How often a table was read from end to end, how many rows that were, how often one of its indexes was used, and its writes."""
+    if isinstance(depth.use, Missing):
+        return {}
+    row = depth.use.tables.get(oid, {})
+    return {**{key: row.get(key) or 0 for key in ("scans", "read", "writes")}, "indexed": depth.use.indexed.get(oid, 0)}
+
+
+def asked(question: Callable[[], Any]) -> Any:
+    """The answer, or `Missing`: a question's failure takes only the checks with it that need the answer."""
+    try:
+        return question()
+    except Unanswered as problem:
+        return Missing(problem.reason, problem.remedy)

@@ -1,0 +1,367 @@
+"""pg_health in depth against real servers with known faults: each is found and named, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.conftest import RunModule, by_name
+from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, database, run_sql, throwaway
+
+AREAS = ["locks", "vacuum", "tables", "indexes", "statements", "settings"]
+Look = Callable[..., dict[str, Any]]
+#: Where tables of a test are small.
+SMALL = {f"postgres.{name}": {"warning": 1_000_000, "critical": None} for name in ("index_bloat", "unused_indexes", "table_bloat")}
+
+
+@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="module")
+def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
+    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    settings = {"fsync": "on", "synchronous_commit": "off", "max_prepared_transactions": 5, "wal_level": "logical"}
+    with throwaway(programs, shared_preload_libraries="pg_stat_statements", autovacuum_naptime="1h", **settings) as server:
+        Server(server).admin("GRANT pg_monitor TO app", "CREATE EXTENSION pg_stat_statements")
+        yield server
+
+
+@pytest.fixture
+def server(own: Throwaway) -> Server:
+    return Server(own)
+
+
+@pytest.fixture
+def url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = f"db_{abs(hash(request.node.nodeid)) % 10**9}"
+    with database(server, name) as made:
+        server.admin("CREATE EXTENSION pg_stat_statements", database=name)
+        yield made
+
+
+@pytest.fixture
+def look(run_module: RunModule, url: str, tmp_path: Path) -> Look:
+    def run(*areas: str, **options: Any) -> dict[str, Any]:
+        given = {"database_url": url, "state_dir": str(tmp_path / "state"), "areas": list(areas or AREAS), "unused_after": 0, "timeout": 30, **options}
+        answer = run_module("pg_health", given)
+        assert "failed" not in answer, answer
+        return answer
+
+    return run
+
+
+def bad(answer: dict[str, Any]) -> dict[str, str]:
+    """What is not ok, and how bad it is."""
+    return {check["name"].removeprefix("postgres."): check["status"] for check in answer["checks"] if check["status"] != "ok"}
+
+
+def ones(count: int = 20_000) -> str:
+    return f"SELECT generate_series(1, {count})"
+
+
+def named(url: str) -> str:
+    return f"database {url.rpartition('/')[2]}"
+
+
+# --- nothing is wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_database_is_ok_in_every_respect(server: Server, url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mail text UNIQUE)",
+        "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, placed date)",
+        "CREATE INDEX ON orders (customer)",
+        "INSERT INTO customers (mail) SELECT 'c' || g || '@example.org' FROM generate_series(1, 200000) g",
+        "INSERT INTO orders (customer, placed) SELECT g, '2026-01-01' FROM generate_series(1, 200000) g",
+        "VACUUM ANALYZE customers, orders",
+    )
+    answer = look()
+    expected = {"collations": "unknown"} if server_version(url) < 15 else {}
+    if by_name(answer, "postgres.checksum_failures")["status"] == "unknown":  # initdb switches checksums on from 18 on only
+        assert server_version(url) < 18
+        expected["checksum_failures"] = "unknown"
+    assert bad(answer) == expected, [check for check in answer["checks"] if check["status"] != "ok"]
+    sizes = by_name(answer, "postgres.table_sizes")
+    assert sizes["subject"] == named(url)
+    assert [row["table"] for row in sizes["evidence"]] == ["public.customers", "public.orders"]
+    assert sizes["evidence"][0]["bytes"] == run_sql(url, "SELECT pg_total_relation_size('customers')")[0][0]
+
+
+def server_version(url: str) -> int:
+    return int(run_sql(url, "SHOW server_version_num")[0][0]) // 10000
+
+
+# --- indexes ----------------------------------------------------------------------------------------------------------
+
+
+def test_indexes_that_are_bloated_unused_or_superfluous(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        *bloated(),
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int UNIQUE)",
+        "INSERT INTO t SELECT g, g, repeat('x', 40) || g, g FROM generate_series(1, 300000) g",
+        "CREATE INDEX never ON t (b)",
+        "CREATE INDEX twin_1 ON t (a)",
+        "CREATE INDEX twin_2 ON t (a)",
+        "CREATE INDEX longer ON t (a, b)",
+        "CREATE INDEX descending ON t (a DESC)",
+        "CREATE INDEX partial ON t (a) WHERE a > 5",
+        "CREATE UNIQUE INDEX unique_but_unused ON t (c, b)",
+        "VACUUM ANALYZE t",
+        "SET enable_seqscan = off",
+        "SELECT count(*) FROM messages WHERE word = 'x'",
+        "SELECT a, b FROM t ORDER BY a, b LIMIT 1",
+    )
+    answer = look("indexes", thresholds=SMALL)
+    bloat = by_name(answer, "postgres.index_bloat")
+    assert [row["index"] for row in bloat["evidence"]] == ["public.messages_word"] or bloat["value"] == 0  # 10 MiB have to be won
+    unused = by_name(answer, "postgres.unused_indexes")
+    assert unused["status"] == "warning"
+    assert {row["index"] for row in unused["evidence"]} == {"public.never"}
+    duplicates = by_name(answer, "postgres.duplicate_indexes")
+    assert {(row["drop"], row["keep"]) for row in duplicates["evidence"]} == {("public.twin_2", "public.twin_1"), ("public.twin_1", "public.longer")}
+    assert by_name(answer, "postgres.invalid_indexes")["status"] == "ok"
+    early = look("indexes", unused_after=30, thresholds=SMALL)
+    assert by_name(early, "postgres.unused_indexes")["status"] == "unknown"
+    assert "the statistics are" in by_name(early, "postgres.unused_indexes")["summary"]
+
+
+def test_the_bloat_of_a_table_and_an_index(server: Server, url: str, look: Look) -> None:
+    run_sql(url, *bloated(rows=400_000))
+    for extension in (False, True):
+        if extension:
+            server.admin("CREATE EXTENSION pgstattuple", database=url.rpartition("/")[2])
+        answer = look("indexes", "tables", thresholds=SMALL)
+        bloat = by_name(answer, "postgres.index_bloat")
+        assert bloat["status"] == "warning"
+        (row,) = bloat["evidence"]
+        assert (row["index"], row["method"]) == ("public.messages_word", "measured" if extension else "estimated")
+        assert 0.4 < row["wasted_bytes"] / row["bytes"] < 0.75
+        (row,) = by_name(answer, "postgres.table_bloat")["evidence"]
+        assert row["table"] == "public.messages"
+        assert 0.4 < row["wasted_bytes"] / row["bytes"] < 0.6
+
+
+def test_an_invalid_index(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (a int)", "INSERT INTO t VALUES (1), (1)")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        run_sql(url, "CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)")
+    check = by_name(look("indexes"), "postgres.invalid_indexes")
+    assert (check["status"], check["value"]) == ("warning", 1)
+    assert check["evidence"][0]["index"] == "public.t_a"
+
+
+def test_a_foreign_keys_index_and_a_partitions_index_are_not_called_unused(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE parent (id int PRIMARY KEY)",
+        "INSERT INTO parent SELECT generate_series(1, 1000)",
+        "CREATE TABLE child (id int, parent int REFERENCES parent, filler text)",
+        "INSERT INTO child SELECT g, g % 1000 + 1, repeat('x', 30) || g FROM generate_series(1, 300000) g",
+        "CREATE INDEX child_parent ON child (parent, filler)",
+        "CREATE TABLE log (day int, line text) PARTITION BY LIST (day)",
+        "CREATE TABLE log_1 PARTITION OF log FOR VALUES IN (1)",
+        "CREATE TABLE log_2 PARTITION OF log FOR VALUES IN (2)",
+        "INSERT INTO log SELECT g % 2 + 1, repeat('x', 50) || g FROM generate_series(1, 400000) g",
+        "CREATE INDEX ON log (line)",
+        "VACUUM ANALYZE child, log",
+        "SET enable_seqscan = off",
+        "SELECT count(*) FROM log_1 WHERE line = 'x'",
+    )
+    unused = by_name(look("indexes", thresholds=SMALL), "postgres.unused_indexes")
+    assert unused["evidence"] == [], unused
+
+
+def test_a_table_without_the_index_that_a_statement_needs(server: Server, url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE visits (id int PRIMARY KEY, visitor text)",
+        "INSERT INTO visits SELECT g, repeat('v', 40) || g FROM generate_series(1, 200000) g",
+        "CREATE TABLE dumped (LIKE visits)",
+        "INSERT INTO dumped SELECT * FROM visits",
+        "VACUUM ANALYZE visits, dumped",
+        *["SELECT count(*) FROM dumped"] * 3,
+        *["SELECT count(*), pg_sleep(0.1) FROM visits WHERE visitor = 'nobody'"] * 60,
+    )
+    answer = look("indexes", "statements")
+    missing = by_name(answer, "postgres.missing_indexes")
+    assert missing["status"] == "warning"
+    assert [row["table"] for row in missing["evidence"]] == ["public.visits"]
+    assert "FROM visits WHERE visitor = " in missing["evidence"][0]["statement"]
+    assert "nobody" not in json.dumps(answer)
+    slow = by_name(answer, "postgres.slow_statements")
+    assert slow["status"] == "warning"
+    assert any(row["calls"] == 60 and "visits" in row["statement"] for row in slow["evidence"])
+    server.admin("SELECT pg_stat_statements_reset()")
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_three_million_dead_rows(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE dead (id int)",
+        "INSERT INTO dead SELECT generate_series(1, 3000000)",
+        "DELETE FROM dead",
+        "CREATE TABLE alive (id int)",
+        f"INSERT INTO alive {ones(500)}",
+        "ANALYZE alive",
+    )
+    due = by_name(look("vacuum"), "postgres.vacuum_due")
+    assert due["status"] == "warning"
+    assert "public.dead: 3,000,000 dead rows, 100 % of all" in due["summary"]
+    assert [row["table"] for row in due["evidence"]] == ["public.dead"]
+
+
+def test_a_sequence_near_its_end(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE narrow (id serial PRIMARY KEY)",
+        "CREATE TABLE wide (id bigserial PRIMARY KEY)",
+        "SELECT setval('narrow_id_seq', (2147483647 * 0.951)::bigint)",
+        "SELECT setval('wide_id_seq', (2147483647 * 0.951)::bigint)",
+        'CREATE SEQUENCE "Around.%s" MAXVALUE 10 CYCLE',
+        "SELECT nextval('\"Around.%s\"') FROM generate_series(1, 10)",
+    )
+    check = by_name(look("tables"), "postgres.sequences")
+    assert (check["status"], check["value"]) == ("critical", 95.1)
+    assert [row["sequence"] for row in check["evidence"]] == ["public.narrow_id_seq"]
+    assert "which fills narrow.id (integer)" in check["summary"]
+
+
+def test_growth_since_the_last_run(url: str, look: Look, tmp_path: Path) -> None:
+    run_sql(url, "CREATE TABLE g (word text)", "INSERT INTO g SELECT repeat('x', 400) FROM generate_series(1, 40000)")
+    assert "growth is known from the next run on" in by_name(look("tables"), "postgres.table_sizes")["summary"]
+    for file in (tmp_path / "state").glob("pg_health_sizes*"):
+        kept = json.loads(file.read_text())
+        for sample in kept["samples"]:
+            sample["time"] -= 7200
+        file.write_text(json.dumps(kept))
+    run_sql(url, "INSERT INTO g SELECT repeat('x', 400) FROM generate_series(1, 40000)")
+    check = by_name(look("tables"), "postgres.table_sizes")
+    assert (check["status"], check["value"]) == ("warning", pytest.approx(100, abs=2))
+    assert "public.g has grown most, by " in check["summary"]
+    assert check["window"].endswith("/PT2H")
+
+
+def test_odd_names_and_a_table_that_somebody_locks(server: Server, url: str, look: Look) -> None:
+    odd = '"Odd ""; DROP TABLE x; -- %s\n.t"'
+    run_sql(url, f"CREATE TABLE {odd} (id int PRIMARY KEY, word text)", f"INSERT INTO {odd} SELECT g, md5(g::text) FROM generate_series(1, 200000) g")
+    with server.session(url) as holder:
+        cursor = holder.cursor()
+        cursor.execute("CREATE TABLE locked (id serial)")
+        holder.commit()
+        cursor.execute(f"LOCK TABLE locked, {odd} IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        answer = look()
+        assert time.monotonic() - started < 10
+        assert "inspection" not in bad(answer)
+        assert not [check for check in answer["checks"] if "Not known" in check["summary"]], answer["checks"]
+        holder.rollback()
+    rows = by_name(look("vacuum"), "postgres.statistics_due")["evidence"]
+    assert odd in json.dumps([row["table"] for row in rows]).encode().decode("unicode_escape").replace('\\"', '"')
+
+
+# --- locks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_of_three_sessions(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t VALUES (1, 0), (2, 0)")
+    with server.session(url, "root") as root, server.session(url, "middle") as middle, server.session(url, "last") as last:
+        root.cursor().execute("UPDATE t SET n = 1 WHERE id = 1")
+        middle.cursor().execute("UPDATE t SET n = 2 WHERE id = 2")
+        pids = {connection: connection.info.backend_pid for connection in (root, middle, last)}
+        updates = ((middle, "UPDATE t SET n = 3 WHERE id = 1"), (last, "UPDATE t SET n = 3 WHERE id = 2"))
+        threads = [threading.Thread(target=connection.cursor().execute, args=(statement,)) for connection, statement in updates]
+        for thread in threads:
+            thread.start()
+        while server.admin("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(2,)]:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        check = by_name(look("locks", thresholds={"postgres.blocked": {"warning": 0.1}}), "postgres.blocked")
+        root.rollback()
+        threads[0].join()
+        middle.rollback()
+        threads[1].join()
+    assert check["status"] == "warning"
+    assert "2 sessions wait for a lock" in check["summary"]
+    assert f"at the root: pid {pids[root]}, app 'root', idle in transaction" in check["summary"]
+    waits = {row["application"]: row["waits_for"] for row in check["evidence"]}
+    assert waits == {"middle": [pids[root]], "last": [pids[middle]], "root": []}
+
+
+def test_who_holds_back_vacuum(server: Server, url: str, look: Look) -> None:
+    name = url.rpartition("/")[2]
+    run_sql(url, "CREATE TABLE t (id int)")
+    server.admin("SELECT pg_create_logical_replication_slot('abandoned', 'pgoutput')", database=name)
+    server.admin("BEGIN", "INSERT INTO t VALUES (1)", "PREPARE TRANSACTION 'forgotten'", database=name)
+    with server.session(url, "reporting") as holder:
+        pid = holder.info.backend_pid
+        holder.set_session(isolation_level="REPEATABLE READ")
+        holder.cursor().execute("SELECT 1 FROM t")
+        run_sql(url, *["INSERT INTO t VALUES (1)"] * 20)
+        answer = look("locks", thresholds={"postgres.vacuum_horizon": {"warning": 10}, "postgres.prepared_transactions": {"warning": 0}})
+    server.admin("ROLLBACK PREPARED 'forgotten'", "SELECT pg_drop_replication_slot('abandoned')", database=name)
+    horizon = by_name(answer, "postgres.vacuum_horizon")
+    assert horizon["status"] == "warning"
+    assert "because of session" not in horizon["summary"], "its snapshot is as old as what the others hold, not older"
+    held = " ".join(row["holder"] for row in horizon["evidence"])
+    assert "prepared transaction 'forgotten'" in held
+    assert "replication slot 'abandoned'" in held
+    assert f"session pid {pid} (reporting)" in held
+    prepared = by_name(answer, "postgres.prepared_transactions")
+    assert prepared["status"] == "warning"
+    assert prepared["summary"].startswith("Prepared transaction 'forgotten', open for")
+
+
+# --- settings, rights, databases --------------------------------------------------------------------------------------
+
+
+def test_parameters_that_endanger_data(server: Server, look: Look) -> None:
+    server.admin("ALTER SYSTEM SET autovacuum = off", "ALTER SYSTEM SET max_connections = 90", "SELECT pg_reload_conf()")
+    try:
+        time.sleep(0.5)
+        check = by_name(look("settings"), "postgres.settings")
+    finally:
+        server.admin("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+    assert check["status"] == "critical"
+    assert "autovacuum is off" in check["summary"]
+
+
+def test_several_databases_in_one_call(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (a int)", "INSERT INTO t VALUES (1), (1)")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        run_sql(url, "CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)")
+    server.admin("CREATE DATABASE closed", "REVOKE CONNECT ON DATABASE closed FROM public")
+    try:
+        answer = look("indexes", database_url=server.url(), databases=["*"])
+    finally:
+        server.admin("DROP DATABASE closed")
+    invalid = {check["subject"]: check["status"] for check in answer["checks"] if check["name"] == "postgres.invalid_indexes"}
+    assert invalid[named(url)] == "warning"
+    assert {status for subject, status in invalid.items() if subject != named(url)} == {"ok"}
+    refused = by_name(answer, "postgres.inspection", "database closed")
+    assert refused["status"] == "unknown"
+    assert "closed" in refused["summary"]
+
+
+def test_what_a_role_may_not_see_is_unknown_and_names_the_grant(server: Server, url: str, look: Look) -> None:
+    run_sql(url, *bloated(rows=300_000), "CREATE SEQUENCE s", "SELECT nextval('s')")
+    with server.role("blind") as blind:
+        answer = look(database_url=blind.rpartition("/")[0] + "/" + url.rpartition("/")[2])
+    unknown = {check["name"]: check for check in answer["checks"] if check["status"] == "unknown"}
+    for name in ("postgres.index_bloat", "postgres.table_bloat", "postgres.sequences"):
+        assert "GRANT pg_read_all_data" in unknown[name]["remedy"], name
+    assert "GRANT pg_monitor" in unknown["postgres.vacuum_horizon"]["remedy"]
+
+
+def test_a_pattern_that_fits_nothing_is_misuse(run_module: RunModule, url: str) -> None:
+    answer = run_module("pg_health", {"database_url": url, "areas": ["tables"], "databases": ["nowhere*"]})
+    assert answer["failed"]
+    assert "no database of this server fits 'nowhere*'" in answer["msg"]
