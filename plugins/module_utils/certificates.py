@@ -111,7 +111,7 @@ def parse(der: bytes) -> Certificate:
             public_key=public_key,
             der=der,
         )
-    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
         raise Nonsense(str(error) or type(error).__name__) from None
 
 
