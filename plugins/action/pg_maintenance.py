@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Rules
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 
 #: Seconds after which work is long enough to say where it is, and between two such lines.
@@ -24,8 +25,6 @@ PATIENCE = 10.0
 POLL = 1.0
 #: Seconds that the module may need beyond its time budget: to look, to cancel, to clean up.
 GRACE = 600
-#: The module's own default.
-TIME_BUDGET = 3600.0
 #: What Ansible adds to the result of a job in the background.
 OF_THE_JOB = ("started", "finished", "ansible_job_id", "results_file", "stdout", "stderr", "stdout_lines", "stderr_lines", "erased")
 
@@ -86,9 +85,9 @@ class ActionModule(ActionBase):
 
     def _limit(self) -> float:
         try:
-            return float(self._task.args.get("time_budget") or TIME_BUDGET)
+            return float(self._task.args.get("time_budget") or Rules.time_budget)
         except (TypeError, ValueError):
-            return TIME_BUDGET  # the module says what is wrong with it
+            return Rules.time_budget  # the module says what is wrong with it
 
     def _begun(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Start the module in the background; whatever becomes of this, nobody else waits for the job."""

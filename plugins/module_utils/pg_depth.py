@@ -16,20 +16,22 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_indexes import indexes
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import (
     DATABASES,
+    Configuration,
     Contents,
     Memory,
-    Server,
+    asked,
+    collect_configuration,
     collect_database,
-    collect_server,
+    collect_locks,
     samples,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import locks, settings, slow_statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import collations, tables, vacuum
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import many
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Snapshot
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Snapshot
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted
 
 #: Areas beyond the daily checklist.
 AREAS = ("locks", "vacuum", "tables", "indexes", "statements", "settings")
@@ -55,27 +57,28 @@ class Depth:
 
 def in_depth(depth: Depth, connection: Connection, seen: Snapshot, limits: Limits) -> Iterator[Check]:
     """The checks of the areas; the connection is in its transaction, after the questions of the daily checklist."""
+    configuration: Configuration | Missing | None = None
     try:
-        server = collect_server(connection)
         names = _names(depth, connection)
+        if "locks" in depth.areas:
+            yield from locks(collect_locks(connection), seen.facts, limits)
+        if "statements" in depth.areas:
+            yield slow_statements(seen.statements, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
+        if "settings" in depth.areas:
+            configuration = asked(lambda: collect_configuration(connection))
+            yield from settings(configuration, seen.facts, limits)
     except Refusal as refusal:
         yield limits.verdict("postgres.inspection", UNKNOWN, f"The server went away: {refusal.summary}", remedy=refusal.remedy)
         return
-    if "locks" in depth.areas:
-        yield from locks(server, seen.facts, limits)
-    if "statements" in depth.areas:
-        yield slow_statements(seen.statements, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
-    if "settings" in depth.areas:
-        yield from settings(server, seen.facts, limits)
     if not set(depth.areas).intersection(OF_DATABASES):
         return
     lost: list[str] = []
     for name in names:
-        checks = list(_database(name, depth, connection, server, seen, limits))
+        checks = list(_database(name, depth, connection, configuration, seen, limits))
         lost += [name] if checks[0].name == "postgres.inspection" else []
         yield from checks
     looked = [name for name in names if name not in lost]
-    words = f"{many(len(looked), 'database')} looked into" + (f": {', '.join(looked[:10])}" if looked else "")
+    words = f"{counted(len(looked), 'database')} looked into" + (f": {', '.join(looked[:10])}" if looked else "")
     yield limits.verdict("postgres.inspection", OK if looked else UNKNOWN, words)
 
 
@@ -103,7 +106,9 @@ def _names(depth: Depth, connection: Connection) -> list[str]:
     return sorted(chosen, key=lambda name: (name != own, name))
 
 
-def _database(name: str, depth: Depth, connection: Connection, server: Server, seen: Snapshot, limits: Limits) -> Iterator[Check]:
+def _database(
+    name: str, depth: Depth, connection: Connection, configuration: Configuration | Missing | None, seen: Snapshot, limits: Limits
+) -> Iterator[Check]:
     """The checks of one database; a single one where it cannot be had."""
     memory, subject = Memory(depth.state_dir, connection.target.address, name), f"database {name}"
     try:
@@ -117,8 +122,8 @@ def _database(name: str, depth: Depth, connection: Connection, server: Server, s
         yield from tables(found, subject, limits)
     if "indexes" in depth.areas:
         yield from indexes(found, subject, limits, seen.statements, depth.unused_after)
-    if "settings" in depth.areas:
-        yield collations(server, found, name, subject, limits)
+    if configuration is not None:
+        yield collations(configuration, found, name, subject, limits)
     for state, sample in zip((memory.sizes, memory.scans), samples(found) or ()):
         depth.keep(state, sample)
 

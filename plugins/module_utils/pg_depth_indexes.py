@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Contents, Use, table_scans
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, at, many, unless, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, at, unless, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row, Statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import LEFTOVER, Rules, worth
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import INDEX_SIZE, Inventory
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import shape
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import interval, now_sample, span
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human, shorten
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, shorten
 
 #: Sequential scans in the window below which a table is not judged, rows for each (runbook), and percent of reads by an index (PgHero).
 SCANS_ENOUGH, ROWS_PER_SCAN, INDEX_SHARE = 50, 10_000, 95
@@ -34,7 +34,7 @@ def indexes(depth: Contents, subject: str, limits: Limits, statements: Statement
         return
     yield _index_bloat(seen, subject, limits)
     invalid = [index for index in seen.indexes if not index["valid"] and not index["building"] and not index["partitioned"]]
-    words = f"{many(len(invalid), 'invalid index', 'invalid indexes')}, such as {invalid[0]['quoted']} on {invalid[0]['table_name']}" if invalid else ""
+    words = f"{counted(len(invalid), 'invalid index', 'invalid indexes')}, such as {invalid[0]['quoted']} on {invalid[0]['table_name']}" if invalid else ""
     evidence = [
         {"index": index["quoted"], "table": index["table_name"], "leftover": bool(LEFTOVER.search(index["name"])), "bytes": index["bytes"]} for index in invalid
     ]
@@ -67,7 +67,7 @@ def _index_bloat(seen: Inventory, subject: str, limits: Limits) -> Check:
     if evidence:
         first = evidence[0]
         share = 100 * first["wasted_bytes"] / first["bytes"]
-        summary = f"{human(total, 'bytes')} are empty in {many(len(evidence), 'index', 'indexes')}, {share:.0f} % of {first['index']} ({first['method']})"
+        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'index', 'indexes')}, {share:.0f} % of {first['index']} ({first['method']})"
     return unless(limits.judged("postgres.index_bloat", total, summary, **at(subject, evidence)), unknown, "index", seen, limits)
 
 
@@ -88,7 +88,7 @@ def _unused(seen: Inventory, use: Use, subject: str, limits: Limits, unused_afte
     evidence = [{"index": index["quoted"], "table": index["table_name"], "bytes": index["bytes"]} for index in found]
     if not found:
         return limits.judged("postgres.unused_indexes", 0, "Every large index has been used, or is needed for another reason", window=window, subject=subject)
-    words = f"{many(len(found), 'index', 'indexes')} of {human(total, 'bytes')} that nobody has used, such as {found[0]['quoted']}"
+    words = f"{counted(len(found), 'index', 'indexes')} of {human(total, 'bytes')} that nobody has used, such as {found[0]['quoted']}"
     more = {"window": window, **at(subject, evidence)}
     if days is None or days < unused_after:
         summary = f"{words}; but the statistics are {'of unknown age' if days is None else f'only {span(max(0.0, days * DAY))} old'}"
@@ -130,7 +130,9 @@ def _duplicates(seen: Inventory, use: Use, subject: str, limits: Limits) -> Chec
                 gone.add(index["oid"])
                 evidence.append({"drop": index["quoted"], "keep": other["quoted"], "table": index["table_name"], "bytes": index["bytes"]})
     evidence.sort(key=lambda row: -row["bytes"])
-    words = f"{many(len(evidence), 'superfluous index', 'superfluous indexes')}; {evidence[0]['keep']} does what {evidence[0]['drop']} does" if evidence else ""
+    words = (
+        f"{counted(len(evidence), 'superfluous index', 'superfluous indexes')}; {evidence[0]['keep']} does what {evidence[0]['drop']} does" if evidence else ""
+    )
     return limits.judged("postgres.duplicate_indexes", len(evidence), words or "No index does what another one does", **at(subject, evidence))
 
 
@@ -168,7 +170,7 @@ def _missing(depth: Contents, seen: Inventory, use: Use, subject: str, limits: L
     summary = "No large table is often read from end to end"
     if evidence:
         first = evidence[0]
-        summary = f"Perhaps {many(len(evidence), 'table lacks', 'tables lack')} an index: {first['table']} was read from end to end {first['scans']:,} times"
+        summary = f"Perhaps {counted(len(evidence), 'table lacks', 'tables lack')} an index: {first['table']} was read from end to end {first['scans']:,} times"
         summary += f", {first['rows_per_scan']:,} rows each" + (f", as by: {shorten(first['statement'], 70)}" if first["statement"] else "")
     return limits.judged("postgres.missing_indexes", len(evidence), summary, window=window, **at(subject, evidence))
 

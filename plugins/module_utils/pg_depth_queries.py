@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Inventory, inspect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, SETTINGS, Inventory, inspect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile, interval, now_sample
 
 #: Bytes of indexes that a look may read to measure them.
@@ -107,13 +107,13 @@ WHERE c.oid = ANY (%(oids)s)
 """
 
 SEQUENCES = """
-WITH /* gpt_agent.runbook */ held AS MATERIALIZED (SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock')
+WITH /* gpt_agent.runbook */ {held}
 SELECT json_agg(json_build_object('name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-  'readable', has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held WHERE relation IS NOT NULL),
-  'last', CASE WHEN has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held WHERE relation IS NOT NULL)
-            THEN pg_sequence_last_value(c.oid) END,
+  'readable', r.readable, 'last', CASE WHEN r.readable THEN pg_sequence_last_value(c.oid) END,
   'least', s.seqmin, 'most', s.seqmax, 'step', s.seqincrement, 'column', o.column, 'type', o.type))
-FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held) AS readable) r
+LEFT JOIN LATERAL (
   SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, format_type(a.atttypid, NULL) AS type
   FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid JOIN pg_class t ON t.oid = a.attrelid
   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1
@@ -134,14 +134,13 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Server:
-    """What holds for the whole server; a part that could not be had is `Missing`."""
+class Locks:
+    """Who is in whose way; a part that could not be had is `Missing`."""
 
     blocked: tuple[Sequence[Row], Mapping[str, Row]] | Missing
     """Who waits, how long and for whom; and the sessions among them by pid."""
     horizon: Sequence[Row] | Missing
     """What keeps vacuum from removing rows, the oldest first."""
-    configuration: Configuration | Missing
 
 
 @dataclass(frozen=True)
@@ -184,12 +183,11 @@ class Memory:
         self.sizes, self.scans = (StateFile(directory, probe, service) for probe in ("pg_health_sizes", "pg_health_scans"))
 
 
-def collect_server(connection: Connection) -> Server:
-    """Ask what holds for the whole server."""
-    return Server(
+def collect_locks(connection: Connection) -> Locks:
+    """Ask who waits for whom, and who holds back vacuum."""
+    return Locks(
         blocked=asked(lambda: _blocked(connection)),
         horizon=asked(lambda: [dict(zip(("kind", "whose", "database", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HORIZON)]),
-        configuration=asked(lambda: _configuration(connection)),
     )
 
 
@@ -198,7 +196,8 @@ def _blocked(connection: Connection) -> tuple[Sequence[Row], Mapping[str, Row]]:
     return waiting or [], sessions or {}
 
 
-def _configuration(connection: Connection) -> Configuration:
+def collect_configuration(connection: Connection) -> Configuration:
+    """Ask for parameters, checksum failures and collations of the whole server; raises `Unanswered`."""
     knows = connection.version >= 150000
     query = CONFIGURATION.format(drift=DRIFT if knows else "NULL::json")
     parameters, failures, checksums, drift = connection.rows("its settings", query, {"names": list(PARAMETERS)})[0]
@@ -211,7 +210,7 @@ def collect_database(connection: Connection, memory: Memory) -> Contents:
     large = [] if isinstance(inventory, Missing) else [table["oid"] for table in inventory.tables if table["bytes"] >= TABLE_SIZE and not table["held"]]
     widths = asked(lambda: {row["oid"]: row for row in connection.rows("its columns", WIDTHS, {"oids": large})[0][0] or []}) if large else {}
     use = asked(lambda: _use(connection))
-    sequences = asked(lambda: connection.rows("its sequences", SEQUENCES)[0][0] or [])
+    sequences = asked(lambda: connection.rows("its sequences", SEQUENCES.format(held=HELD))[0][0] or [])
     sizes = next(iter(memory.sizes.earlier(now_sample("", {}))), None)
     scans = None if isinstance(use, Missing) else next(iter(memory.scans.earlier(now_sample(str(use.since), {}))), None)
     return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, interval(sizes, now_sample("", {})) if sizes else "", scans)

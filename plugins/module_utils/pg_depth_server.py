@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Server
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, many, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Locks
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import who
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_ENOUGH, Missing, Row, Statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import whose
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import shape
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human, shorten
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, shorten
 
 #: What a parameter must not be, how bad that is, and why.
 WRONG: Mapping[str, tuple[str, str, str]] = {
@@ -31,21 +32,21 @@ WRONG: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def locks(server: Server, facts: Row, limits: Limits) -> Iterator[Check]:
+def locks(seen: Locks, facts: Row, limits: Limits) -> Iterator[Check]:
     """Who waits for whom, and who holds back vacuum."""
-    yield _blocked(server, facts, limits)
-    if isinstance(server.horizon, Missing):
-        yield unseen("postgres.vacuum_horizon", server.horizon, limits)
-        yield unseen("postgres.prepared_transactions", server.horizon, limits)
+    yield _blocked(seen, facts, limits)
+    if isinstance(seen.horizon, Missing):
+        yield unseen("postgres.vacuum_horizon", seen.horizon, limits)
+        yield unseen("postgres.prepared_transactions", seen.horizon, limits)
         return
-    prepared = sorted((row for row in server.horizon if row["kind"] == "prepared transaction"), key=lambda row: -(row["seconds"] or 0))
+    prepared = sorted((row for row in seen.horizon if row["kind"] == "prepared transaction"), key=lambda row: -(row["seconds"] or 0))
     words = f"{whose(prepared[0])}, in database '{prepared[0]['database']}'" if prepared else "No transaction is prepared"
     age = round(max(0.0, prepared[0]["seconds"]), 1) if prepared else 0.0
     yield limits.judged("postgres.prepared_transactions", age, words[0].upper() + words[1:], evidence=_holders(prepared))
-    if server.horizon:
-        oldest = server.horizon[0]
+    if seen.horizon:
+        oldest = seen.horizon[0]
         summary = f"Vacuum may not remove what the last {oldest['age']:,} transactions made obsolete, because of {whose(oldest)}"
-        check = limits.judged("postgres.vacuum_horizon", oldest["age"], summary, evidence=_holders(server.horizon))
+        check = limits.judged("postgres.vacuum_horizon", oldest["age"], summary, evidence=_holders(seen.horizon))
     else:
         check = limits.judged("postgres.vacuum_horizon", 0, "Nothing holds back vacuum")
     if check.status == OK and not facts["sees_all"]:
@@ -61,17 +62,14 @@ def _ungranted(facts: Row) -> Missing:
     return Missing(f"role '{facts['role']}' may not see other users' sessions", f'As a superuser: GRANT pg_monitor TO "{facts["role"]}".')
 
 
-def _blocked(server: Server, facts: Row, limits: Limits) -> Check:
-    if isinstance(server.blocked, Missing):
-        return unseen("postgres.blocked", server.blocked, limits)
-    edges, sessions = server.blocked
+def _blocked(seen: Locks, facts: Row, limits: Limits) -> Check:
+    if isinstance(seen.blocked, Missing):
+        return unseen("postgres.blocked", seen.blocked, limits)
+    edges, sessions = seen.blocked
     if not edges:
         return limits.judged("postgres.blocked", 0.0, "No session waits for a lock")
-    waiting = {edge["pid"] for edge in edges}
-    counts = {root: 0 for edge in edges for root in edge["blockers"] if root not in waiting}
-    for edge in edges:
-        for root in _roots(edge["pid"], {edge["pid"]: edge["blockers"] for edge in edges}):
-            counts[root] = counts.get(root, 0) + 1
+    waits_for = {edge["pid"]: edge["blockers"] for edge in edges}
+    counts = Counter(root for pid in waits_for for root in _roots(pid, waits_for))
     longest = max(edge["seconds"] or 0.0 for edge in edges)
     summary = f"{len(edges)} session{'s wait' if len(edges) > 1 else ' waits'} for a lock, the longest for {span(longest)}"
     if counts:
@@ -110,9 +108,8 @@ def _session(pid: int, sessions: Mapping[str, Row], facts: Row) -> str:
     return f"pid {pid}, {who(row)}, {row['state']}" + (f", in a transaction for {span(max(0.0, seconds))}" if seconds is not None else "")
 
 
-def settings(server: Server, facts: Row, limits: Limits) -> Iterator[Check]:
+def settings(seen: Configuration | Missing, facts: Row, limits: Limits) -> Iterator[Check]:
     """Parameters, the default collations of databases, and checksums."""
-    seen = server.configuration
     if isinstance(seen, Missing):
         yield unseen("postgres.settings", seen, limits)
         yield unseen("postgres.checksum_failures", seen, limits)
@@ -161,6 +158,6 @@ def slow_statements(statements: Statements | Missing, limits: Limits, slow: floa
     if evidence:
         first = evidence[0]
         takes = f"takes {human(first['mean_seconds'], 'seconds')}"
-        summary = f"{many(len(found), 'statement')} over {human(slow, 'seconds')}; this one {takes} and {first['share_percent']:.0f} % of all time: "
+        summary = f"{counted(len(found), 'statement')} over {human(slow, 'seconds')}; this one {takes} and {first['share_percent']:.0f} % of all time: "
         summary += shorten(first["statement"], 70)
     return limits.judged("postgres.slow_statements", len(found), summary, window=statements.window, evidence=tuple(evidence[:SHOWN]))

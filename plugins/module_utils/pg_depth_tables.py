@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Contents, Server, total_sizes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, SHOWN, at, many, unless, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Configuration, Contents, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, SHOWN, at, unless, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Rules, Step, make_plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import ALIGNMENT, PAGE_HEADER, Inventory
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human
 
 #: Seconds without a vacuum or analyze after which it is not only autovacuum's next round that is missing.
 OVERDUE = 3600
@@ -43,7 +43,7 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
         ("statistics_due", ("analyze",), "analyzed", "All tables have their statistics"),
     ):
         due = [step for step in steps if step.operation in operations and _overdue(tables[step.table], key, seen.facts["now"])]
-        summary = f"{many(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}" if due else fine
+        summary = f"{counted(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}" if due else fine
         evidence = tuple({"table": step.quoted, "reason": _reason(step), "bytes": tables[step.table]["bytes"]} for step in due[:SHOWN])
         yield limits.judged(f"postgres.{name}", len(due), summary, subject=subject, evidence=evidence)
 
@@ -111,7 +111,7 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits)
     if evidence:
         first = evidence[0]
         share = 100 * first["wasted_bytes"] / first["bytes"]
-        summary = f"{human(total, 'bytes')} are empty in {many(len(evidence), 'table')} (estimated), {share:.0f} % of {first['table']}"
+        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'table')} (estimated), {share:.0f} % of {first['table']}"
     check = limits.judged("postgres.table_bloat", total, summary, **at(subject, evidence))
     return unless(check, unknown, "table", seen, limits)
 
@@ -141,7 +141,7 @@ def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
     shown = [row for row in evidence if limit.judge(row["percent"]) != OK] or evidence[:1]
     check = limits.judged("postgres.sequences", round(rows[0][0], 1) if rows else 0.0, summary, **at(subject, shown))
     if check.status == OK and hidden:
-        summary = f"{many(len(hidden), 'sequence')} may not be read, such as {hidden[0]}"
+        summary = f"{counted(len(hidden), 'sequence')} may not be read, such as {hidden[0]}"
         remedy = "As a superuser: GRANT pg_read_all_data to the role, or SELECT on the sequences."
         return limits.verdict("postgres.sequences", UNKNOWN, summary, subject=subject, remedy=remedy)
     return check
@@ -159,9 +159,9 @@ def sequence_use(row: Row) -> float | None:
     return min(100.0, 100 * given / room) if room > 0 else 100.0
 
 
-def collations(server: Server, depth: Contents, database: str, subject: str, limits: Limits) -> Check:
+def collations(configuration: Configuration | Missing, depth: Contents, database: str, subject: str, limits: Limits) -> Check:
     """Whether text is sorted as it was when the indexes were built."""
-    use, configuration = depth.use, server.configuration
+    use = depth.use
     if isinstance(use, Missing):
         return unseen("postgres.collations", use, limits, subject)
     if isinstance(configuration, Missing):

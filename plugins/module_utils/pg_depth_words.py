@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks of PostgreSQL in depth say alike: what could not be seen, how many, and where."""
+"""What the checks of PostgreSQL in depth say alike: what could not be seen, and where."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK,
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted
 
 #: Rows of evidence for one check.
 SHOWN = 20
@@ -23,10 +24,6 @@ def unseen(name: str, missing: Missing, limits: Limits, subject: str = "") -> Ch
     return limits.verdict(name, UNKNOWN, f"Not known: {missing.reason}", subject=subject, remedy=missing.remedy)
 
 
-def many(count: int, what: str, more: str = "") -> str:
-    return f"{count:,} {what if count == 1 else more or what + 's'}"
-
-
 def at(subject: str, evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"subject": subject, "evidence": tuple(evidence[:SHOWN])}
 
@@ -35,7 +32,7 @@ def unless(check: Check, unknown: Sequence[str], what: str, seen: Inventory, lim
     """The verdict, unless it is good only because something could not be looked at."""
     if check.status != OK or not unknown:
         return check
-    summary = f"Of {many(len(unknown), 'large ' + what, 'large ' + ('indexes' if what == 'index' else what + 's'))} it is not known, such as {unknown[0]}: "
+    summary = f"Of {counted(len(unknown), 'large ' + what, 'large ' + ('indexes' if what == 'index' else what + 's'))} it is not known, such as {unknown[0]}: "
     summary += f"role '{seen.facts['role']}' may not see its statistics, or there are none"
     remedy = f"ANALYZE it; if that is not enough, as a superuser in database '{seen.database}': GRANT pg_read_all_data TO \"{seen.facts['role']}\""
     remedy += ", or CREATE EXTENSION pgstattuple to have bloat measured." if what == "index" else "."

@@ -299,10 +299,14 @@ class Run:
         if each.step.operation != "reindex":
             return False
         try:
-            rows = self.control.ask("a relation", REBUILT, {"quoted": each.step.quoted})
+            return self._index_now(each.step) not in (None, each.step.relation)
         except Trouble:
             return False
-        return bool(rows) and rows[0][0] != each.step.relation
+
+    def _index_now(self, step: Step) -> int | None:
+        """The index that bears the step's name now: a rebuild puts another one in its place."""
+        rows = self.control.ask("a relation", REBUILT, {"quoted": step.quoted})
+        return rows[0][0] if rows else None
 
     def _failed(self, each: Running, problem: Trouble, seconds: float) -> None:
         step = each.step
@@ -326,10 +330,8 @@ class Run:
         if step.operation != "reindex" and self.seen.facts["version"] < 150000:
             time.sleep(STATISTICS_AGE)
         try:
-            oid = step.relation or step.table
-            if step.operation == "reindex":
-                oid = next(iter(self.control.ask("a relation", REBUILT, {"quoted": step.quoted})), (oid,))[0]
-            rows = self.control.ask("a relation", STATE, {"oid": oid})
+            rebuilt = self._index_now(step) if step.operation == "reindex" else None
+            rows = self.control.ask("a relation", STATE, {"oid": rebuilt or step.relation or step.table})
         except Trouble:
             rows = []
         size, dead, age = rows[0] if rows else each.before

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human
 
 Row = Mapping[str, Any]
 
@@ -33,11 +33,14 @@ DISTINCT_MARGIN = 10
 PAGE_HEADER, SPECIAL, LINE_POINTER, TUPLE_HEADER, ALIGNMENT, TUPLE_ID = 24, 16, 4, 8, 8, 6
 FILLFACTOR = 90
 
-TABLES = """
-WITH /* gpt_agent.runbook */ held AS MATERIALIZED (
+#: Relations of this database that somebody holds exclusively.
+HELD = """held AS MATERIALIZED (
   SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
+)"""
+
+TABLES = """
+WITH /* gpt_agent.runbook */ {held}
 SELECT json_agg(json_build_object(
   'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'quoted', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   'partitioned', c.relkind = 'p',
@@ -61,10 +64,7 @@ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
 
 # Widths are needed of large B-trees only, so only theirs are looked up.
 INDEXES = """
-WITH /* gpt_agent.runbook */ held AS MATERIALIZED (
-  SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-), found AS MATERIALIZED (
+WITH /* gpt_agent.runbook */ {held}, found AS MATERIALIZED (
   SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions,
          ct.relowner, ct.oid AS table_oid,
          CASE WHEN ci.relkind = 'I' THEN 0 WHEN i.indexrelid IN (SELECT relation FROM held) OR i.indrelid IN (SELECT relation FROM held)
@@ -186,8 +186,7 @@ class Inventory:
         """How much there is, in a few words; the indexes of system and TOAST tables are not counted."""
         own = [index for index in self.indexes if index["table"] in self.by_oid]
         size = sum(table["bytes"] for table in self.tables) + sum(index["bytes"] for index in own)
-        tables, indexes = "table" if len(self.tables) == 1 else "tables", "index" if len(own) == 1 else "indexes"
-        return f"{len(self.tables):,} {tables}, {len(own):,} {indexes}, {human(size, 'bytes')}"
+        return f"{counted(len(self.tables), 'table')}, {counted(len(own), 'index', 'indexes')}, {human(size, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""
@@ -202,7 +201,7 @@ def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) ->
 
     ``facts`` are the answer to `SETTINGS`.
     """
-    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "block": facts["block"]}
+    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "block": facts["block"], "held": HELD}
     tables = connection.rows("its tables", TABLES.format(**texts), {"oid": None})[0][0] or []
     indexes = connection.rows("its indexes", INDEXES.format(**texts), {"oid": None, "size": INDEX_SIZE})[0][0] or []
     holders = [dict(zip(("kind", "whose", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HOLDERS)]
@@ -212,7 +211,7 @@ def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) ->
 
 def look_again(connection: Connection, seen: Inventory, index: Row) -> Bloat | None:
     """How much of an index is empty now, with the statistics of now."""
-    texts = {"mine": "true", "block": seen.facts["block"]}
+    texts = {"mine": "true", "block": seen.facts["block"], "held": HELD}
     tables = connection.rows("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0] or []
     indexes = connection.rows("an index", INDEXES.format(**texts), {"oid": index["oid"], "size": 0})[0][0] or []
     return estimate(indexes[0], tables[0], seen.facts["block"]) if tables and indexes else None

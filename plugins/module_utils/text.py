@@ -26,6 +26,11 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
     return _ASSIGNED.sub(rf"\1\2{MASK}", text)
 
 
+def counted(count: int, what: str, more: str = "") -> str:
+    """A count with its noun: ``1 table``, ``1,200 tables``; ``more`` is a plural that does not just end in s."""
+    return f"{count:,} {what if count == 1 else more or what + 's'}"
+
+
 def shorten(text: str, length: int) -> str:
     """One line of at most so many characters."""
     text = " ".join(text.split())

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, STATUSES, UNKNOWN, WARNING
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human, shorten
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, shorten
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG
 
 #: The order in which people need to know.
@@ -97,10 +97,6 @@ def components(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(component(row["name"]), []).append(row)
     return found
-
-
-def counted(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def tally(counts: Mapping[str, int], order: Sequence[str] = tuple(reversed(STATUSES))) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_indexes import indexes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Server, Use, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks, Use, total_sizes
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import locks, settings, slow_statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import collations, heap_size, sequence_use, tables, vacuum
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Statements
@@ -22,8 +22,8 @@ GONE = Missing("nobody knows", "Ask again.")
 NOBODY = Missing("pg_stat_statements is not loaded", "Load it.")
 
 
-def server(**more: Any) -> Server:
-    return Server(**{"blocked": ([], {}), "horizon": [], "configuration": Configuration({}, [], True, []), **more})
+def waits(**more: Any) -> Locks:
+    return Locks(**{"blocked": ([], {}), "horizon": [], **more})
 
 
 def use_of(*rows: dict[str, Any], scans: dict[int, dict[str, int]] | None = None, since: float | None = 0.0, keys: Any = (), drift: Any = ()) -> Use:
@@ -54,7 +54,7 @@ def test_a_chain_is_counted_at_its_root_and_a_circle_ends() -> None:
         {"pid": pid, "seconds": seconds, "blockers": blockers} for pid, seconds, blockers in ((2, 90.0, [1]), (3, 50.0, [2]), (4, 5.0, [9]), (9, 5.0, [4]))
     ]
     sessions = {"1": {"application": "app", "user": "u", "state": "idle in transaction", "transaction_seconds": 100.0, "statement": "SELECT 'secret'"}}
-    check = by_name(locks(server(blocked=(edges, sessions)), FACTS, LIMITS))["blocked"]
+    check = by_name(locks(waits(blocked=(edges, sessions)), FACTS, LIMITS))["blocked"]
     assert check.status == "warning"
     assert check.value == 90.0
     assert "4 sessions wait for a lock, the longest for 1 min; at the root: pid 1, app 'app', idle in transaction, in a transaction for 1 min" in check.summary
@@ -62,24 +62,24 @@ def test_a_chain_is_counted_at_its_root_and_a_circle_ends() -> None:
 
 
 def test_a_prepared_transaction_at_the_root_has_no_pid() -> None:
-    check = by_name(locks(server(blocked=([{"pid": 2, "seconds": 1.0, "blockers": [0]}], {})), FACTS, LIMITS))["blocked"]
+    check = by_name(locks(waits(blocked=([{"pid": 2, "seconds": 1.0, "blockers": [0]}], {})), FACTS, LIMITS))["blocked"]
     assert "a prepared transaction (pg_prepared_xacts)" in check.summary
 
 
 def test_without_the_right_to_see_sessions_the_horizon_is_unknown() -> None:
     blind = {**FACTS, "sees_all": False}
-    assert by_name(locks(server(), blind, LIMITS))["vacuum_horizon"].status == "unknown"
+    assert by_name(locks(waits(), blind, LIMITS))["vacuum_horizon"].status == "unknown"
     slot = {"kind": "replication slot", "whose": "'x'", "database": None, "age": 200_000_000, "seconds": None}
-    assert by_name(locks(server(horizon=[slot]), blind, LIMITS))["vacuum_horizon"].status == "critical", "what is in sight proves it"
+    assert by_name(locks(waits(horizon=[slot]), blind, LIMITS))["vacuum_horizon"].status == "critical", "what is in sight proves it"
 
 
 def test_what_was_not_answered_is_unknown() -> None:
-    lost = server(blocked=GONE, horizon=GONE, configuration=GONE)
-    everything = [*locks(lost, FACTS, LIMITS), *settings(lost, FACTS, LIMITS), slow_statements(NOBODY, LIMITS, 0.1)]
+    lost = waits(blocked=GONE, horizon=GONE)
+    everything = [*locks(lost, FACTS, LIMITS), *settings(GONE, FACTS, LIMITS), slow_statements(NOBODY, LIMITS, 0.1)]
     hollow = Contents(GONE, GONE, GONE, GONE, {}, "", None)
     for part in (vacuum(hollow, "d", LIMITS), tables(hollow, "d", LIMITS), indexes(hollow, "d", LIMITS, NOBODY, 30)):
         everything += part
-    everything.append(collations(lost, hollow, "shop", "d", LIMITS))
+    everything.append(collations(GONE, hollow, "shop", "d", LIMITS))
     assert {check.status for check in everything} == {"unknown"}
     assert len(everything) == 17
     assert all(check.remedy for check in everything)
@@ -96,15 +96,15 @@ def test_what_was_not_answered_is_unknown() -> None:
     ],
 )
 def test_settings(parameters: dict[str, Any], number: int, status: str, words: str) -> None:
-    check = by_name(settings(server(configuration=Configuration(parameters, [], True, [])), {**FACTS, "number": number}, LIMITS))["settings"]
+    check = by_name(settings(Configuration(parameters, [], True, []), {**FACTS, "number": number}, LIMITS))["settings"]
     assert check.status == status
     assert words in check.summary
 
 
 def test_checksums() -> None:
     failures = [{"database": "shop", "failures": 3}]
-    assert by_name(settings(server(configuration=Configuration({}, failures, True, [])), FACTS, LIMITS))["checksum_failures"].status == "critical"
-    off = by_name(settings(server(configuration=Configuration({}, [], False, [])), FACTS, LIMITS))["checksum_failures"]
+    assert by_name(settings(Configuration({}, failures, True, []), FACTS, LIMITS))["checksum_failures"].status == "critical"
+    off = by_name(settings(Configuration({}, [], False, []), FACTS, LIMITS))["checksum_failures"]
     assert off.status == "unknown", "nobody looks, so nobody knows"
 
 
@@ -251,11 +251,11 @@ def test_a_missing_index_is_judged_by_what_came_since_the_last_run() -> None:
 
 def test_collations_that_sort_differently_now() -> None:
     drift = [{"database": "shop", "then": "2.31", "now": "2.36"}, {"database": "other", "then": "1", "now": "2"}]
-    check = collations(server(configuration=Configuration({}, [], True, drift)), contents(), "shop", "d", LIMITS)
+    check = collations(Configuration({}, [], True, drift), contents(), "shop", "d", LIMITS)
     assert check.status == "critical"
     assert "The default of database 'shop' sorts by version 2.36 now, and its indexes were built with 2.31" in check.summary
     assert len(check.evidence) == 1
     own = contents(use=use_of(drift=[{"collation": '"de-x-icu"', "then": "153.1", "now": "153.2"}]))
-    assert 'Collation "de-x-icu" sorts by version' in collations(server(), own, "shop", "d", LIMITS).summary
-    old = server(configuration=Configuration({}, [], True, None))
+    assert 'Collation "de-x-icu" sorts by version' in collations(Configuration({}, [], True, []), own, "shop", "d", LIMITS).summary
+    old = Configuration({}, [], True, None)
     assert collations(old, contents(), "shop", "d", LIMITS).status == "unknown"
