@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 RunModule = Callable[..., dict[str, Any]]
 
 
+def start_module(name: str, args: dict[str, Any], env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a module of the collection in a process of its own, with its arguments on its standard input."""
+    code = f"import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{name}', run_name='__main__')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections"), **(env or {})}
+    with tempfile.TemporaryFile("w+") as given:
+        json.dump({"ANSIBLE_MODULE_ARGS": args}, given)
+        given.seek(0)
+        return subprocess.Popen([sys.executable, "-c", code], stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
 @pytest.fixture(scope="session")
 def run_module() -> RunModule:
     """Run a module of the collection in a process of its own and return what it answers.
@@ -25,13 +36,15 @@ def run_module() -> RunModule:
     """
 
     def run(name: str, args: dict[str, Any] | None = None, *, check: bool = False, env: dict[str, str] | None = None, timeout: float = 60) -> dict[str, Any]:
-        payload = json.dumps({"ANSIBLE_MODULE_ARGS": {**(args or {}), "_ansible_check_mode": check}})
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections"), **(env or {})}
-        code = f"import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{name}', run_name='__main__')"
-        done = subprocess.run([sys.executable, "-c", code], input=payload, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
-        assert done.stdout.strip(), f"{name} printed nothing: {done.stderr}"
-        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        answer["__stderr"] = done.stderr
+        with start_module(name, {**(args or {}), "_ansible_check_mode": check}, env) as process:
+            try:
+                output, errors = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert output.strip(), f"{name} printed nothing: {errors}"
+        answer: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+        answer["__stderr"] = errors
         return answer
 
     return run

@@ -181,8 +181,10 @@ def wait(connection: Any) -> None:
         select.select([connection] if reading else [], [] if reading else [connection], [], 10)
 
 
+#: Options of the module with which a vacuum of `slow_to_vacuum` takes minutes.
+CRAWLING = {"cost_delay": 80, "cost_limit": 20}
 #: Variables of the role with which a vacuum of `slow_to_vacuum` would take minutes, and ends with the time budget.
-CRAWL = {"postgres_maintenance_cost_delay": 80, "postgres_maintenance_cost_limit": 20, "postgres_maintenance_time_budget": 15}
+CRAWL = {f"postgres_maintenance_{name}": value for name, value in {**CRAWLING, "time_budget": 15}.items()}
 
 
 def slow_to_vacuum(table: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import pytest
 
 from demo.stack import Stack
 from tests.integration.playbooks import Playbook, run_playbook
-from tests.integration.postgres import CRAWL, Server, bloated, database, run_sql, slow_to_vacuum
+from tests.integration.postgres import CRAWL, Server, bloated, run_sql, slow_to_vacuum
 
 
 @pytest.fixture
-def url(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
-    with database(Server(stack), f"care_{abs(hash(request.node.nodeid)) % 10**9}") as found:
-        yield found
+def server(stack: Stack) -> Server:
+    return Server(stack)
 
 
 @pytest.fixture

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +15,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.conftest import ROOT, RunModule, by_name
-from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, run_sql, throwaway
+from tests.conftest import RunModule, by_name, start_module
+from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, database, run_sql, throwaway
 
 Maintain = Callable[..., dict[str, Any]]
 
@@ -35,11 +32,9 @@ def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
 def server(own: Throwaway, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server with an empty database of the test's own."""
     made = Server(own)
-    name = f"db_{abs(hash(request.node.nodeid)) % 10**9}"
-    made.admin(f"CREATE DATABASE {name} OWNER app")
-    made.own = {**made.own, "database": name}
-    yield made
-    made.admin(f"DROP DATABASE {name} WITH (FORCE)")
+    with database(made, f"db_{abs(hash(request.node.nodeid)) % 10**9}") as url:
+        made.own = {**made.own, "database": url.rpartition("/")[2]}
+        yield made
 
 
 @pytest.fixture
@@ -365,28 +360,18 @@ def test_the_literal_recipe_needs_the_name(server: Server, maintain: Maintain) -
 def test_killed_at_any_moment_the_next_run_cleans_up(server: Server, maintain: Maintain, tmp_path: Path) -> None:
     run_sql(server.url(), *bloated(rows=60_000))
     arguments = {"database_url": server.url(), "state_dir": str(tmp_path / "state"), "bloat_bytes": 0, "bloat_share": 1, "cost_delay": 0, "timeout": 20}
-    code = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.pg_maintenance', run_name='__main__')"
     chance = random.Random(7)
     for turn in range(10):
-        child = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-            text=True,
-        )
-        assert child.stdin
-        child.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-        child.stdin.close()
-        while child.poll() is None and not server.admin("SELECT 1 FROM pg_stat_progress_create_index UNION SELECT 1 FROM pg_stat_progress_vacuum"):
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.3))
-        if turn % 2:
-            server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance'")
-            child.wait(60)
-        else:
-            child.send_signal(signal.SIGKILL)
-            child.wait()
+        with start_module("pg_maintenance", arguments) as child:
+            while child.poll() is None and not server.admin("SELECT 1 FROM pg_stat_progress_create_index UNION SELECT 1 FROM pg_stat_progress_vacuum"):
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.3))
+            if turn % 2:
+                server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance'")
+                child.wait(60)
+            else:
+                child.send_signal(signal.SIGKILL)
+                child.wait()
         answer = maintain()
         assert "failed" not in answer, answer
         assert invalid(server) == []

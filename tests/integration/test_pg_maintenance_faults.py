@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +15,11 @@ from typing import Any
 import pytest
 
 from demo.stack import Stack
-from tests.conftest import ROOT, RunModule, by_name
+from tests.conftest import RunModule, by_name, start_module
 from tests.integration.mounts import mounted, mounts_of_its_own, needs_mount
-from tests.integration.postgres import Server, Standby, Throwaway, bloated, database, run_sql, slow_to_vacuum, throwaway
+from tests.integration.postgres import CRAWLING, Server, Standby, Throwaway, bloated, database, run_sql, slow_to_vacuum, throwaway
 
 Maintain = Callable[..., dict[str, Any]]
-#: A vacuum of `slow_to_vacuum` takes minutes with these.
-CRAWL = {"cost_delay": 80, "cost_limit": 20}
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +27,6 @@ def own(stack: Stack) -> Iterator[Throwaway]:
     """A server that a test may stop."""
     with throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as server:
         yield server
-
-
-@pytest.fixture
-def server(own: Throwaway) -> Server:
-    return Server(own)
-
-
-@pytest.fixture
-def url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
-    with database(server, f"db_{abs(hash(request.node.nodeid)) % 10**9}") as made:
-        yield made
 
 
 @pytest.fixture
@@ -75,7 +59,7 @@ def until(server: Server, query: str) -> None:
 
 def test_a_server_that_is_restarted_in_the_middle(own: Throwaway, server: Server, url: str, maintain: Maintain) -> None:
     run_sql(url, *slow_to_vacuum("a"), *slow_to_vacuum("b"))
-    with meanwhile(lambda: maintain(operations=["vacuum"], **CRAWL)) as answers:
+    with meanwhile(lambda: maintain(operations=["vacuum"], **CRAWLING)) as answers:
         until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
         own.stop("immediate")
     own.start()
@@ -93,22 +77,10 @@ def test_a_server_that_is_restarted_in_the_middle(own: Throwaway, server: Server
 def test_whoever_started_it_goes_away(server: Server, url: str, tmp_path: Path) -> None:
     """A module that is told to end cancels what it has begun."""
     run_sql(url, *slow_to_vacuum("t"))
-    code = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.pg_maintenance', run_name='__main__')"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        text=True,
-    )
-    arguments = {"database_url": url, "state_dir": str(tmp_path), **CRAWL}
-    assert child.stdin
-    child.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-    child.stdin.close()
-    until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
-    child.send_signal(signal.SIGTERM)
-    assert child.wait(20) != 0
+    with start_module("pg_maintenance", {"database_url": url, "state_dir": str(tmp_path), **CRAWLING}) as child:
+        until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) != 0
     assert server.admin("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance' AND state = 'active'") == []
 
 
