@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils import act
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Target, Unanswered
@@ -25,6 +24,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Bloat, Inventory, inspect, look_again
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
 
@@ -48,19 +48,11 @@ REPLAY_ROLE = "SELECT pg_is_in_recovery()"
 
 
 @dataclass
-class Outcome:
-    """What the module returns."""
+class Outcome(act.Outcome):
+    """What a maintenance came to."""
 
-    checks: list[Check] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    problem: str = ""
-    """Why the task fails; empty where it does not."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Bytes a second by operation, as this run has measured them."""
-
-    @property
-    def changed(self) -> bool:
-        return any(action.status in (DONE, PLANNED) for action in self.actions)
 
 
 @dataclass
@@ -75,7 +67,7 @@ class Task:
     rates: Mapping[str, float]
     disk_free: float | None = None
     """Bytes that are free, where the operator knows better."""
-    report: Callable[[Mapping[str, Any]], None] = lambda progress: None
+    report: Report = lambda newest: None
 
     def look(self) -> Connection:
         connection = Connection(self.target, APPLICATION, Deadline(self.timeout))
@@ -158,7 +150,7 @@ def _recipe_steps(task: Task, control: Worker, statements: Mapping[str, str]) ->
             control.start(text)
             while not control.poll():
                 select.select([control], [], [], 0.5)
-                task.report({"done": 0, "total": 2, "work": [{"what": text, "phase": "", "share": None, "seconds": round(time.monotonic() - started, 1)}]})
+                task.report(progress(0, 2, [at_work(text, time.monotonic() - started)]))
                 if time.monotonic() > end:
                     yield Action(name, FAILED, f"{text}: the time budget is used up, it was cancelled", subject=control.database)
                     return
@@ -341,18 +333,3 @@ def _count(actions: Sequence[Action]) -> str:
 def rates_of(sample: Sequence[Sample]) -> dict[str, float]:
     """The speeds that earlier runs have measured."""
     return {name: value for name, value in sample[0].counters.items() if value > 0} if sample else {}
-
-
-def reporter(path: str | None) -> Callable[[Mapping[str, Any]], None]:
-    """Something that keeps the newest progress in a file, for whoever shows it."""
-
-    def write(progress: Mapping[str, Any]) -> None:
-        if not path:
-            return
-        with suppress(OSError):  # work goes on where nobody can watch it
-            partial = f"{path}.partial"
-            with open(partial, "w") as stream:
-                json.dump(progress, stream)
-            os.replace(partial, path)
-
-    return write

@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +19,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
 
@@ -101,7 +102,7 @@ class Run:
     """How bloated an index is by the statistics of now."""
     free: Callable[[int], float | None]
     """Room on the disk of a tablespace."""
-    report: Callable[[Mapping[str, Any]], None] = lambda progress: None
+    report: Report
     actions: list[Action] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     """Relations whose dead rows could not be removed."""
@@ -251,11 +252,8 @@ class Run:
             self.report(self._state(now))
 
     def _state(self, now: float) -> dict[str, Any]:
-        work = [
-            {"what": f"{each.step.operation} {each.step.quoted}", "phase": each.phase, "share": each.share, "seconds": round(now - each.started, 1)}
-            for each in self.running
-        ]
-        return {"done": self.total - len(self.queue) - len(self.running), "total": self.total, "work": work}
+        work = [at_work(f"{each.step.operation} {each.step.quoted}", now - each.started, each.phase, each.share) for each in self.running]
+        return progress(self.total - len(self.queue) - len(self.running), self.total, work)
 
     # --- stopping -------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import Outcome
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
@@ -94,23 +95,6 @@ class Seen(NamedTuple):
         return sum(session["state"] == "hidden" for session in self.sessions)
 
 
-@dataclass
-class Outcome:
-    """What the module returns."""
-
-    checks: list[Check] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    problem: str = ""
-    """Why the task fails; empty where it does not."""
-    before: list[str] = field(default_factory=list)
-    """The sessions of the plan, one a line; ``after`` those of them that are left."""
-    after: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        return any(action.status in (DONE, PLANNED) for action in self.actions)
-
-
 def look(connection: Connection, rules: Rules, limits: Limits) -> Outcome:
     """Who holds the slots; nothing is ended."""
     seen = inspect(connection)
@@ -125,7 +109,7 @@ def relieve(connection: Connection, rules: Rules, limits: Limits, confirm: str |
         _claim(connection, confirm)
     seen = inspect(connection, facts)
     plan = make_plan(seen.sessions, seen.slots, rules)
-    outcome = Outcome(before=[line(session) for session in plan.ended])
+    outcome = Outcome()
     if plan.over and seen.hidden and not facts["sees_all"]:
         outcome = Outcome(problem=_blind(seen))
     elif confirm is None:
@@ -172,10 +156,8 @@ def _carry_out(connection: Connection, seen: Seen, plan: Plan, outcome: Outcome,
         return outcome
     left = {(session["pid"], session["started"]) for session in now.sessions}
     for place, session in enumerate(plan.ended):
-        if (session["pid"], session["started"]) in left:
-            outcome.after.append(line(session))
-            if outcome.actions[place].status == DONE:
-                outcome.actions[place] = _told(session, FAILED, f"it was told to end and is still there {wait:g} s later: see what its process waits for")
+        if (session["pid"], session["started"]) in left and outcome.actions[place].status == DONE:
+            outcome.actions[place] = _told(session, FAILED, f"it was told to end and is still there {wait:g} s later: see what its process waits for")
     outcome.problem = _failures(outcome.actions)
     outcome.checks = [*usage(now, limits), relief(seen, plan, rules, limits, connection.database, outcome, now)]
     return outcome
@@ -202,16 +184,9 @@ def _planned(session: Row, seen: Seen) -> Action:
 
 
 def _told(session: Row, status: str, reason: str = "") -> Action:
-    words = f"{description(session)}, {session['state']} for {span(session['seconds'])}"
+    where = f"user '{session['user']}', database '{session['database']}' from {session['client'] or 'the local socket'}"
+    words = f"{who(session)}, {where}, {session['state']} for {span(session['seconds'])}"
     return Action("postgres.end_session", status, f"{words}: {reason}" if reason else words, subject=f"pid {session['pid']}")
-
-
-def description(session: Row) -> str:
-    return f"{who(session)}, user '{session['user']}', database '{session['database']}' from {session['client'] or 'the local socket'}"
-
-
-def line(session: Row) -> str:
-    return f"pid {session['pid']}: {description(session)}, {session['state']}"
 
 
 def _powerless(seen: Seen) -> str:
@@ -282,7 +257,7 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
         if back:
             whose, count = Counter(who(session) for session in back).most_common(1)[0]
             words += f"; they come back: {_sessions(count)} of {whose} connected since"
-            remedy = f"Restart {whose} ('pm2 restart'), whose pool connects again at once. {remedy}"
+            remedy = f"Restart {whose}, whose pool connects again at once: -e runbook_restart_app=NAME with its name under PM2. {remedy}"
     if short > 0:
         words += f"; {short} too many stay: {_stay(plan, seen)}"
     return limits.verdict("postgres.relief", WARNING, words, remedy=remedy, evidence=tuple(evidence))

@@ -25,7 +25,9 @@ ONLINE, ERRORED, STOPPED, STOPPING, LAUNCHING, WAITING = "online", "errored", "s
 
 _VERSION = 1
 _LARGEST_ANSWER = 64 << 20
+#: Seconds that an app has to end, and to start, where it sets no times of its own; PM2's defaults.
 _KILL_TIMEOUT = 1.6
+_LISTEN_TIMEOUT = 3.0
 _PEER = struct.Struct("3i")
 
 
@@ -54,6 +56,11 @@ class Instance:
     created: float | None = None
     """When it was last started on purpose. A restart by PM2 itself after a crash leaves it as it is."""
     kill_timeout: float = _KILL_TIMEOUT
+    """Seconds after which PM2 kills a process that it has told to end."""
+    wait_ready: bool = False
+    """Whether the app says when it is ready; PM2 then waits for that before it goes on."""
+    listen_timeout: float = _LISTEN_TIMEOUT
+    """Seconds after which PM2 waits no longer, and takes the app for ready all the same."""
     exit_code: int | None = None
     memory: int = 0
     """Resident memory; 0 also means that PM2 could not measure it."""
@@ -244,7 +251,6 @@ def _instance(row: Mapping[str, Any]) -> Instance:
     env = row["pm2_env"]
     monit = row.get("monit") if isinstance(row.get("monit"), dict) else {}
     options = env.get("axm_options") if isinstance(env.get("axm_options"), dict) else {}
-    kill_timeout = _number(env.get("kill_timeout"))
     return Instance(
         pm_id=_whole(env.get("pm_id")),
         name=_text(row.get("name")),
@@ -255,7 +261,9 @@ def _instance(row: Mapping[str, Any]) -> Instance:
         unstable_restarts=_whole(env.get("unstable_restarts")),
         started=_moment(env.get("pm_uptime")),
         created=_moment(env.get("created_at")),
-        kill_timeout=_KILL_TIMEOUT if kill_timeout is None else kill_timeout / 1000,
+        kill_timeout=_seconds(env.get("kill_timeout"), _KILL_TIMEOUT),
+        wait_ready=env.get("wait_ready") in (True, "true"),
+        listen_timeout=_seconds(env.get("listen_timeout") or None, _LISTEN_TIMEOUT),
         exit_code=None if _number(env.get("exit_code")) is None else _whole(env.get("exit_code")),
         memory=_whole(monit.get("memory")) if monit else 0,
         memory_limit=_whole(env.get("max_memory_restart")) or None,
@@ -290,6 +298,11 @@ def _number(value: Any) -> float | None:
 
 def _whole(value: Any) -> int:
     return int(_number(value) or 0)
+
+
+def _seconds(milliseconds: Any, default: float) -> float:
+    number = _number(milliseconds)
+    return default if number is None else number / 1000
 
 
 def _moment(value: Any) -> float | None:

@@ -62,7 +62,7 @@ class Look:
 
 def assess(look: Look, limits: Limits) -> list[Check]:
     """The verdicts on one app; its error log is judged apart."""
-    checks = [_process(look, limits), _restarts(look, limits)]
+    checks = [process(look, limits), _restarts(look, limits)]
     if look.app.online:
         checks.append(_memory(look.app, limits))
     return checks
@@ -116,7 +116,8 @@ def silent(pid: int, home: str, seconds: float, subject: str, limits: Limits) ->
     return limits.verdict("app.process", CRITICAL, summary, subject=subject, value=0, remedy=remedy)
 
 
-def _process(look: Look, limits: Limits) -> Check:
+def process(look: Look, limits: Limits) -> Check:
+    """Whether all wanted instances are online and stay so."""
     app, now = look.app, look.seen.moment
     wanted = look.wanted or len(app.instances)
     serving = [row for row in app.instances if row.status == ONLINE or row.between_runs]
@@ -124,9 +125,9 @@ def _process(look: Look, limits: Limits) -> Check:
     findings: list[tuple[str, str]] = [(CRITICAL, _loop_words(row, look)) for row in looping]
     for row in app.instances:
         if row.status == ONLINE and row not in looping and row.restarted_by_itself and now - (row.started or 0) < RECENT:
-            findings.append((WARNING, f"id {row.pm_id} was restarted {span(max(0, now - (row.started or 0)))} ago because it had exited{_exit(row)}"))
+            findings.append((WARNING, f"id {row.pm_id} was restarted {span(max(0, now - (row.started or 0)))} ago because it had exited{exit_words(row)}"))
         elif row not in serving and row not in looping:
-            findings.append((WARNING if row.status == LAUNCHING else CRITICAL, f"id {row.pm_id} {_state_words(row)}"))
+            findings.append((WARNING if row.status == LAUNCHING else CRITICAL, f"id {row.pm_id} {state_words(row)}"))
     if len(app.instances) < wanted:
         findings.append((CRITICAL, f"PM2 has {len(app.instances)} of them in its list"))
     if not findings:
@@ -230,22 +231,23 @@ def _loop_words(row: Instance, look: Look) -> str:
     during = (look.seen.restarted or {}).get(row.pm_id, 0)
     if during:
         times = "once" if during == 1 else f"{during} times"
-        return f"id {row.pm_id} is in a crash loop, restarted {times} within {span(look.seen.watched)}, {row.restarts} times in all{_exit(row)}"
+        return f"id {row.pm_id} is in a crash loop, restarted {times} within {span(look.seen.watched)}, {row.restarts} times in all{exit_words(row)}"
     age = span(max(0.0, look.seen.moment - (row.started or 0)))
-    return f"id {row.pm_id} is in a crash loop, restarted {age} ago and {row.restarts} times in all{_exit(row)}"
+    return f"id {row.pm_id} is in a crash loop, restarted {age} ago and {row.restarts} times in all{exit_words(row)}"
 
 
-def _state_words(row: Instance) -> str:
+def state_words(row: Instance) -> str:
+    """What an instance is that is not online."""
     if row.status == ERRORED:
-        return f"errored, PM2 gave up restarting it{_exit(row)}"
+        return f"is errored, PM2 gave up restarting it{exit_words(row)}"
     if row.status == WAITING:
-        return f"has exited and waits to be restarted, {row.restarts} times so far{_exit(row)}"
+        return f"has exited and waits to be restarted, {row.restarts} times so far{exit_words(row)}"
     if row.status == LAUNCHING:
         return "is still starting"
-    return f"is {row.status or 'in no state that PM2 names'}{_exit(row) if row.status == STOPPED else ''}"
+    return f"is {row.status or 'in no state that PM2 names'}{exit_words(row) if row.status == STOPPED else ''}"
 
 
-def _exit(row: Instance) -> str:
+def exit_words(row: Instance) -> str:
     """PM2 says 0 for a crash in cluster mode, so only another code tells anything."""
     return f" (exit code {row.exit_code})" if row.exit_code else ""
 

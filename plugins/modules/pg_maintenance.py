@@ -118,14 +118,10 @@ options:
     description: Seconds within which PostgreSQL has to answer a question; the work itself is bounded by O(time_budget).
     type: float
     default: 30.0
-  progress_file:
-    description:
-      - File in which to keep what is being done right now, as JSON, for as long as it lasts.
-      - Where it is not given, the work is done in the background of the host, and every ten seconds the output says where it is.
-    type: path
 extends_documentation_fragment:
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.state
+  - gpt_agent.runbook.progress
 attributes:
   async:
     support: full
@@ -200,20 +196,19 @@ actions:
       estimate: 71.3
 """
 
-import os
 import signal
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import DONE, PLANNED, as_dicts
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import conclude
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance import Outcome, Task, literally, maintained, planned, rates_of, reporter
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance import Outcome, Task, literally, maintained, planned, rates_of
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import OPERATIONS, Rules
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import STATE_OPTION, require
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import PROGRESS_OPTION, Report, reporter
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, now_sample, remember
 
 ARGUMENT_SPEC = {
@@ -237,12 +232,12 @@ ARGUMENT_SPEC = {
     "confirm": {"type": "str", "default": ""},
     "thresholds": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 30.0},
-    "progress_file": {"type": "path"},
+    **PROGRESS_OPTION,
 }
 RULES = ("time_budget", "jobs", "dead_share", "bloat_share", "bloat_bytes", "cost_delay", "cost_limit", "max_wait", "max_block", "max_lag")
 
 
-def task_of(module: AnsibleModule, state: StateFile) -> Task:
+def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
     """What the operator wants; raises `Misuse` where it makes no sense."""
     given = module.params
     if not 0 < given["timeout"] <= 3600:
@@ -253,14 +248,14 @@ def task_of(module: AnsibleModule, state: StateFile) -> Task:
         raise Misuse(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
     rules = Rules(tuple(given["operations"]), tuple(given["only"]), tuple(given["exclude"]), **{name: given[name] for name in RULES})
     rates = rates_of(state.earlier(now_sample("", {})))
-    return Task(parse_url(given["database_url"]), rules, Limits(given["thresholds"]), given["timeout"], rates, free, reporter(given["progress_file"]))
+    return Task(parse_url(given["database_url"]), rules, Limits(given["thresholds"]), given["timeout"], rates, free, report)
 
 
-def run(module: AnsibleModule) -> Outcome:
+def run(module: AnsibleModule, report: Report) -> Outcome:
     """Plan, or carry out; the speeds of a run are kept for the next."""
     target = parse_url(module.params["database_url"])
     state = StateFile(module.params["state_dir"], "pg_maintenance", target.address)
-    task = task_of(module, state)
+    task = task_of(module, state, report)
     if module.params["literal"]:
         return literally(task, module.params["confirm"], module.check_mode)
     if module.check_mode:
@@ -281,22 +276,13 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _ended)  # so that what is running is cancelled
     try:
-        outcome = run(module)
+        with reporter(module.params["progress_file"]) as report:
+            outcome = run(module, report)
     except Misuse as error:
         module.fail_json(msg=str(error))
-    finally:
-        if module.params["progress_file"]:
-            with suppress(OSError):
-                os.unlink(module.params["progress_file"])
-    result: dict[str, Any] = {"changed": outcome.changed, "checks": as_dicts(outcome.checks), "actions": as_dicts(outcome.actions)}
-    if module._diff and outcome.changed:
-        lines = [(action.status in (DONE, PLANNED), f"{action.name} {action.subject}: {action.reason}\n") for action in outcome.actions]
-        result["diff"] = {"before": "".join(line for _due, line in lines), "after": "".join(line for due, line in lines if not due)}
     if module.params["literal"]:
         module.warn("The literal recipe locks each table against writers, and in effect readers, while its indexes are rebuilt.")
-    if outcome.problem:
-        module.fail_json(msg=outcome.problem, **result)
-    module.exit_json(**result)
+    conclude(module, outcome)
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ checks:
           count: 1
 actions:
   description: One for each session of the plan, the one that was idle longest first.
-  returned: always with O(state=relieved), except for misuse
+  returned: always, except for misuse; empty with O(state=listed)
   type: list
   elements: dict
   sample:
@@ -203,12 +203,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, UNKNOWN, as_dicts
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import Outcome, conclude
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, UNKNOWN
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection, Unanswered, parse_url
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import unreachable
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions import Outcome, look, relieve
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions import look, relieve
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Rules
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, Deadline, TimeLimit, require
 
@@ -272,14 +273,7 @@ def main() -> None:
         outcome = run(module)
     except Misuse as error:
         module.fail_json(msg=str(error))
-    result = {"changed": outcome.changed, "checks": as_dicts(outcome.checks)}
-    if module.params["state"] == "relieved":
-        result["actions"] = as_dicts(outcome.actions)
-    if module._diff and outcome.before != outcome.after:
-        result["diff"] = {side: "".join(f"{line}\n" for line in getattr(outcome, side)) for side in ("before", "after")}
-    if outcome.problem:
-        module.fail_json(msg=outcome.problem, **result)
-    module.exit_json(**result)
+    conclude(module, outcome)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ checks:
     summary:
       description: One line that says what was found.
       type: str
-      sample: "1 of 2 instances of gpt-agent online: id 1 errored, PM2 gave up restarting it (exit code 1)"
+      sample: "1 of 2 instances of gpt-agent online: id 1 is errored, PM2 gave up restarting it (exit code 1)"
     value:
       description: The measured value in the base unit.
       type: float

@@ -1,11 +1,7 @@
-"""pm2_health against real daemons: the demo stack's, and PM2s of the tests' own for every fault there is.
-
-``PM2_UNDER_TEST=/path/to/node_modules/pm2`` runs these tests with another version of PM2.
-"""
+"""pm2_health against real daemons: the demo stack's, and PM2s of the tests' own for every fault there is."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -21,91 +17,11 @@ from typing import Any
 
 import pytest
 
-from demo import packages
 from demo.stack import Stack
 from tests.conftest import ROOT, RunModule, by_name
-
-SECRET = "hunter2-of-the-environment"
-
-#: Says what SAY holds on its error output, then lives for LIFE milliseconds, or for ever; instance FAILING does not live at all.
-APP = """
-for (const line of (process.env.SAY || '').split('|')) if (line) console.error(line);
-if (process.env.NODE_APP_INSTANCE === process.env.FAILING) process.exit(3);
-if (process.env.LIFE) setTimeout(() => process.exit(Number(process.env.CODE || 1)), Number(process.env.LIFE));
-setInterval(() => {}, 1000);
-"""
+from tests.integration.pm2 import APP, SECRET, Pm2, own_pm2
 
 Look = Callable[..., dict[str, Any]]
-
-
-class Pm2:
-    """A PM2 of the tests' own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "pm2"
-        self.node = packages.programs(lambda package: package).node
-        self.package = Path(os.environ.get("PM2_UNDER_TEST") or packages.npm_install(packages.HERE, print) / "pm2")
-        (folder / "app.js").write_text(APP)
-
-    def cli(self, *arguments: str, cwd: Path | None = None) -> str:
-        environment = {
-            "PATH": f"{self.node.parent}:{os.environ['PATH']}",
-            "HOME": str(self.folder),
-            "PM2_HOME": str(self.home),
-            "PM2_DISABLE_VERSION_CHECK": "true",
-            "PM2_DISCRETE_MODE": "true",
-            "DATABASE_PASSWORD": SECRET,
-        }
-        command = [self.node, self.package / "bin" / "pm2", *arguments]
-        done = subprocess.run(
-            command, env=environment, cwd=cwd or self.folder, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
-        )
-        assert done.returncode == 0, f"pm2 {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def start(self, *apps: dict[str, Any]) -> None:
-        file = self.folder / "ecosystem.json"
-        file.write_text(json.dumps({"apps": [{"script": "./app.js", "exec_mode": "fork", **app} for app in apps]}))
-        self.cli("start", str(file))
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """What PM2's own command says of an app: the word of another witness."""
-        listed = json.loads(self.cli("jlist", "--silent"))
-        return [row for row in listed if row["name"] == name]
-
-    def wait(self, name: str, condition: Callable[[list[dict[str, Any]]], bool], seconds: float = 30) -> None:
-        until = time.monotonic() + seconds
-        while not condition(found := self.rows(name)):
-            states = [(row["pm2_env"]["status"], row["pm2_env"]["restart_time"]) for row in found]
-            assert time.monotonic() < until, f"{name}: {states}"
-            time.sleep(0.2)
-
-    def log(self, name: str) -> Path:
-        (path,) = {Path(row["pm2_env"]["pm_err_log_path"]) for row in self.rows(name)}
-        return path
-
-    def said(self, name: str, text: str) -> None:
-        """Wait until an app has written something to its error log."""
-        log = self.log(name)
-        self.wait(name, lambda rows: text in log.read_text())
-
-    @property
-    def daemon(self) -> int:
-        return int((self.home / "pm2.pid").read_text())
-
-
-@contextlib.contextmanager
-def own_pm2() -> Iterator[Pm2]:
-    with tempfile.TemporaryDirectory(prefix="pm2-") as folder:  # the name of a socket has to be short
-        pm2 = Pm2(Path(folder))
-        try:
-            yield pm2
-        finally:
-            if (pm2.home / "rpc.sock").exists():
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                    os.kill(pm2.daemon, signal.SIGCONT)
-                pm2.cli("kill")
 
 
 def timed(path: Path, *ages: float, text: str = "it broke") -> None:
@@ -193,7 +109,7 @@ def test_one_instance_of_the_demo_app_fails_at_its_start(stack: Stack, look: Loo
     finally:
         stack.restart("app")
     assert process["status"] == "critical"
-    assert process["summary"].startswith("1 of 2 instances of gpt-agent online: id 1 errored, PM2 gave up restarting it"), process
+    assert process["summary"].startswith("1 of 2 instances of gpt-agent online: id 1 is errored, PM2 gave up restarting it"), process
     assert "pm2 restart gpt-agent" in process["remedy"]
     assert by_name(on_demo(stack, look), "app.process")["status"] == "ok", "recovered"
 
@@ -235,7 +151,7 @@ def test_every_app_gets_its_verdict(pm2: Pm2, look: Look) -> None:
 @pytest.mark.parametrize(
     ("name", "summary"),
     [
-        ("mixed", r"1 of 2 instances of mixed online: id \d+ errored, PM2 gave up restarting it \(exit code 3\)$"),
+        ("mixed", r"1 of 2 instances of mixed online: id \d+ is errored, PM2 gave up restarting it \(exit code 3\)$"),
         ("stopped", r"0 of 1 instances of stopped online: id \d+ is stopped"),
         ("job", r"job rests until cron starts it again, its last run went well$"),
         ("backoff", r"0 of 1 instances of backoff online: id \d+ has exited and waits to be restarted"),
@@ -298,7 +214,7 @@ def test_an_app_that_pm2_gave_up_on(look: Look) -> None:
         answer = look(own.home, "hopeless")
     process = by_name(answer, "app.process")
     assert process["status"] == "critical"
-    assert process["summary"] == "0 of 1 instances of hopeless online: id 0 errored, PM2 gave up restarting it (exit code 1)"
+    assert process["summary"] == "0 of 1 instances of hopeless online: id 0 is errored, PM2 gave up restarting it (exit code 1)"
     assert by_name(answer, "app.errors")["evidence"][0]["message"] == "Error: no configuration", "the reason is in the same answer"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from demo.stack import Stack
-from tests.integration.playbooks import Playbook, run_playbook
+from tests.integration.playbooks import Playbook, Run, run_playbook
 from tests.integration.postgres import Server
 
 #: Sessions of a leaking app need not grow old in a test.
@@ -89,3 +91,89 @@ def test_the_wrong_database_is_refused(server: Server, leak: list[Any], playbook
     assert run.code == 2
     assert "give 'gpt_agent', not 'production'" in run.table
     assert left(server) == len(leak)
+
+
+# --- the restart of the app -----------------------------------------------------------------------------------------
+
+
+def instances(stack: Stack) -> list[int]:
+    return sorted(row["pid"] for row in json.loads(stack.run([stack.settings["bin"]["pm2"], "jlist", "--silent"]).stdout))
+
+
+def restarts(run: Run) -> list[tuple[str, str]]:
+    return [(action["subject"], action["status"]) for action in run.report["actions"] if action["name"] == "app.restart"]
+
+
+ASKED = {"runbook_restart_app": "gpt-agent", "app_restart_stable_for": 1}
+
+
+def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(stack: Stack, server: Server, leak: list[Any], playbook: Playbook) -> None:
+    before = instances(stack)
+    plan = playbook(**ASKED)
+    assert instances(stack) == before
+    assert restarts(plan) == [("gpt-agent id 0", "planned"), ("gpt-agent id 1", "planned")]
+    done = playbook("--diff", runbook_confirm="gpt_agent", **{**ASKED, "app_restart_stable_for": 7})
+    assert done.code == 0, done.output
+    assert restarts(done) == [("gpt-agent id 0", "done"), ("gpt-agent id 1", "done")]
+    assert not set(before) & set(instances(stack))
+    assert "demo: 1 of 2 done; gpt-agent id 1 for" in done.output
+    assert "watching whether it stays up" in done.output
+    assert {check["name"]: check["status"] for check in done.report["checks"]} == {
+        "postgres.connections": "ok",
+        "postgres.relief": "warning",
+        "app.process": "ok",
+    }
+    assert "Lasting cure for app 'leaky'" in done.check("postgres.relief")["remedy"]
+    for connection in leak:
+        connection.close()
+    again = playbook(runbook_confirm="gpt_agent", **ASKED)
+    assert again.check("postgres.relief")["status"] == "ok"
+    assert restarts(again) == [("gpt-agent id 0", "done"), ("gpt-agent id 1", "done")], "it is done because it is asked for"
+
+
+def test_what_the_restart_has_freed_counts(stack: Stack, server: Server, playbook: Playbook) -> None:
+    """Sessions that may not be ended go with the app that holds them: only then is the usage fine."""
+    with server.sessions(80, "gone") as held:
+        kept = playbook(runbook_confirm="gpt_agent", postgres_relief_protect_applications=["gone"])
+        assert kept.check("postgres.connections")["status"] in ("warning", "critical")
+        closing = threading.Timer(5, lambda: [connection.close() for connection in held])
+        closing.start()
+        run = playbook(runbook_confirm="gpt_agent", postgres_relief_protect_applications=["gone"], **{**ASKED, "app_restart_stable_for": 4})
+        closing.join()
+    assert run.check("postgres.connections")["status"] == "ok"
+    assert run.check("postgres.relief")["status"] == "warning"
+
+
+def test_an_app_that_does_not_come_back(stack: Stack, playbook: Playbook) -> None:
+    before = instances(stack)
+    try:
+        with stack.fault(crash=True, instance=0):
+            run = playbook(runbook_confirm="gpt_agent", **ASKED)
+            assert run.code == 2
+            assert restarts(run) == [("gpt-agent id 0", "failed"), ("gpt-agent id 1", "skipped")]
+            assert len(set(before) & set(instances(stack))) == 1, "one still serves"
+            assert "0 of 2 instances restarted, 1 left as it was. gpt-agent id 0: it " in run.table
+    finally:
+        stack.restart("app")
+
+
+def test_nothing_is_restarted_for_the_name_of_another_database(stack: Stack, playbook: Playbook) -> None:
+    before = instances(stack)
+    run = playbook(runbook_confirm="production", **ASKED)
+    assert run.code == 2
+    assert restarts(run) == [("gpt-agent", "skipped")]
+    assert instances(stack) == before
+
+
+def test_a_restart_that_no_host_is_there_for_is_said(playbook: Playbook) -> None:
+    run = playbook(runbook_confirm="gpt_agent", runbook_app_hosts="app_servers[1:]", **ASKED)
+    assert run.code == 2
+    assert "gpt-agent was not restarted: no app server is in this run (group app_servers, runbook_app_hosts, --limit)" in run.table
+
+
+def test_an_app_that_pm2_does_not_know(stack: Stack, playbook: Playbook) -> None:
+    before = instances(stack)
+    run = playbook(runbook_confirm="gpt_agent", **{**ASKED, "runbook_restart_app": "gpt_agent"})
+    assert run.code == 2
+    assert "gpt_agent is not in PM2's list, it holds gpt-agent" in run.table
+    assert instances(stack) == before

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.action.pg_maintenance import words
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, make_plan, statement
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Inventory, estimate, measured
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.background import words
 
 GIB, MIB = 1024**3, 1024**2
 FACTS: dict[str, Any] = {

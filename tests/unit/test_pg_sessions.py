@@ -11,8 +11,9 @@ from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import Outcome
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions import Outcome, Seen, relief
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions import Seen, relief
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Rules, Slots, application, cure, make_plan, protection
 from ansible_collections.gpt_agent.runbook.plugins.modules import pg_sessions
 

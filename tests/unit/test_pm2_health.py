@@ -66,7 +66,7 @@ def test_more_instances_than_wanted_are_no_problem() -> None:
             [instance(0), instance(1, "errored", exit_code=1)],
             None,
             "critical",
-            "1 of 2 .*: id 1 errored, PM2 gave up restarting it \\(exit code 1\\)",
+            "1 of 2 .*: id 1 is errored, PM2 gave up restarting it \\(exit code 1\\)",
             "error log",
         ),
         ([instance(0, "stopped"), instance(1, "stopped")], 2, "critical", "0 of 2 .*: id 0 is stopped; id 1 is stopped", "Unless .* 'pm2 restart gpt-agent'"),
@@ -76,7 +76,7 @@ def test_more_instances_than_wanted_are_no_problem() -> None:
         ([instance(0)], 4, "critical", "1 of 4 .*: PM2 has 1 of them in its list", "'pm2 scale gpt-agent 4', then 'pm2 save'"),
         ([instance(0), instance(1, "stopped")], 4, "critical", "id 1 is stopped; PM2 has 2 of them", "'pm2 restart gpt-agent'"),
         ([instance(0, "")], None, "critical", "in no state that PM2 names", "error log"),
-        ([instance(n, "errored") for n in range(9)], None, "critical", "id 4 errored.*; and 4 more$", "error log"),
+        ([instance(n, "errored") for n in range(9)], None, "critical", "id 4 is errored.*; and 4 more$", "error log"),
     ],
 )
 def test_anything_less_is_told_by_instance(rows: list[Instance], wanted: int | None, status: str, summary: str, remedy: str) -> None:

@@ -70,3 +70,23 @@ def test_a_review_of_all_databases(playbook: Callable[..., Any], care: str) -> N
     assert {"database care", "database postgres", "database gpt_agent"} <= looked
     assert ("database", "postgres.index_bloat", "database care") in run.bad, run.output
     assert not [check for check in run.report["checks"] if check["name"] == "postgres.inspection" and check["status"] != "ok"]
+
+
+def test_connections_are_relieved_and_the_app_restarted_on_its_own_host(playbook: Callable[..., Any], app: Host) -> None:
+    """PM2 belongs to another user than the one who logs in, and the app to another host than PostgreSQL."""
+    before = pids(app)
+    given = ("-e", "runbook_restart_app=gpt-agent", "-e", "app_restart_stable_for=2")
+    plan = playbook("relieve_connections", *given)
+    assert [(each["host"], each["subject"], each["status"]) for each in plan.report["actions"]] == [
+        ("app", f"gpt-agent id {number}", "planned") for number in range(len(before))
+    ], plan.output
+    assert pids(app) == before
+    done = playbook("relieve_connections", *given, "-e", "runbook_confirm=gpt_agent")
+    assert {(each["host"], each["status"]) for each in done.report["actions"]} == {("app", "done")}, done.output
+    assert done.code == 0, done.output
+    assert not pids(app) & before
+
+
+def pids(app: Host) -> set[int]:
+    found = app.check_output("awk 1 ~deploy/.pm2/pids/gpt-agent-*.pid")
+    return {int(pid) for pid in found.split()}
