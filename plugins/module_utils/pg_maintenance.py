@@ -16,29 +16,23 @@ from dataclasses import dataclass, field
 from ansible_collections.gpt_agent.runbook.plugins.module_utils import act
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_claim import HOLDERS, MAINTENANCE, TAKE, holder_of
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Target, Unanswered
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import unreachable
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, holder_words, make_plan
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import OPERATIONS, Plan, Rules, Step, make_plan, unjudged
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_run import Run, action
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Bloat, Inventory, inspect, look_again
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import SETTINGS, Inventory, inspect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker, behind
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, span
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human
 
 APPLICATION = "gpt_agent.runbook/pg_maintenance"
-#: The advisory lock of whoever maintains a database, held for the whole run.
-LOCK = {"class": 0x67707472, "object": 2}
-TAKE = "SELECT pg_try_advisory_lock(%(class)s, %(object)s)"
-HOLDER = """
-SELECT s.pid, coalesce(host(s.client_addr), 'the local socket'), extract(epoch FROM clock_timestamp() - s.backend_start)::float8
-FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.classid = %(class)s::oid AND l.objid = %(object)s::oid AND l.objsubid = 2 AND l.granted
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-# Sessions of a run that was killed: whoever holds the lock knows that they are nobody's.
+#: Those sessions that carry out statements; whoever may start some holds the lock.
+WORKER = f"{APPLICATION} worker"
+# Workers of a run that was killed: whoever holds the lock knows that they are nobody's.
 ORPHANS = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = %(application)s AND datname = current_database() AND pid <> pg_backend_pid()
@@ -69,15 +63,13 @@ class Task:
     """Bytes that are free, where the operator knows better."""
     report: Report = lambda newest: None
 
-    def look(self) -> Connection:
-        connection = Connection(self.target, APPLICATION, Deadline(self.timeout))
-        connection.open()
-        return connection
-
     def inspect(self) -> Inventory:
-        with closing(self.look()) as connection:
+        with closing(Connection(self.target, APPLICATION, Deadline(self.timeout))) as connection:
             try:
-                return inspect(connection, connection.begin("itself", SETTINGS)[0][0])
+                connection.open()
+                facts = connection.begin("itself", SETTINGS)[0][0]
+                behind(connection.pid, facts["pid"])
+                return inspect(connection, facts)
             except TimeLimit:
                 raise connection.silence() from None
 
@@ -92,7 +84,7 @@ def planned(task: Task) -> Outcome:
         return _standby(task.limits)
     plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
     actions = [action(step, SKIPPED if step.skip else PLANNED, _reason(step)) for step in plan.steps]
-    return Outcome([verdict(seen, plan, actions, task, [])], actions)
+    return Outcome([verdict(seen, plan, actions, task)], actions)
 
 
 def maintained(task: Task) -> Outcome:
@@ -152,6 +144,7 @@ def _recipe_steps(task: Task, control: Worker, statements: Mapping[str, str]) ->
                 select.select([control], [], [], 0.5)
                 task.report(progress(0, 2, [at_work(text, time.monotonic() - started)]))
                 if time.monotonic() > end:
+                    control.cancel()
                     yield Action(name, FAILED, f"{text}: the time budget is used up, it was cancelled", subject=control.database)
                     return
         except (Trouble, Refusal) as problem:
@@ -175,11 +168,10 @@ def _recipe(task: Task, actions: list[Action]) -> Outcome:
 
 def _claim(control: Worker) -> str:
     """Make sure that nobody else maintains this database, and that nothing of a run that was killed goes on; says who is at it."""
-    if not control.ask("its locks", TAKE, LOCK)[0][0]:
-        rows = control.ask("its locks", HOLDER, LOCK)
-        return "".join(f"pid {pid}, connected from {client} for {span(seconds)}" for pid, client, seconds in rows[:1]) or "a session that has just ended"
+    if not control.ask("its locks", TAKE, MAINTENANCE)[0][0]:
+        return holder_of(control.ask("its locks", HOLDERS, MAINTENANCE))
     for _turn in range(50):
-        if not control.ask("sessions of an earlier run", ORPHANS, {"application": APPLICATION}):
+        if not control.ask("sessions of an earlier run", ORPHANS, {"application": WORKER}):
             break
         time.sleep(0.2)
     return ""
@@ -191,8 +183,8 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
     cost = {"vacuum_cost_delay": f"{task.rules.cost_delay:g}", "vacuum_cost_limit": str(task.rules.cost_limit), "max_parallel_maintenance_workers": "0"}
     problem = ""
     with ExitStack() as stack:
-        workers = [stack.enter_context(closing(Worker(task.target, APPLICATION, task.timeout, cost))) for _number in range(count)]
-        run = Run(control, workers, seen, task.rules, lambda step: _confirm(task, seen, step), lambda space: room(seen, task, space), task.report)
+        workers = [stack.enter_context(closing(Worker(task.target, WORKER, task.timeout, cost))) for _number in range(count)]
+        run = Run(control, workers, seen, task.rules, lambda space: room(seen, task, space), task.report)
         try:
             _open(workers)
             run.work(steps)
@@ -207,7 +199,7 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
         first = f"{failed[0].subject}: {failed[0].reason}" if failed else ""
         problem = ". ".join(part for part in (problem, _count(actions), first) if part)
     rates = {name: work / seconds for name, (work, seconds) in run.speeds.items() if seconds > 1}
-    return Outcome([verdict(seen, plan, actions, task, run.held, problem, run.paused)], actions, problem, {**task.rates, **rates})
+    return Outcome([verdict(seen, plan, actions, task, run, problem)], actions, problem, {**task.rates, **rates})
 
 
 def _open(workers: list[Worker]) -> None:
@@ -226,17 +218,6 @@ def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None
     if vacuumed and seen.facts["version"] >= 160000:
         with suppress(Trouble):
             control.ask("the database's age", "VACUUM (ONLY_DATABASE_STATS)")
-
-
-def _confirm(task: Task, seen: Inventory, step: Step) -> Bloat | None:
-    """How bloated an index is by the statistics of now; none where that cannot be told."""
-    index = seen.relations[step.relation]
-    try:
-        with closing(task.look()) as connection:
-            connection.begin("itself", "SELECT 1")
-            return look_again(connection, seen, index)
-    except (Refusal, Unanswered):
-        return None
 
 
 # --- the disk -----------------------------------------------------------------------------------------------------
@@ -259,9 +240,16 @@ def room(seen: Inventory, task: Task, tablespace: int) -> float | None:
             lines = stream.read().splitlines()
         if abs(int(lines[2]) - seen.facts["started"]) > 10:  # a folder of the same name on another host
             return None
-        found = os.statvfs(seen.facts["tablespaces"].get(str(tablespace)) or folder)
+        place, wal = seen.facts["tablespaces"].get(str(tablespace)) or folder, os.path.join(folder, "pg_wal")
+        free = _free(place)
+        # A rebuild that needs twice its size writes its size once more as WAL, and a server whose WAL finds no room stops.
+        return free if os.stat(place).st_dev == os.stat(wal).st_dev else min(free, 2 * _free(wal))
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _free(folder: str) -> float:
+    found = os.statvfs(folder)
     return float(found.f_bavail * found.f_frsize)
 
 
@@ -292,14 +280,19 @@ def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:
     return Outcome([check], problem=f"Nothing was done: {reason}. {remedy}")
 
 
-def verdict(seen: Inventory, plan: Plan, actions: Sequence[Action], task: Task, held: Sequence[str], problem: str = "", paused: float = 0.0) -> Check:
+def verdict(seen: Inventory, plan: Plan, actions: Sequence[Action], task: Task, run: Run | None = None, problem: str = "") -> Check:
     """Whether the database has what it needs now."""
     judged = task.limits.verdict
-    what = f"database '{seen.database}' ({seen.summary})"
+    what = f"database '{seen.database}' ({seen.summary}){_scope(task.rules)}"
     skipped = [each for each in actions if each.status == SKIPPED]
     evidence = tuple({"relation": each.subject, "skipped": each.reason} for each in skipped)
     if problem:
         return judged("postgres.maintenance", CRITICAL, f"{what[0].upper()}{what[1:]}: {problem}", evidence=evidence)
+    dark = unjudged(seen, task.rules)
+    if not actions and dark:
+        words = f"Nothing in {what} is known to need maintenance, but how bloated {counted(len(dark), 'large index', 'large indexes')} are is not: {dark[0]}"
+        remedy = "ANALYZE their tables, let this role SELECT from them, or install pgstattuple in the database and grant pg_stat_scan_tables."
+        return judged("postgres.maintenance", UNKNOWN, words, remedy=remedy, evidence=tuple({"relation": name} for name in dark))
     if not actions:
         return judged("postgres.maintenance", OK, f"Nothing in {what} needs maintenance")
     state = f"In {what}: {_count(actions)}"
@@ -309,15 +302,25 @@ def verdict(seen: Inventory, plan: Plan, actions: Sequence[Action], task: Task, 
     if any(each.status == PLANNED for each in actions):
         state += f", about {span(plan.seconds / task.rules.jobs)} of work"
         return judged("postgres.maintenance", WARNING, state, remedy="To carry it out, run it without --check.", evidence=evidence)
-    if paused >= 1:
-        state += f"; paused for {span(paused)} until standbys had caught up"
-    if held:
-        state += f"; dead rows stay in {held[0]}" + (f" and {len(held) - 1} more" if len(held) > 1 else "") + f", because of {holder_words(seen)}"
+    if run and run.paused >= 1:
+        state += f"; paused for {span(run.paused)} until standbys had caught up"
+    if run and run.blind:
+        state += f"; how far standbys are behind could not be seen: GRANT pg_monitor TO {seen.facts['role']}"
+    if run and run.held:
+        (first, holder), more = run.held[0], len(run.held) - 1
+        state += f"; dead rows stay in {first}{f' and {more} more' if more else ''}, because of {holder}"
         remedy = "End what holds them (the oldest transaction, prepared transaction or replication slot), then run it again."
         return judged("postgres.maintenance", WARNING, state, remedy=remedy, evidence=evidence)
     if skipped:
         return judged("postgres.maintenance", WARNING, f"{state}; {skipped[0].subject}: {skipped[0].reason}", evidence=evidence)
     return judged("postgres.maintenance", OK, state)
+
+
+def _scope(rules: Rules) -> str:
+    """What the work was limited to, where it was."""
+    parts = [f"{name} {', '.join(values)}" for name, values in (("only", rules.only), ("without", rules.exclude)) if values]
+    parts += [f"operations {', '.join(rules.operations)}"] if set(rules.operations) != set(OPERATIONS) else []
+    return f", {'; '.join(parts)}" if parts else ""
 
 
 def _count(actions: Sequence[Action]) -> str:

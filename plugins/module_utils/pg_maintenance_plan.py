@@ -31,6 +31,9 @@ HOUR = 3600
 WEEK = 7 * 86400
 
 LEFTOVER = re.compile(r"_cc(new|old)\d*$")
+#: Why a step is left out; a statement that waits for autovacuum makes PostgreSQL cancel it, and hours of its work are lost.
+AUTOVACUUM = "autovacuum is at work on the table"
+OLD_STATISTICS = "the statistics of its table are too old to tell"
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ class Rules:
                     f"{name}: {value:g} is not a number from {least:g} to {most:g}" if most < math.inf else f"{name}: {value:g} is not {least:g} or more"
                 )
 
-    def wants(self, schema: str, *names: str) -> bool:
-        """Whether a table, or one of its indexes, is to be looked at; the names are matched with and without the schema."""
-        known = [*names, *(f"{schema}.{name}" for name in names)]
+    def wants(self, *relations: Row) -> bool:
+        """Whether an index or table is to be looked at, given with what it belongs to; names are matched with and without the schema."""
+        known = [name for each in relations for name in (each["name"], f"{each['schema']}.{each['name']}")]
         hit = [any(fnmatchcase(name, pattern) for name in known for pattern in patterns) for patterns in (self.only, self.exclude)]
         return (hit[0] or not self.only) and not hit[1]
 
@@ -122,20 +125,30 @@ def make_plan(seen: Inventory, rules: Rules, rates: Mapping[str, float], free: M
     ``rates`` are bytes a second by operation, ``free`` is the room on the disk by tablespace, none where that is not known.
     """
     _check_names(seen, rules)
-    tables = [table for table in seen.tables if rules.wants(table["schema"], table["name"])]
-    indexes = [index for index in seen.indexes if rules.wants(index["schema"], index["name"], index["table_name"])]
-    steps = [step for index in indexes for step in _index_steps(index, seen, rules)]
+    tables = [table for table in seen.tables if rules.wants(*seen.line(table))]
+    steps = [step for index in seen.indexes if rules.wants(*seen.line(index)) for step in _index_steps(index, seen, rules)]
     vacuums = [step for table in tables if not table["partitioned"] for step in _vacuum(table, seen, rules)]
     analyzes = _analyzes(tables, seen, {step.table for step in steps if step.unsure and not step.skip})
     wanted = [step for step in [*steps, *vacuums, *analyzes] if step.operation in rules.operations]
     wanted.sort(key=lambda step: (("freeze", "cleanup", "vacuum", "analyze", "reindex").index(step.operation), -step.rank))
-    return Plan(_fitted([_allowed(step, seen, free) for step in _estimated(wanted, rates)], rules))
+    return Plan(_fitted([_allowed(step, seen, rules, free) for step in _estimated(wanted, rates)], rules))
+
+
+def unjudged(seen: Inventory, rules: Rules) -> list[str]:
+    """Large B-trees of which nothing tells how bloated they are, if rebuilds are wanted at all."""
+    found = []
+    for index in seen.indexes if "reindex" in rules.operations else ():
+        table = seen.by_oid.get(index["table"])
+        large = index["valid"] and index["method"] == "btree" and index["bytes"] >= max(INDEX_SIZE, rules.bloat_bytes)
+        if table and table["analyzed"] is not None and large and rules.wants(*seen.line(index)) and seen.bloat(index) is None:
+            found.append(index["quoted"])
+    return found
 
 
 def _check_names(seen: Inventory, rules: Rules) -> None:
     for pattern in rules.only:
         single = replace(rules, only=(pattern,), exclude=())
-        if not any(single.wants(each["schema"], each["name"]) for each in [*seen.tables, *seen.indexes]):
+        if not any(single.wants(each) for each in [*seen.tables, *seen.indexes]):
             raise Misuse(f"only: there is no table or index {pattern!r} in database '{seen.database}'")
 
 
@@ -143,13 +156,17 @@ def _estimated(steps: Sequence[Step], rates: Mapping[str, float]) -> list[Step]:
     return [replace(step, estimate=step.work / rates.get(step.operation, RATES[step.operation])) for step in steps]
 
 
-def _allowed(step: Step, seen: Inventory, free: Mapping[int, float | None]) -> Step:
-    """The step, or why it cannot be done: rights, locks, room on the disk."""
+def _allowed(step: Step, seen: Inventory, rules: Rules, free: Mapping[int, float | None]) -> Step:
+    """The step, or why it cannot be done: rights, somebody at work, room on the disk."""
     if step.skip:
         return step
     relation = seen.relations[step.relation or step.table]
-    if not relation["mine"]:
+    if not relation["owned" if step.operation == "cleanup" else "mine"]:
         return replace(step, skip=_powerless(seen, step))
+    if step.table in seen.autovacuumed:
+        return replace(step, skip=AUTOVACUUM)
+    if step.unsure and "analyze" not in rules.operations:
+        return replace(step, skip=f"{OLD_STATISTICS}: allow the operation analyze")
     if step.operation == "reindex" and 140000 <= seen.facts["version"] < 140004:
         return replace(step, skip="PostgreSQL 14.0 to 14.3 can damage indexes that are rebuilt concurrently: install the latest 14 first")
     if step.space:
@@ -162,7 +179,8 @@ def _allowed(step: Step, seen: Inventory, free: Mapping[int, float | None]) -> S
 
 
 def _powerless(seen: Inventory, step: Step) -> str:
-    what = "needs MAINTAIN on the table" if seen.facts["version"] >= 170000 else "has to be a member of the role that owns the table"
+    maintain = seen.facts["version"] >= 170000 and step.operation != "cleanup"
+    what = "needs MAINTAIN on the table" if maintain else "has to be a member of the role that owns the table"
     verb = {"cleanup": "drop", "reindex": "rebuild"}.get(step.operation, step.operation)
     return f"role '{seen.facts['role']}' may not {verb} it: it {what}"
 
@@ -237,11 +255,6 @@ def whose(holder: Row) -> str:
     return f"{holder['kind']} {holder['whose']}{open_for}"
 
 
-def holder_words(seen: Inventory) -> str:
-    """Who keeps dead rows from being removed."""
-    return whose(seen.holders[0]) if seen.holders else "a transaction that was still open"
-
-
 def _analyzes(tables: Sequence[Row], seen: Inventory, for_estimates: set[int]) -> list[Step]:
     """Which tables to analyze. A partitioned table stands for its partitions, and no autovacuum ever analyzes it."""
     leaves: dict[int, list[Row]] = {}
@@ -281,7 +294,7 @@ def _index_steps(index: Row, seen: Inventory, rules: Rules) -> list[Step]:
     step = Step("reindex", index["table"], index["quoted"], "", relation=index["oid"], work=index["bytes"] + (table["bytes"] if table else 0))
     step = replace(step, tablespace=index["tablespace"] or seen.facts["tablespace"], space=2 * index["bytes"])
     if not index["valid"]:
-        return _invalid(index, step)
+        return _invalid(index, replace(step, space=max(step.space, int(table["bytes"]) if table else 0)), seen)
     bloat = seen.bloat(index)
     if bloat is None and table and table["analyzed"] is None and index["method"] == "btree" and index["bytes"] >= max(INDEX_SIZE, rules.bloat_bytes):
         words = "its table has never been analyzed: it is rebuilt if statistics show that it is bloated"
@@ -298,13 +311,17 @@ def worth(bloat: Bloat, size: float, rules: Rules) -> bool:
     return 100 * bloat.share >= rules.bloat_share and bloat.share * size >= rules.bloat_bytes
 
 
-def _invalid(index: Row, step: Step) -> list[Step]:
+def _invalid(index: Row, step: Step, seen: Inventory) -> list[Step]:
     if index["building"] or index["partitioned"]:  # that of a partitioned table is invalid until all partitions have theirs
         return []
     if LEFTOVER.search(index["name"]):
-        words = f"left behind by a rebuild that was cut off; {index['twin']} is in use" if index["twin"] else "left behind by a rebuild that was cut off"
-        skip = "" if index["twin"] else "no valid index like it is there: see whether it is needed, then rebuild or drop it"
+        base = LEFTOVER.sub("", index["name"])
+        origin = index["twin"] or next((each["quoted"] for each in seen.indexes if (each["table"], each["name"]) == (index["table"], base)), None)
+        words = f"left behind by a rebuild that was cut off; {origin} is what was rebuilt" if origin else "left behind by a rebuild that was cut off"
+        skip = "" if origin else "no index like it is there: see whether it is needed, then rebuild or drop it"
         return [replace(step, operation="cleanup", reason=words, work=0, space=0, skip=skip)]
+    if not index["live"]:
+        return [replace(step, operation="cleanup", reason="left behind by a DROP INDEX CONCURRENTLY that was cut off", work=0, space=0)]
     if index["twin"]:
         return [replace(step, reason="it is invalid", skip=f"{index['twin']} does the same and is valid: drop this one")]
     return [replace(step, reason="it is invalid: its build was cut off, so it costs every write and serves no query", rank=math.inf)]

@@ -14,9 +14,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import DONE, FAILED, SKIPPED, Action
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import LEFTOVER, Rules, Step, holder_words, statement, worth
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import (
+    AUTOVACUUM,
+    LEFTOVER,
+    OLD_STATISTICS,
+    Rules,
+    Step,
+    statement,
+    whose,
+    worth,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_queries import LAG, LEFT, LOOK, OLD, REBUILT, STATE
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Bloat, Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import AUTOVACUUMED, HOLDERS, Bloat, Inventory, holders, look_again
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
@@ -27,47 +37,12 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import huma
 WATCH = 0.25
 #: Seconds between two reports of progress.
 REPORT = 1.0
+#: Bytes of work from which a statement tells how fast the server is: shorter ones are mostly overhead.
+TELLING = 64 * 1024**2
 #: Seconds that statements have to end after they were told to.
 ENDING = 15.0
 #: Seconds after which PostgreSQL 14 shows what a statement has changed in the statistics; later versions do at once.
 STATISTICS_AGE = 0.6
-
-# A lock that is waited for shows whom a statement waits for, and who waits for it. Rebuilding also waits for transactions.
-LOOK = """
-WITH own(pid) AS (SELECT unnest(%(pids)s::int[])), waiting AS MATERIALIZED (
-  SELECT pid, extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds, pg_blocking_pids(pid) AS blockers
-  FROM pg_locks WHERE NOT granted AND pid IS NOT NULL GROUP BY pid
-)
-SELECT own.pid, mine.seconds IS NOT NULL,
-  (SELECT min(format('pid %%s (%%s)', a.pid, coalesce(nullif(a.application_name, ''), 'user ' || a.usename)))
-     FROM pg_stat_activity a WHERE a.pid = ANY (mine.blockers)),
-  (SELECT max(seconds) FROM waiting w WHERE w.pid <> ALL (%(pids)s::int[]) AND own.pid = ANY (w.blockers)),
-  v.phase, v.heap_blks_total, v.heap_blks_scanned, v.heap_blks_vacuumed,
-  i.phase, i.blocks_total, i.blocks_done, i.tuples_total, i.tuples_done,
-  n.phase, n.sample_blks_total, n.sample_blks_scanned
-FROM own LEFT JOIN waiting mine ON mine.pid = own.pid LEFT JOIN pg_stat_progress_vacuum v ON v.pid = own.pid
-  LEFT JOIN pg_stat_progress_create_index i ON i.pid = own.pid LEFT JOIN pg_stat_progress_analyze n ON n.pid = own.pid
-"""
-LAG = "SELECT max(extract(epoch FROM replay_lag))::float8 FROM pg_stat_replication"
-OLD = """
-SELECT format('pid %%s (%%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)), extract(epoch FROM clock_timestamp() - xact_start)::float8
-FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL (%(pids)s::int[]) AND backend_type = 'client backend'
-  AND xact_start < clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY xact_start LIMIT 1
-"""
-LEFT = """
-SELECT i.indexrelid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relname FROM pg_index i
-  JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE i.indrelid = %(table)s AND NOT i.indisvalid
-"""
-STATE = """
-SELECT CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) WHEN c.relkind = 'p' THEN 0 ELSE pg_table_size(c.oid) END,
-  pg_stat_get_dead_tuples(c.oid), greatest(age(nullif(c.relfrozenxid, '0')), 0)
-FROM pg_class c WHERE c.oid = %(oid)s
-"""
-REBUILT = """
-SELECT c.oid::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE quote_ident(n.nspname) || '.' || quote_ident(c.relname) = %(quoted)s
-"""
 
 
 @dataclass
@@ -98,24 +73,25 @@ class Run:
     workers: list[Worker]
     seen: Inventory
     rules: Rules
-    confirm: Callable[[Step], Bloat | None]
-    """How bloated an index is by the statistics of now."""
     free: Callable[[int], float | None]
     """Room on the disk of a tablespace."""
     report: Report
     actions: list[Action] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-    """Relations whose dead rows could not be removed."""
+    held: list[tuple[str, str]] = field(default_factory=list)
+    """Relations whose dead rows could not be removed, and who holds them."""
     speeds: dict[str, list[float]] = field(default_factory=dict)
     """Bytes and seconds by operation."""
     paused: float = 0.0
     """Seconds for which nothing was started since a standby was behind."""
+    _replaced: list[Worker] = field(default_factory=list)
     running: list[Running] = field(default_factory=list)
     queue: deque[tuple[Step, int]] = field(default_factory=deque)
     """What is to be started, and how often that was tried."""
     total: int = 0
     lag: float = 0.0
     """Seconds that the slowest standby is behind."""
+    blind: bool = False
+    """Whether there are standbys of which that may not be seen."""
 
     def work(self, steps: Sequence[Step]) -> None:
         """Carry out the steps; raises `Refusal` or `TimeLimit` where the server is lost."""
@@ -132,58 +108,85 @@ class Run:
                 self._wait()
                 self._watch()
         finally:
+            self._drop(lambda step: step.operation != "cleanup", "the run ended before its turn")
             self._stop_all()
-            self._drop(lambda step: True, "the run ended before its turn")
+            self._drop(lambda step: True, "the run ended before its turn; the next run cleans up")
 
     # --- starting -------------------------------------------------------------------------------------------------
 
     def _assign(self) -> None:
-        """Give idle workers something to do: the first step whose table nobody works on."""
-        for worker in self.workers:
-            if any(each.worker is worker for each in self.running):
-                continue
-            while self.queue:
-                busy = {each.step.table for each in self.running}
-                paused = self.lag > self.rules.max_lag
-                chosen = next((entry for entry in self.queue if entry[0].table not in busy and (entry[0].operation == "cleanup" or not paused)), None)
+        """Give idle workers something to do."""
+        for worker in list(self.workers):
+            while not any(each.worker is worker for each in self.running):
+                chosen = self._next()
                 if chosen is None:
-                    break
+                    return
                 self.queue.remove(chosen)
-                if self._start(worker, *chosen):
-                    break
+                self._start(worker, *chosen)
 
-    def _start(self, worker: Worker, step: Step, tries: int) -> bool:
+    def _next(self) -> tuple[Step, int] | None:
+        """The first step on whose table nobody works, and on which nothing before it waits."""
+        passed = [each.step for each in self.running]
+        for entry in self.queue:
+            step = entry[0]
+            paused = self.lag > self.rules.max_lag and step.operation != "cleanup"
+            if not paused and not any(self._related(step, other) for other in passed):
+                return entry
+            passed.append(step)
+        return None
+
+    def _related(self, step: Step, other: Step) -> bool:
+        """Whether two steps are for one table, or for a partition and what it is a part of: ANALYZE of that locks the partition, too."""
+        lines = [
+            {each["oid"] for each in self.seen.line(self.seen.by_oid[table])} if table in self.seen.by_oid else {table} for table in (step.table, other.table)
+        ]
+        return other.table in lines[0] or step.table in lines[1]
+
+    def _start(self, worker: Worker, step: Step, tries: int) -> None:
         """Start a step, unless it is not needed, not possible, or does not fit any more."""
         if step.unsure:
-            bloat = self.confirm(step)
+            bloat = self._bloat_now(step)
+            if bloat is not None and bloat.confidence == "low":
+                self._add(step, SKIPPED, OLD_STATISTICS)
+                return
             if bloat is None or not worth(bloat, self.seen.relations[step.relation]["bytes"], self.rules):
                 self.total -= 1
-                return False
+                return
             step = replace(step, reason=f"{bloat.words}, by fresh statistics", unsure=False)
         reason = self._objection(step)
         if reason:
             self._add(step, SKIPPED, reason)
-            return False
+            return
         try:
             rows = self.control.ask("a relation", STATE, {"oid": step.relation or step.table})
             known = frozenset(row[0] for row in self._left(step)) if step.operation == "reindex" else frozenset()
         except Trouble as problem:
             self._add(step, SKIPPED, f"it is locked by another session: {problem}")
-            return False
+            return
         if not rows:
             self._add(step, SKIPPED, "it is gone")
-            return False
+            return
         worker.start(statement(step, self.rules, self.seen))
         self.running.append(Running(step, worker, time.monotonic(), rows[0], known, again=tries == 0))
-        return True
+
+    def _bloat_now(self, step: Step) -> Bloat | None:
+        """How bloated an index is by the statistics of now; none where that cannot be told."""
+        try:
+            return look_again(self.control.ask, self.seen, self.seen.relations[step.relation])
+        except Trouble:
+            return None
 
     def _objection(self, step: Step) -> str:
         left = self.end - time.monotonic()
         if step.estimate > left and step.operation != "cleanup":
             return f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, left))} are left"
+        if (step.table,) in self.control.ask("autovacuum", AUTOVACUUMED):
+            return AUTOVACUUM
         if step.operation != "reindex":
             return ""
         room = self.free(step.tablespace)
+        if room is not None:  # less what the rebuilds that are running will take
+            room = max(0.0, room - sum(each.step.space for each in self.running))
         if room is not None and step.space > room:
             return f"it needs {human(step.space, 'bytes')} of disk, {human(room, 'bytes')} are free"
         old = self.control.ask("old transactions", OLD, {"pids": self._pids(), "seconds": self.rules.max_wait})
@@ -207,7 +210,8 @@ class Run:
 
     def _look_at_standbys(self, now: float) -> None:
         if now - self._lagged >= REPORT and self.seen.facts["standbys"]:
-            self._lagged, self.lag = now, self.control.ask("standbys", LAG)[0][0] or 0.0
+            (lag, self.blind), self._lagged = self.control.ask("standbys", LAG)[0], now
+            self.lag = lag or 0.0
 
     def _look_at(self, each: Running) -> None:
         try:
@@ -225,7 +229,7 @@ class Run:
             return
         if self._watched and self.lag > self.rules.max_lag:
             self.paused += since
-        first, self._watched = not self._watched, now
+        self._watched = now
         self._look_at_standbys(now)
         if not self.running:
             if now >= self.end:
@@ -235,7 +239,7 @@ class Run:
         for each in self.running:
             waits, for_whom, blocks, *progress = rows[each.worker.pid]
             each.phase, each.share = _progress(progress)
-            each.waited += since if waits and not first else 0.0
+            each.waited += min(since, now - each.started) if waits else 0.0
             each.waits_for = for_whom or each.waits_for
             if waits:
                 each.phase = f"waits for {for_whom or 'another session'}"
@@ -259,19 +263,26 @@ class Run:
 
     def _stop(self, each: Running, reason: str, again: bool = True) -> None:
         each.stopped, each.again = reason, each.again and again
-        self.control.ask("a statement's end", "SELECT pg_cancel_backend(%(pid)s)", {"pid": each.worker.pid})
+        try:
+            self.control.ask("a statement's end", "SELECT pg_cancel_backend(%(pid)s)", {"pid": each.worker.pid})
+        except (Refusal, Trouble):  # it is lost, or was interrupted in the middle of a question
+            each.worker.cancel()
 
     def _stop_all(self) -> None:
-        """Nothing of ours goes on when the run has ended, for whatever reason."""
-        with suppress(Refusal, TimeLimit, Trouble):
-            for each in self.running:
-                if not each.stopped:
-                    self._stop(each, "the run was ended", again=False)
+        """Nothing of ours goes on when the run has ended, for whatever reason; what rebuilds leave behind is dropped if it takes no waiting."""
         end = time.monotonic() + ENDING
-        with suppress(Refusal, TimeLimit, Trouble):
-            while self.running and time.monotonic() < end:
-                self._wait()
         for each in self.running:
+            if not each.stopped:
+                with suppress(TimeLimit):
+                    self._stop(each, "the run was ended", again=False)
+        with suppress(Refusal, TimeLimit, Trouble):
+            while (self.running or self.queue) and self.workers and time.monotonic() < end:
+                self._assign()
+                if self.running:
+                    self._wait()
+        for each in self.running:
+            with suppress(TimeLimit):
+                self._stop(each, "the run was ended", again=False)
             self._add(each.step, FAILED, "what became of it is not known; the next run cleans up")
         self.running = []
 
@@ -282,7 +293,7 @@ class Run:
         self.running.remove(each)
         step, seconds = each.step, round(time.monotonic() - each.started, 3)
         if isinstance(problem, Refusal):
-            self.workers.remove(each.worker)
+            self._replace(each.worker)
             self._add(step, FAILED, f"{problem.summary}; the next run cleans up", seconds=seconds)
             self._clean(each)
         elif problem is None or self._rebuilt(each):
@@ -291,6 +302,18 @@ class Run:
         else:
             self._clean(each)
             self._failed(each, problem, seconds)
+
+    def _replace(self, worker: Worker) -> None:
+        """A session that was ended is opened anew, once."""
+        if worker in self._replaced:
+            self.workers.remove(worker)
+            return
+        self._replaced.append(worker)
+        try:
+            worker.close()
+            worker.open()
+        except (Refusal, Trouble):
+            self.workers.remove(worker)
 
     def _rebuilt(self, each: Running) -> bool:
         """Whether the new index is in use although the statement failed: it may end while it waits for readers of the old one."""
@@ -333,20 +356,34 @@ class Run:
         except Trouble:
             rows = []
         size, dead, age = rows[0] if rows else each.before
-        speed = self.speeds.setdefault(step.operation, [0.0, 0.0])
-        speed[0], speed[1] = speed[0] + step.work, speed[1] + seconds
+        if step.work >= TELLING:
+            speed = self.speeds.setdefault(step.operation, [0.0, 0.0])
+            speed[0], speed[1] = speed[0] + step.work, speed[1] + max(0.001, seconds - each.waited)
         more: dict[str, Any] = {"bytes": each.before[0] - size, "seconds": seconds}
         if step.operation == "reindex":
             self._add(step, DONE, before=each.before[0], after=size, **more)
         elif step.operation == "analyze":
             self._add(step, DONE, seconds=seconds)
         else:
-            stayed = dead > max(1000, each.before[1] / 2)
-            if stayed:
-                self.held.append(step.quoted)
-            words = f"{dead:,} of its dead rows could not be removed, because of {holder_words(self.seen)}" if stayed else ""
+            holder = self._holder(each) if dead > max(1000, each.before[1] / 2) else ""
+            if holder:
+                self.held.append((step.quoted, holder))
+            words = f"{dead:,} of its dead rows could not be removed, because of {holder}" if holder else ""
             key, before, after = ("xid_age", each.before[2], age) if step.operation == "freeze" else ("dead_rows", each.before[1], dead)
             self._add(step, DONE, words, before=f"{key} {before}", after=f"{key} {after}", **more)
+
+    def _holder(self, each: Running) -> str:
+        """Who has kept a vacuum from removing dead rows: somebody older than it. Empty where nobody is: the rows have died since."""
+        try:
+            rows = holders(self.control.ask("the oldest transactions", HOLDERS))
+        except Trouble:
+            return "a transaction that could not be seen"
+        age = time.monotonic() - each.started
+        older = [row for row in rows if row["seconds"] is None or row["seconds"] > age]
+        if older:
+            return whose(older[0])
+        sees_all = self.control.ask("itself", "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')")[0][0]
+        return "" if sees_all else "a transaction that this role may not see (GRANT pg_monitor shows it)"
 
     def _clean(self, each: Running) -> None:
         """What a rebuild that did not end well has left behind goes next."""

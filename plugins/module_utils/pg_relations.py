@@ -10,7 +10,7 @@ the size is what the last vacuum or analyze has left in the catalog.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ SELECT json_agg(json_build_object(
   'parents', (WITH RECURSIVE up(oid) AS (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition
                 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN up ON h.inhrelid = up.oid) SELECT json_agg(oid::bigint) FROM up),
   'held', c.oid IN (SELECT relation FROM held),
-  'mine', {mine},
+  'mine', {mine} OR (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()),
   'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block} ELSE pg_table_size(c.oid) END,
   'rows', c.reltuples::float8,
   'live', pg_stat_get_live_tuples(c.oid), 'dead', pg_stat_get_dead_tuples(c.oid),
@@ -76,16 +76,18 @@ WITH /* gpt_agent.runbook */ {held}, found AS MATERIALIZED (
 SELECT json_agg(json_build_object(
   'oid', f.indexrelid::bigint, 'schema', f.nspname, 'name', f.relname, 'quoted', quote_ident(f.nspname) || '.' || quote_ident(f.relname),
   'table', f.indrelid::bigint, 'table_name', f.table_name, 'bytes', f.bytes, 'rows', f.reltuples::float8, 'method', f.amname,
-  'valid', f.indisvalid AND f.indisready AND f.indislive, 'unique', f.indisunique, 'exclusion', f.indisexclusion, 'partitioned', f.relkind = 'I',
+  'valid', f.indisvalid AND f.indisready AND f.indislive, 'live', f.indislive, 'unique', f.indisunique, 'exclusion', f.indisexclusion,
+  'partitioned', f.relkind = 'I',
   'fillfactor', (SELECT option_value::int FROM pg_options_to_table(f.reloptions) WHERE option_name = 'fillfactor'),
   'deduplicates', coalesce((SELECT option_value::bool FROM pg_options_to_table(f.reloptions) WHERE option_name = 'deduplicate_items'), true),
-  'tablespace', f.reltablespace::bigint, 'mine', {mine},
+  'tablespace', f.reltablespace::bigint, 'mine', {mine}, 'owned', {owned},
   'building', f.indexrelid IN (SELECT index_relid FROM pg_stat_progress_create_index) OR f.indrelid IN (SELECT relid FROM pg_stat_progress_create_index),
   'twin', CASE WHEN NOT f.indisvalid THEN (SELECT min(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) FROM pg_index o
       JOIN pg_class c ON c.oid = o.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE o.indrelid = f.indrelid AND o.indexrelid <> f.indexrelid AND o.indisvalid AND c.relam = (SELECT relam FROM pg_class WHERE oid = f.indexrelid)
         AND o.indkey::text = f.indkey::text AND o.indclass::text = f.indclass::text AND o.indcollation::text = f.indcollation::text
-        AND o.indoption::text = f.indoption::text AND o.indnatts = f.indnatts
+        AND o.indoption::text = f.indoption::text AND o.indnatts = f.indnatts AND o.indisunique >= f.indisunique
+        AND to_jsonb(o) -> 'indnullsnotdistinct' IS NOT DISTINCT FROM to_jsonb(f) -> 'indnullsnotdistinct'
         AND pg_get_expr(o.indexprs, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(f.indexprs, f.indrelid)
         AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(f.indpred, f.indrelid)) END,
   'columns', f.indnatts, 'known', w.known, 'width', w.width, 'nulls', w.nulls, 'distinct', w.distinct_values))
@@ -101,9 +103,17 @@ FROM found f JOIN pg_class c ON c.oid = f.table_oid LEFT JOIN LATERAL (
 ) w ON true
 """
 
+#: Tables on which, or on whose TOAST table, autovacuum is at work; unlike its progress, locks and the lack of a user are shown to everybody.
+AUTOVACUUMED = """
+SELECT /* gpt_agent.runbook */ coalesce(t.oid, l.relation)::bigint AS relation FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+  LEFT JOIN pg_class t ON t.reltoastrelid = l.relation
+WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND a.usesysid IS NULL
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 SETTINGS = """
 SELECT /* gpt_agent.runbook */ json_build_object(
-  'now', extract(epoch FROM now())::float8,
+  'now', extract(epoch FROM now())::float8, 'pid', pg_backend_pid(),
   'standby', pg_is_in_recovery(), 'role', current_user::text, 'version', current_setting('server_version_num')::int,
   'block', current_setting('block_size')::int, 'started', extract(epoch FROM pg_postmaster_start_time())::float8,
   'standbys', (SELECT count(*) FROM pg_stat_replication),
@@ -136,6 +146,11 @@ OWNS = "(pg_has_role(c.relowner, 'USAGE') OR (SELECT rolsuper FROM pg_roles WHER
 MAY = f"({OWNS} OR has_table_privilege(c.oid, 'MAINTAIN'))"
 
 
+def holders(rows: Sequence[tuple[Any, ...]]) -> list[Row]:
+    """The answer to `HOLDERS`."""
+    return [dict(zip(("kind", "whose", "age", "seconds"), row)) for row in rows]
+
+
 class Bloat(NamedTuple):
     """How much of an index is nothing but room, and how that is known."""
 
@@ -163,6 +178,8 @@ class Inventory:
     """Who keeps vacuum from removing dead rows, the oldest first."""
     measured: Mapping[int, Bloat]
     """Bloat of the indexes that were read."""
+    autovacuumed: frozenset[int] = frozenset()
+    """Tables on which autovacuum is at work."""
 
     @cached_property
     def by_oid(self) -> dict[int, Row]:
@@ -172,6 +189,15 @@ class Inventory:
     def relations(self) -> dict[int, Row]:
         """Tables and indexes."""
         return {each["oid"]: each for each in (*self.tables, *self.indexes)}
+
+    def line(self, relation: Row) -> list[Row]:
+        """An index or table with what it belongs to: its table, and the partitioned tables above that."""
+        table = relation.get("table", relation["oid"])
+        return [relation, *(self.by_oid[oid] for oid in (table, *self.above(table)) if oid in self.by_oid)]
+
+    def above(self, table: int) -> Sequence[int]:
+        """The partitioned tables of which a table is a part."""
+        return (self.by_oid[table]["parents"] or ()) if table in self.by_oid else ()
 
     @cached_property
     def index_bytes(self) -> dict[int, float]:
@@ -201,19 +227,20 @@ def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) ->
 
     ``facts`` are the answer to `SETTINGS`.
     """
-    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "block": facts["block"], "held": HELD}
+    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "owned": OWNS, "block": facts["block"], "held": HELD}
     tables = connection.rows("its tables", TABLES.format(**texts), {"oid": None})[0][0] or []
     indexes = connection.rows("its indexes", INDEXES.format(**texts), {"oid": None, "size": INDEX_SIZE})[0][0] or []
-    holders = [dict(zip(("kind", "whose", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HOLDERS)]
-    seen = Inventory(connection.database, facts, tables, indexes, holders, {})
+    oldest = holders(connection.rows("the oldest transactions", HOLDERS))
+    busy = frozenset(row[0] for row in connection.rows("autovacuum", AUTOVACUUMED))
+    seen = Inventory(connection.database, facts, tables, indexes, oldest, {}, busy)
     return replace(seen, measured=_measure(connection, seen, budget)) if facts["tuple_tools"] else seen
 
 
-def look_again(connection: Connection, seen: Inventory, index: Row) -> Bloat | None:
+def look_again(ask: Callable[[str, str, Row], list[tuple[Any, ...]]], seen: Inventory, index: Row) -> Bloat | None:
     """How much of an index is empty now, with the statistics of now."""
-    texts = {"mine": "true", "block": seen.facts["block"], "held": HELD}
-    tables = connection.rows("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0] or []
-    indexes = connection.rows("an index", INDEXES.format(**texts), {"oid": index["oid"], "size": 0})[0][0] or []
+    texts = {"mine": "true", "owned": "true", "block": seen.facts["block"], "held": HELD}
+    tables = ask("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0] or []
+    indexes = ask("an index", INDEXES.format(**texts), {"oid": index["oid"], "size": 0})[0][0] or []
     return estimate(indexes[0], tables[0], seen.facts["block"]) if tables and indexes else None
 
 
@@ -249,10 +276,13 @@ def estimate(index: Row, table: Row, block: int) -> Bloat | None:
     keys is not known; then no sharing is assumed, so that a doubt makes an index look less bloated, never more. For the same
     reason a number of different keys that ANALYZE has counted in its sample, which is often far too low, counts tenfold.
     """
-    if index["method"] != "btree" or index["partitioned"] or not index["valid"] or not index["known"] or index["known"] < index["columns"]:
+    if index["method"] != "btree" or index["partitioned"] or not index["valid"] or not index["bytes"]:
         return None
-    rows = index["rows"]
-    if rows is None or rows < 1:
+    rows, stale = index["rows"], table["modified"] or 0
+    fresh = table["analyzed"] is not None and stale <= FRESH * max(rows or 0, 1000)
+    if rows is not None and 0 <= rows < 1 and fresh and not table["live"]:  # all rows are gone: there are no statistics, and none are needed
+        return Bloat(max(0.0, 1 - 2 * block / index["bytes"]), "estimated", "medium")
+    if rows is None or rows < 1 or not index["known"] or index["known"] < index["columns"]:
         return None
     bitmap = ALIGNMENT if index["nulls"] else 0
     entry = _aligned(TUPLE_HEADER + bitmap) + _aligned(index["width"])
@@ -265,9 +295,7 @@ def estimate(index: Row, table: Row, block: int) -> Bloat | None:
     usable = (block - PAGE_HEADER - SPECIAL) * (index["fillfactor"] or FILLFACTOR) / 100
     pages = math.ceil(full / usable)
     needed = block * (1 + pages + math.ceil(pages / 200))  # a page of its own, leaves, and what leads to them
-    stale = table["modified"] or 0
-    fresh = table["analyzed"] is not None and stale <= FRESH * max(rows, 1000)
-    return Bloat(max(0.0, 1 - needed / index["bytes"]) if index["bytes"] else 0.0, "estimated", "medium" if fresh else "low")
+    return Bloat(max(0.0, 1 - needed / index["bytes"]), "estimated", "medium" if fresh else "low")
 
 
 def _aligned(size: float) -> float:

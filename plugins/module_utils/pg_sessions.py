@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import Outcome
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_claim import HOLDERS, TAKE_IN_TRANSACTION, holder_of
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_claim import SESSIONS as SESSIONS_CLAIM
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import connections, unreachable, who
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import FACTS
@@ -21,9 +23,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Plan, Row, Rules, Slots, application, cure, make_plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
-
-#: The advisory lock of whoever ends sessions of a server.
-LOCK = {"class": 0x67707472, "object": 1}
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted
 
 # Without the right to see other users' sessions, backend_type and all that is personal is null in their rows.
 # That a session listens, or has prepared a transaction, only its last statement shows.
@@ -61,14 +61,6 @@ SELECT /* gpt_agent.runbook */ s.backend_start = %(started)s::timestamptz,
        CASE WHEN s.backend_start = %(started)s::timestamptz AND s.state_change = %(since)s::timestamptz AND s.state = %(state)s
             THEN pg_terminate_backend(s.pid) END
 FROM pg_stat_activity s WHERE s.pid = %(pid)s
-"""
-
-TAKE = "SELECT /* gpt_agent.runbook */ pg_try_advisory_xact_lock(%(class)s, %(object)s)"
-# An advisory lock is one database's, but the view of locks and the slots are the server's.
-HOLDERS = """
-SELECT /* gpt_agent.runbook */ s.pid, coalesce(host(s.client_addr), 'the local socket'), extract(epoch FROM clock_timestamp() - s.backend_start)::float8
-FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.classid = %(class)s::oid AND l.objid = %(object)s::oid AND l.objsubid = 2 AND l.granted AND l.pid <> pg_backend_pid()
 """
 
 
@@ -126,11 +118,10 @@ def _claim(connection: Connection, confirm: str) -> None:
     if confirm != connection.database:
         given = f", not '{confirm}'" if confirm else ""
         raise Misuse(f"confirm: sessions are ended only where it names the database that database_url leads to; give '{connection.database}'{given}")
-    taken = connection.rows("its locks", TAKE, LOCK)[0][0]
-    holders = connection.rows("its locks", HOLDERS, LOCK)
+    taken = connection.rows("its locks", TAKE_IN_TRANSACTION, SESSIONS_CLAIM)[0][0]
+    holders = connection.rows("its locks", HOLDERS, SESSIONS_CLAIM)  # the slots are the server's, so one of another database counts as well
     if holders or not taken:
-        held = "".join(f": pid {pid}, connected from {client} for {span(seconds)}" for pid, client, seconds in holders[:1])
-        raise Unanswered(f"another run is ending sessions of this server{held}", "Wait until it is through, then look again.")
+        raise Unanswered(f"another run is ending sessions of this server: {holder_of(holders)}", "Wait until it is through, then look again.")
 
 
 def inspect(connection: Connection, facts: Row | None = None) -> Seen:
@@ -194,7 +185,7 @@ def _powerless(seen: Seen) -> str:
 
 
 def _blind(seen: Seen) -> str:
-    text = f"Nothing was ended: role '{seen.facts['role']}' may not see what {_sessions(seen.hidden)} of other users do"
+    text = f"Nothing was ended: role '{seen.facts['role']}' may not see what {counted(seen.hidden, 'session')} of other users do"
     return f"{text}; as a superuser: GRANT pg_monitor TO {seen.role}"
 
 
@@ -206,13 +197,9 @@ def _failures(actions: Sequence[Action]) -> str:
 def _count(actions: Sequence[Action]) -> str:
     found = Counter(action.status for action in actions)
     if found[PLANNED]:
-        return f"{found[FAILED]} of {_sessions(len(actions))} could not be ended"
+        return f"{found[FAILED]} of {counted(len(actions), 'session')} could not be ended"
     others = [f", {found[status]} {words}" for status, words in ((FAILED, "failed"), (SKIPPED, "left alone")) if found[status]]
-    return f"{found[DONE]} of {_sessions(len(actions))} ended{''.join(others)}"
-
-
-def _sessions(count: int) -> str:
-    return f"{count} session{'' if count == 1 else 's'}"
+    return f"{found[DONE]} of {counted(len(actions), 'session')} ended{''.join(others)}"
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------------
@@ -247,7 +234,7 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
     if outcome.problem:
         return limits.verdict("postgres.relief", CRITICAL, f"{state}. {outcome.problem}", remedy=remedy, evidence=tuple(evidence))
     if now is None:
-        words = f"{state}. {_sessions(len(plan.ended))} idle for too long would be ended"
+        words = f"{state}. {counted(len(plan.ended), 'session')} idle for too long would be ended"
         short = plan.short
         command = f"To end them: 'ansible-playbook playbooks/relieve_connections.yml -e runbook_confirm={database}'. " if plan.ended else ""
         remedy = command + remedy
@@ -256,7 +243,7 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
         back = _back(seen, plan, now)
         if back:
             whose, count = Counter(who(session) for session in back).most_common(1)[0]
-            words += f"; they come back: {_sessions(count)} of {whose} connected since"
+            words += f"; they come back: {counted(count, 'session')} of {whose} connected since"
             remedy = f"Restart {whose}, whose pool connects again at once: -e runbook_restart_app=NAME with its name under PM2. {remedy}"
     if short > 0:
         words += f"; {short} too many stay: {_stay(plan, seen)}"

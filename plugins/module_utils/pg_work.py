@@ -9,7 +9,6 @@ Their settings are the session's, so they must lead to PostgreSQL itself and not
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -25,6 +24,19 @@ with suppress(ImportError):  # modules say so that it is missing
 
 #: How often the server looks, in a long statement, whether whoever started it is still there. PostgreSQL 14 and later.
 CLIENT_CHECK = "5s"
+#: What a long statement must not inherit from its role, and what keeps it from getting into others' way.
+SETTINGS: Mapping[str, str] = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "client_min_messages": "error",
+    # Reading ahead is done by processes of their own from PostgreSQL 18 on: a scan would take several processors, and app's queries would wait for them.
+    "effective_io_concurrency": "0",
+    "maintenance_io_concurrency": "0",
+    "search_path": "pg_catalog, pg_temp",
+    "client_connection_check_interval": f"'{CLIENT_CHECK}'",
+}
 
 
 class Trouble(Exception):
@@ -46,18 +58,18 @@ class Worker(Connection):
         self.seconds = seconds
         self.settings = settings
         self._cursor: Any = None
-        self.started: float | None = None
-        """When the statement that is running was started; none where none is."""
 
     def open(self) -> None:
         super().open()
-        settings = {"statement_timeout": "0", "lock_timeout": "0", "idle_session_timeout": "0", "client_min_messages": "error", **self.settings}
-        settings.update(search_path="pg_catalog, pg_temp", client_connection_check_interval=f"'{CLIENT_CHECK}'")
-        if self.version >= 170000:
-            settings["transaction_timeout"] = "0"
-        self.ask("its settings", "".join(f"SET {name} = {value};" for name, value in settings.items()))
-        if self.ask("itself", "SELECT pg_backend_pid()")[0][0] != self.pid:
-            raise Misuse("database_url leads to a connection pooler, where settings and locks of a session get lost: give the address of PostgreSQL itself")
+        behind(self.pid, self._first("SELECT pg_backend_pid()")[0][0])  # before anything is set: it would be the next client's
+        settings = {**SETTINGS, **self.settings, **({"transaction_timeout": "0"} if self.version >= 170000 else {})}
+        self._first("".join(f"SET {name} = {value};" for name, value in settings.items()))
+
+    def _first(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask before the session has its own settings: the role's statement_timeout of a few milliseconds can strike."""
+        with suppress(Trouble):
+            return self.ask("itself", query)
+        return self.ask("itself", query)
 
     def ask(self, question: str, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a short query; raises `Trouble` where the server declines, `TimeLimit` where it does not answer."""
@@ -72,18 +84,18 @@ class Worker(Connection):
         self.round_trips += 1
         self._cursor = self._raw.cursor()  # psycopg2 holds it by a weak reference only
         self._cursor.execute(statement)
-        self.started = time.monotonic()
 
     def poll(self) -> bool:
         """Whether the statement has ended; raises `Trouble` where it failed."""
         try:
-            ended = bool(self._raw.poll() == psycopg2.extensions.POLL_OK)
+            return bool(self._raw.poll() == psycopg2.extensions.POLL_OK)
         except psycopg2.Error as error:
-            self.started = None
             raise self._trouble(error) from None
-        if ended:
-            self.started = None
-        return ended
+
+    def cancel(self) -> None:
+        """Stop the statement that is running by libpq's own means, over a connection of its own."""
+        with suppress(psycopg2.Error):
+            self._raw.cancel()
 
     def fileno(self) -> int:
         """For select()."""
@@ -97,5 +109,11 @@ class Worker(Connection):
         """What an error means: the end of the connection, or of the statement alone."""
         if not error.pgcode or error.pgcode.startswith("57P") or self._raw.closed:
             return self._refusal(error)
-        text = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail and f"({error.diag.message_detail})") if part)
-        return Trouble(error.pgcode, redact(shorten(text or str(error), 300), self.target.secrets))
+        # Not the detail, in which the values of rows stand.
+        return Trouble(error.pgcode, redact(shorten(error.diag.message_primary or str(error), 300), self.target.secrets))
+
+
+def behind(expected: int, pid: int) -> None:
+    """Raise `Misuse` where the process that answers is not the one that has accepted the connection."""
+    if pid != expected:
+        raise Misuse("database_url leads to a connection pooler, where settings and locks of a session get lost: give the address of PostgreSQL itself")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -193,6 +195,40 @@ def slow_to_vacuum(table: str) -> list[str]:
         f"CREATE TABLE {table} (id int PRIMARY KEY, word text) WITH (autovacuum_enabled = off)",
         f"INSERT INTO {table} SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g",
     ]
+
+
+def until(server: Server, query: str) -> None:
+    """Wait for a query to have rows."""
+    end = time.monotonic() + 30
+    while not server.admin(query):
+        assert time.monotonic() < end, query
+        time.sleep(0.02)
+
+
+@contextmanager
+def another_pid(port: int) -> Iterator[int]:
+    """A port at which the server answers as behind a pooler: the pid that it gives for cancelling is not that of the session."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def carry(source: socket.socket, sink: socket.socket, changed: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                place = data.find(b"K\x00\x00\x00\x0c") if changed else -1
+                sink.sendall(data if place < 0 else data[: place + 5] + b"\x00\x00\x00\x01" + data[place + 9 :])
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, server = listening.accept()[0], socket.create_connection(("127.0.0.1", port))
+                for pair in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        listening.close()
 
 
 @contextmanager

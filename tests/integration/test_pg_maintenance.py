@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from tests.conftest import RunModule, by_name, start_module
-from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, database, run_sql, throwaway
+from tests.integration.postgres import FOLDERS, Server, Throwaway, another_pid, bloated, database, run_sql, throwaway
 
 Maintain = Callable[..., dict[str, Any]]
 
@@ -313,6 +313,26 @@ def test_a_rebuild_that_waits_for_readers_has_succeeded(server: Server, maintain
     assert invalid(server) == []
 
 
+def test_jobs_do_not_get_into_each_others_way(server: Server, maintain: Maintain) -> None:
+    """A rebuild of an index on an expression waits for the snapshots of other rebuilds; ANALYZE of a partitioned table locks its partitions."""
+    for table in ("one", "two"):
+        statements = bloated(table, rows=100_000, index=f"{table}_word")
+        run_sql(server.url(), *(line.replace("(word)", "(md5(word))") if line.startswith("CREATE INDEX") else line for line in statements))
+    answer = maintain(bloat_bytes=1_000_000, jobs=2, max_wait=0.3)
+    assert done(answer) == [("reindex", "public.one_word"), ("reindex", "public.two_word")], answer
+    run_sql(
+        server.url(),
+        "CREATE TABLE events (id int, word text) PARTITION BY RANGE (id)",
+        "CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (1000000)",
+        "CREATE INDEX events_word ON events (word)",
+        "INSERT INTO events SELECT g, md5(g::text) FROM generate_series(1, 100000) g",
+        *["UPDATE events SET word = md5(word)", "VACUUM events"] * 2,
+        "ANALYZE events_1",
+    )
+    answer = maintain(bloat_bytes=1_000_000, jobs=2, only=["events"])
+    assert done(answer) == [("analyze", "public.events"), ("reindex", "public.events_1_word_idx")], answer
+
+
 # --- rights, servers, rivals ------------------------------------------------------------------------------------------
 
 
@@ -329,13 +349,53 @@ def test_what_it_may_not_do_is_skipped_with_the_reason(server: Server, maintain:
         server.admin("REVOKE ALL ON messages FROM stranger", database=server.own["database"])
 
 
-def test_two_at_once(server: Server, maintain: Maintain) -> None:
-    with server.session(autocommit=True) as rival:
+@pytest.mark.parametrize("whose", ["its own", "the administrator's"])
+def test_two_at_once(server: Server, maintain: Maintain, whose: str) -> None:
+    """Of another role's session not everything may be seen."""
+    url = server.url() if whose == "its own" else server.url(server.own["admin_user"], server.own["admin_password"])
+    with server.session(url, autocommit=True) as rival:
         rival.cursor().execute("SELECT pg_try_advisory_lock(1735423090, 2)")
         answer = maintain()
         assert answer["failed"]
-        assert f"pid {rival.info.backend_pid}" in answer["msg"]
+        assert f"pid {rival.info.backend_pid} of user '{rival.info.user}'" in answer["msg"]
     assert "failed" not in maintain()
+
+
+def test_behind_a_pooler_nothing_is_set_and_nothing_is_done(server: Server, maintain: Maintain) -> None:
+    with another_pid(int(server.own["port"])) as port:
+        url = server.url().replace(f":{server.own['port']}/", f":{port}/")
+        for check in (True, False):
+            answer = maintain(check=check, database_url=url)
+            assert answer["failed"]
+            assert "leads to a connection pooler" in answer["msg"]
+
+
+def test_what_stands_in_rows_stays_in_the_database(server: Server, maintain: Maintain) -> None:
+    """Two rows with one key keep a unique index from being built; PostgreSQL would show the key."""
+    run_sql(server.url(), "CREATE TABLE t (token text)", "INSERT INTO t VALUES ('of-a-user-51c7'), ('of-a-user-51c7')", "VACUUM ANALYZE t")
+    with pytest.raises(psycopg2.errors.UniqueViolation), server.session(autocommit=True) as connection:
+        connection.cursor().execute("CREATE UNIQUE INDEX CONCURRENTLY t_token ON t (token)")
+    answer = maintain()
+    assert "could not create unique index" in answer["msg"]
+    assert "of-a-user" not in json.dumps(answer)
+
+
+def test_a_role_whose_transactions_are_read_only(server: Server, maintain: Maintain) -> None:
+    fill = ["CREATE TABLE t (id int PRIMARY KEY, a int)", "INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g", "CREATE INDEX t_a ON t (a)"]
+    run_sql(server.url(), *fill, "VACUUM ANALYZE t")
+    cut_off(server, "REINDEX INDEX CONCURRENTLY t_a")
+    server.admin("ALTER ROLE app SET default_transaction_read_only = on")
+    try:
+        assert done(maintain()) == [("cleanup", "public.t_a_ccnew")]
+    finally:
+        server.admin("ALTER ROLE app RESET ALL")
+
+
+def test_the_owner_of_the_database_may_vacuum_what_others_own(server: Server, maintain: Maintain) -> None:
+    name = server.own["database"]
+    server.admin("CREATE TABLE of_admin AS SELECT g AS id FROM generate_series(1, 20000) g", "DELETE FROM of_admin WHERE id % 2 = 0", database=name)
+    run_sql(server.url(), "SELECT 1")
+    assert done(maintain(operations=["vacuum", "analyze"], only=["of_admin"])) == [("analyze", "public.of_admin"), ("vacuum", "public.of_admin")]
 
 
 def test_a_server_that_is_not_there(maintain: Maintain) -> None:
@@ -367,7 +427,7 @@ def test_killed_at_any_moment_the_next_run_cleans_up(server: Server, maintain: M
                 time.sleep(0.01)
             time.sleep(chance.uniform(0, 0.3))
             if turn % 2:
-                server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance'")
+                server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_maintenance%'")
                 child.wait(60)
             else:
                 child.send_signal(signal.SIGKILL)

@@ -17,7 +17,7 @@ import pytest
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
 from tests.integration.mounts import mounted, mounts_of_its_own, needs_mount
-from tests.integration.postgres import CRAWLING, Server, Standby, Throwaway, bloated, database, run_sql, slow_to_vacuum, throwaway
+from tests.integration.postgres import CRAWLING, Server, Standby, Throwaway, bloated, database, run_sql, slow_to_vacuum, throwaway, until
 
 Maintain = Callable[..., dict[str, Any]]
 
@@ -50,13 +50,6 @@ def meanwhile(work: Callable[[], dict[str, Any]]) -> Iterator[list[dict[str, Any
         thread.join()
 
 
-def until(server: Server, query: str) -> None:
-    end = time.monotonic() + 30
-    while not server.admin(query):
-        assert time.monotonic() < end, query
-        time.sleep(0.02)
-
-
 def test_a_server_that_is_restarted_in_the_middle(own: Throwaway, server: Server, url: str, maintain: Maintain) -> None:
     run_sql(url, *slow_to_vacuum("a"), *slow_to_vacuum("b"))
     with meanwhile(lambda: maintain(operations=["vacuum"], **CRAWLING)) as answers:
@@ -81,7 +74,69 @@ def test_whoever_started_it_goes_away(server: Server, url: str, tmp_path: Path) 
         until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) != 0
-    assert server.admin("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gpt_agent.runbook/pg_maintenance' AND state = 'active'") == []
+    assert server.admin("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_maintenance%' AND state = 'active'") == []
+
+
+REBUILDING = "SELECT pid FROM pg_stat_progress_create_index WHERE phase LIKE 'building index%'"
+
+
+def test_a_rebuild_that_is_told_to_end_leaves_nothing_behind(server: Server, url: str, tmp_path: Path) -> None:
+    run_sql(url, *bloated(rows=400_000))
+    with start_module("pg_maintenance", {"database_url": url, "state_dir": str(tmp_path), "bloat_bytes": 1_000_000}) as child:
+        until(server, REBUILDING)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) != 0
+    assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+
+
+def test_a_session_that_is_ended_leaves_nothing_behind(server: Server, url: str, maintain: Maintain) -> None:
+    run_sql(url, *bloated(rows=400_000))
+    with meanwhile(lambda: maintain(only=["messages_word"])) as answers:
+        until(server, REBUILDING)
+        server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index")
+    (answer,) = answers
+    assert {(each["name"], each["status"]) for each in answer["actions"]} == {("postgres.reindex", "failed"), ("postgres.cleanup", "done")}
+    assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+
+
+def test_whoever_only_looks_or_comes_second_does_not_end_it(server: Server, url: str, maintain: Maintain) -> None:
+    run_sql(url, *slow_to_vacuum("t"))
+    with meanwhile(lambda: maintain(operations=["vacuum"], time_budget=8, **CRAWLING)) as answers:
+        until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
+        assert "failed" not in maintain(check=True)
+        assert "Another run maintains this database: pid" in by_name(maintain(), "postgres.maintenance")["summary"]
+    assert "failed" not in answers[0], answers
+
+
+def test_who_only_receives_wal_is_no_standby_that_is_behind(own: Throwaway, server: Server, url: str, maintain: Maintain, tmp_path: Path) -> None:
+    """Such a receiver never replays, so what it is behind grows for ever."""
+    run_sql(url, *slow_to_vacuum("t"))
+    command = [own.programs / "pg_receivewal", "-D", tmp_path, "-h", "127.0.0.1", "-p", str(server.own["port"]), "-U", server.own["admin_user"]]
+    server.admin(f"GRANT pg_monitor TO {server.own['user']}")
+    receiver = subprocess.Popen(command, env={"PGPASSWORD": server.own["admin_password"]}, stderr=subprocess.PIPE)
+    try:
+        until(server, "SELECT 1 FROM pg_stat_replication WHERE replay_lsn IS NULL AND replay_lag > interval '1 s'")
+        answer = maintain(operations=["vacuum"], max_lag=0.5)
+        assert [(each["name"], each["status"]) for each in answer["actions"]] == [("postgres.vacuum", "done")], answer
+    finally:
+        receiver.terminate()
+        receiver.wait()
+        server.admin(f"REVOKE pg_monitor FROM {server.own['user']}")
+
+
+def test_what_autovacuum_works_on_is_left_to_it(stack: Stack, run_module: RunModule, tmp_path: Path) -> None:
+    """A statement that waits for autovacuum makes PostgreSQL cancel it."""
+    crawl: dict[str, str | int] = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": 1}
+    with throwaway(Path(stack.settings["bin"]["postgres"]), **crawl) as own:
+        server = Server(own)
+        run_sql(server.url(), *slow_to_vacuum("t"), "ANALYZE t", "ALTER TABLE t RESET (autovacuum_enabled)")
+        working = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND query LIKE '%public.t%'"
+        until(server, working)
+        worker = server.admin(working)
+        for check in (True, False):
+            answer = run_module("pg_maintenance", {"database_url": server.url(), "state_dir": str(tmp_path), "operations": ["vacuum"]}, check=check)
+            assert [(each["status"], each["reason"].rpartition(": ")[2]) for each in answer["actions"]] == [("skipped", "autovacuum is at work on the table")]
+        assert server.admin(working) == worker
 
 
 def test_a_role_that_wants_to_lead_it_astray(server: Server, url: str, maintain: Maintain) -> None:

@@ -165,6 +165,29 @@ def test_nothing_is_restarted_for_the_name_of_another_database(stack: Stack, pla
     assert instances(stack) == before
 
 
+@pytest.fixture
+def lost(tmp_path: Path) -> list[str]:
+    """Arguments for an inventory with a host that does not answer."""
+    file = tmp_path / "lost.yml"
+    file.write_text("all: {hosts: {lost: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}}}")
+    return ["-i", str(file)]
+
+
+def test_after_a_host_that_is_lost_no_other_is_restarted(stack: Stack, playbook: Playbook, lost: list[str]) -> None:
+    before = instances(stack)
+    run = playbook(*lost, runbook_confirm="gpt_agent", runbook_app_hosts="lost:demo", **ASKED)
+    assert run.code == 2
+    assert restarts(run) == [("gpt-agent", "skipped")]
+    assert instances(stack) == before
+
+
+def test_without_a_database_nothing_says_that_it_is_the_right_system(stack: Stack, playbook: Playbook, lost: list[str]) -> None:
+    before = instances(stack)
+    run = playbook(*lost, "--limit", "demo", runbook_confirm="gpt_agent", runbook_hosts="lost", runbook_app_hosts="demo", **ASKED)
+    assert restarts(run) == [("gpt-agent", "skipped")]
+    assert instances(stack) == before
+
+
 def test_a_restart_that_no_host_is_there_for_is_said(playbook: Playbook) -> None:
     run = playbook(runbook_confirm="gpt_agent", runbook_app_hosts="app_servers[1:]", **ASKED)
     assert run.code == 2

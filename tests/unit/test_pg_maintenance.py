@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, make_plan, statement
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Plan, Rules, Step, make_plan, statement, unjudged
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Inventory, estimate, measured
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.background import words
 
@@ -49,13 +49,14 @@ def index(oid: int = 11, name: str = "t_i", **more: Any) -> dict[str, Any]:
     """A B-tree on a bigint of a million rows, four fifths of it empty."""
     usual = {"schema": "public", "table": 1, "table_name": "t", "bytes": 100 * MIB, "rows": 1e6, "method": "btree", "valid": True, "unique": True}
     usual |= {"exclusion": False, "partitioned": False, "fillfactor": None, "deduplicates": True, "tablespace": 0, "mine": True, "building": False}
+    usual |= {"owned": True, "live": True}
     usual |= {"twin": None, "columns": 1, "known": 1, "width": 8.0, "nulls": 0.0, "distinct": -1.0}
     return {"oid": oid, "name": name, "quoted": f"public.{name}", **usual, **more}
 
 
-def seen(*relations: dict[str, Any], holders: Any = (), **facts: Any) -> Inventory:
+def seen(*relations: dict[str, Any], holders: Any = (), autovacuumed: tuple[int, ...] = (), **facts: Any) -> Inventory:
     tables = [each for each in relations if "method" not in each]
-    return Inventory("shop", {**FACTS, **facts}, tables, [each for each in relations if "method" in each], list(holders), {})
+    return Inventory("shop", {**FACTS, **facts}, tables, [each for each in relations if "method" in each], list(holders), {}, frozenset(autovacuumed))
 
 
 def plan(inventory: Inventory, free: float | None = 1e12, **rules: Any) -> Plan:
@@ -154,6 +155,8 @@ def test_old_statistics_are_renewed_before_an_index_is_called_bloated() -> None:
         ({"valid": False, "name": "t_i_ccnew", "twin": "public.t_i"}, "cleanup", ""),
         ({"valid": False, "name": "t_i_ccold2", "twin": "public.t_i"}, "cleanup", ""),
         ({"valid": False, "name": "t_i_ccnew", "twin": None}, "cleanup", "see whether it is needed"),
+        ({"valid": False, "name": "t_i_ccnew", "twin": "public.t_i", "owned": False}, "cleanup", "has to be a member of the role that owns the table"),
+        ({"valid": False, "live": False}, "cleanup", ""),  # a DROP INDEX CONCURRENTLY that was cut off
         ({"valid": False, "name": "t_j"}, "reindex", ""),
         ({"valid": False, "name": "t_j", "twin": "public.t_i"}, "reindex", "public.t_i does the same and is valid: drop this one"),
         ({"exclusion": True}, "reindex", "exclusion constraint"),
@@ -164,6 +167,42 @@ def test_what_an_index_needs_and_what_stands_in_the_way(facts: dict[str, Any], o
     step = only(plan(seen(table(), index(**facts))))
     assert step.operation == operation
     assert (skip in step.skip) if skip else not step.skip
+
+
+def test_a_leftover_of_an_invalid_index_is_one_as_well() -> None:
+    found = plan(seen(table(), index(11, "t_i", valid=False, bytes=0), index(12, "t_i_ccnew", valid=False, bytes=0)))
+    assert [(step.operation, step.quoted, step.skip) for step in found.steps] == [("cleanup", "public.t_i_ccnew", ""), ("reindex", "public.t_i", "")]
+
+
+def test_a_build_that_failed_has_no_size_but_needs_room() -> None:
+    step = only(plan(seen(table(), index(valid=False, bytes=0)), free=50 * MIB))
+    assert step.skip == "it needs 100 MiB of disk, 50 MiB are free"
+
+
+def test_what_autovacuum_works_on_is_left_to_it() -> None:
+    found = plan(seen(table(dead=300_000), index(), autovacuumed=(1,)))
+    assert {step.skip for step in found.steps} == {"autovacuum is at work on the table"}
+
+
+def test_without_analyze_nothing_is_rebuilt_on_old_statistics() -> None:
+    step = only(plan(seen(table(modified=150_000), index()), operations=("cleanup", "reindex")))
+    assert "too old to tell: allow the operation analyze" in step.skip
+
+
+def test_a_partitioned_table_is_a_name_for_its_partitions() -> None:
+    parts = [table(1, "events", partitioned=True, bytes=0), table(2, "events_1", parents=[1], dead=300_000)]
+    local = index(21, "events_1_i", table=2, table_name="events_1")
+    for rules in ({"only": ("events",)}, {"exclude": ("other",)}):
+        assert {step.quoted for step in plan(seen(*parts, local), **rules).steps} == {"public.events_1", "public.events_1_i"}
+    assert plan(seen(*parts, local), exclude=("events",)).steps == []
+
+
+def test_large_indexes_that_nothing_tells_about_are_counted() -> None:
+    dark = seen(table(), index(known=0))
+    assert unjudged(dark, Rules()) == ["public.t_i"]
+    assert unjudged(dark, Rules(operations=("vacuum",))) == []
+    assert unjudged(dark, Rules(exclude=("t",))) == []
+    assert unjudged(seen(table(), index()), Rules()) == []
 
 
 @pytest.mark.parametrize("facts", [{"building": True}, {"partitioned": True}])
@@ -259,6 +298,13 @@ def test_statements(operation: str, facts: dict[str, Any], sql: str) -> None:
 def test_an_estimate_needs_widths_and_rows() -> None:
     for unknown in ({"known": 0}, {"rows": -1.0}, {"method": "gin"}, {"valid": False}):
         assert estimate(index(**unknown), table(), 8192) is None
+
+
+def test_an_index_of_a_table_without_rows_is_all_room() -> None:
+    bloat = estimate(index(rows=0.0, known=0), table(rows=0.0, live=0), 8192)
+    assert bloat is not None
+    assert (round(bloat.share, 2), bloat.confidence) == (1.0, "medium")
+    assert estimate(index(rows=0.0, known=0), table(rows=0.0, live=5000), 8192) is None
 
 
 def test_few_keys_may_share_entries_but_a_count_from_a_sample_is_not_believed() -> None:
