@@ -237,7 +237,7 @@ def collect_database(connection: Connection, memory: Memory, areas: Collection[s
     if {"vacuum", "tables", "indexes"}.intersection(areas):
         budget = MEASURED_BYTES if "indexes" in areas else 0
         inventory = asked(lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], budget))
-    if "indexes" in areas:
+    if {"vacuum", "indexes"}.intersection(areas):
         use = asked(lambda: _use(connection))
     if "tables" in areas:
         widths = asked(lambda: _widths(connection, inventory))
@@ -288,7 +288,7 @@ def samples(depth: Contents) -> tuple[Sample | None, Sample | None]:
     """Sizes and counters to keep for the next run, as far as they were asked."""
     if isinstance(depth.inventory, Missing):
         return None, None
-    sizes = None if depth.widths is UNWANTED else now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()})
+    sizes = now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()})
     if isinstance(depth.use, Missing):
         return sizes, None
     large = [table for table in depth.inventory.tables if table["bytes"] >= TABLE_SIZE]

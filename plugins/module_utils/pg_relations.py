@@ -35,12 +35,12 @@ FILLFACTOR = 90
 
 #: Relations of this database that somebody holds exclusively, or waits to; and tables of which that is so for the TOAST table or its index,
 #: because the size of a table is that of these, too.
-HELD = """locked AS MATERIALIZED (
+HELD = """exclusive AS MATERIALIZED (
   SELECT DISTINCT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ), held AS MATERIALIZED (
-  SELECT relation FROM locked UNION SELECT t.oid FROM pg_class t WHERE t.reltoastrelid IN (SELECT relation FROM locked)
-  UNION SELECT t.oid FROM pg_class t JOIN pg_index i ON i.indrelid = t.reltoastrelid WHERE i.indexrelid IN (SELECT relation FROM locked)
+  SELECT relation FROM exclusive UNION SELECT t.oid FROM pg_class t WHERE t.reltoastrelid IN (SELECT relation FROM exclusive)
+  UNION SELECT t.oid FROM pg_class t JOIN pg_index i ON i.indrelid = t.reltoastrelid WHERE i.indexrelid IN (SELECT relation FROM exclusive)
 )"""
 
 TABLES = """
@@ -54,7 +54,7 @@ SELECT json_agg(json_build_object(
   'mine', {mine},
   'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block}
              ELSE coalesce(pg_table_size(c.oid), 0) END,
-  'rows', c.reltuples::float8,
+  'row_security', row_security_active(c.oid), 'rows', c.reltuples::float8,
   'live', pg_stat_get_live_tuples(c.oid), 'dead', pg_stat_get_dead_tuples(c.oid),
   'modified', pg_stat_get_mod_since_analyze(c.oid), 'inserted', pg_stat_get_ins_since_vacuum(c.oid),
   'vacuumed', extract(epoch FROM greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)))::float8,

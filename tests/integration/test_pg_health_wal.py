@@ -92,12 +92,14 @@ def test_a_standby_about_itself(running: Standby, ask: Ask) -> None:
 def test_a_standby_is_reviewed_in_depth(running: Standby, server: Server, ask: Ask) -> None:
     name = server.own["database"]
     server.admin("CREATE TABLE reviewed (id serial PRIMARY KEY)", "INSERT INTO reviewed DEFAULT VALUES", database=name)
+    server.admin(f"ALTER TABLE reviewed OWNER TO {server.own['user']}", database=name)
     try:
         eventually(lambda: replication(ask(running.url))["summary"] == "This standby has replayed all that it received")
         answer = ask(running.url, areas=["locks", "vacuum", "tables", "indexes", "statements", "settings"], databases=["*"])
     finally:
         server.admin("DROP TABLE reviewed", database=name)
     status = {(check["name"].removeprefix("postgres."), check["subject"]): check["status"] for check in answer["checks"]}
+    assert status.pop(("settings", "")) == "critical", "the stack runs without fsync"
     assert set(status.values()) <= {"ok", "unknown"}, answer["checks"]
     assert (status["prepared_transactions", ""], status["vacuum_horizon", ""]) == ("unknown", "ok")
     for expected in ("vacuum_due", "statistics_due"):

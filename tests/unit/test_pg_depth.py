@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server 
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import heap_size, sequence_use, tables, vacuum
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Statements
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import _measure
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample
 from tests.unit.test_pg_maintenance import FACTS as DATABASE_FACTS
 from tests.unit.test_pg_maintenance import MIB, index, seen, table
@@ -224,6 +227,41 @@ def test_bloat_of_a_table_whose_widths_are_hidden_is_unknown() -> None:
     check = by_name(tables(contents(table(), widths={1: row}), "d", LIMITS))["table_bloat"]
     assert check.status == "unknown"
     assert "role 'app' may not see its statistics" in check.summary
+
+
+def test_row_security_is_named_as_what_hides_statistics() -> None:
+    row = {"oid": 1, "bytes": 100 * MIB, "columns": 3, "known": 2, "width": 8.0, "nulls": 0.0, "fillfactor": None}
+    check = by_name(tables(contents(table(row_security=True), widths={1: row}), "d", LIMITS))["table_bloat"]
+    assert 'ALTER ROLE "app" BYPASSRLS' in check.remedy
+
+
+def test_the_grant_that_lets_an_index_be_measured() -> None:
+    for tools, words in ((None, "CREATE EXTENSION pgstattuple"), ("public", 'GRANT pg_stat_scan_tables TO "app"')):
+        found = contents(table(), index(known=0), facts={"tuple_tools": tools})
+        assert words in by_name(indexes(found, "d", LIMITS, NOBODY, 30))["index_bloat"].remedy
+
+
+class Measures:
+    """A connection that knows one answer, in so many of its hundred seconds."""
+
+    def __init__(self, left: float) -> None:
+        self.deadline = Deadline(100)
+        self.deadline._end = time.monotonic() + left
+        self.asked: list[int] = []
+
+    def rows(self, _question: str, _query: str, parameters: dict[str, int]) -> list[tuple[float, ...]]:
+        self.asked.append(parameters["oid"])
+        return [(100 * MIB, 10, 9, 45.0)]
+
+
+def test_what_is_measured_first_and_until_when() -> None:
+    relations = [index(11, "estimated"), index(12, "hidden", known=0), index(13, "gin", method="gin"), index(14, "locked", known=0, table=2)]
+    inventory = seen(table(), table(2, "u", held=True), *relations, tuple_tools="public")
+    early, late = Measures(60), Measures(40)
+    assert set(_measure(early, inventory, 1 << 30)) == {11, 12}  # type: ignore[arg-type]
+    assert early.asked == [11, 12], "what is known to be wasteful comes before what is not known"
+    assert _measure(late, inventory, 1 << 30) == {}, "half of the time is for other questions"  # type: ignore[arg-type]
+    assert late.asked == []
 
 
 def test_a_partitioned_table_is_as_large_as_its_partitions() -> None:
