@@ -149,7 +149,7 @@ def _flaw(text: str) -> str:
 
 
 class Connection:
-    """A connection for looking, in one read-only transaction with time limits.
+    """A connection for looking, in one read-only transaction at a time, with time limits.
 
     ``question`` says what is being waited for, for the case that no answer comes.
     """
@@ -162,6 +162,7 @@ class Connection:
         self.round_trips = 0
         self.connect_seconds = 0.0
         self._phase = "resolve"
+        self._ended = False
         self._raw: Any = None
 
     def open(self) -> None:
@@ -204,6 +205,7 @@ class Connection:
     def begin(self, question: str, query: str) -> list[tuple[Any, ...]]:
         """Start the transaction and ask the first question, in one message; raises `Refusal` where there is no answer."""
         self.question = question
+        self._ended = False
         settings = {
             "statement_timeout": max(1, int(self.deadline.seconds * 1000 / 4)),  # so that one slow answer leaves time for the others
             "lock_timeout": LOCK_TIMEOUT,
@@ -213,7 +215,9 @@ class Connection:
         }
         if self.version >= 170000:
             settings["transaction_timeout"] = 0
-        message = f"BEGIN READ ONLY; {' '.join(f'SET LOCAL {name} = {value};' for name, value in settings.items())} {query}"
+        # The role's defaults may be others: a serializable transaction waits for a safe snapshot, and fails on a standby.
+        mode = "ISOLATION LEVEL READ COMMITTED READ ONLY NOT DEFERRABLE"
+        message = f"BEGIN {mode}; {' '.join(f'SET LOCAL {name} = {value};' for name, value in settings.items())} {query}"
         try:
             try:
                 return self._ask(message)
@@ -240,12 +244,31 @@ class Connection:
                 raise self._refusal(lost) from None
             raise Unanswered(*_reason(error, self.target.user)) from None
 
+    def end(self) -> None:
+        """End the transaction, with the locks and settings that last as long; `begin` starts the next one."""
+        try:
+            self._ask("COMMIT")
+        except psycopg2.Error as error:
+            raise self._refusal(error) from None
+        self._ended = True
+
+    def apart(self, question: str, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a query that takes locks, in a transaction of its own that ends at once; raises `Unanswered`."""
+        self.begin(question, "SELECT 1")
+        try:
+            rows = self.rows(question, query, parameters)
+        except Unanswered:
+            self.end()
+            raise
+        self.end()
+        return rows
+
     def close(self) -> None:
         """End the transaction, so that a pooler can keep its side of the connection, and the connection."""
         if self._raw is None:
             return
         try:
-            if not self._raw.closed and self._phase == "ask":
+            if not self._raw.closed and self._phase == "ask" and not self._ended:
                 self._ask("COMMIT")
         except (psycopg2.Error, TimeLimit):
             pass  # it is being closed anyway

@@ -25,8 +25,16 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries
     collect_locks,
     samples,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import locks, settings, slow_statements
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import collations, tables, vacuum
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import (
+    collations,
+    collations_elsewhere,
+    locks,
+    settings,
+    slow_statements,
+    unattended,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import tables, vacuum
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import at
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Snapshot
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
@@ -63,10 +71,13 @@ def in_depth(depth: Depth, connection: Connection, seen: Snapshot, limits: Limit
         if "locks" in depth.areas:
             yield from locks(collect_locks(connection), seen.facts, limits)
         if "statements" in depth.areas:
-            yield slow_statements(seen.statements, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
+            yield slow_statements(seen.statements, seen.facts, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
         if "settings" in depth.areas:
             configuration = asked(lambda: collect_configuration(connection))
             yield from settings(configuration, seen.facts, limits)
+            yield from collations_elsewhere(configuration, names, limits)
+        if connection.database not in names:
+            connection.end()  # while others are looked at, it would be an open transaction for nothing
     except Refusal as refusal:
         yield limits.verdict("postgres.inspection", UNKNOWN, f"The server went away: {refusal.summary}", remedy=refusal.remedy)
         return
@@ -112,7 +123,7 @@ def _database(
     """The checks of one database; a single one where it cannot be had."""
     memory, subject = Memory(depth.state_dir, connection.target.address, name), f"database {name}"
     try:
-        found = collect_database(connection, memory) if name == connection.database else _elsewhere(name, connection, memory)
+        found = collect_database(connection, memory, depth.areas) if name == connection.database else _elsewhere(name, connection, memory, depth.areas)
     except Refusal as refusal:
         yield limits.verdict("postgres.inspection", UNKNOWN, f"Not looked into: {refusal.summary}", subject=subject, remedy=refusal.remedy)
         return
@@ -124,18 +135,32 @@ def _database(
         yield from indexes(found, subject, limits, seen.statements, depth.unused_after)
     if configuration is not None:
         yield collations(configuration, found, name, subject, limits)
-    for state, sample in zip((memory.sizes, memory.scans), samples(found) or ()):
-        depth.keep(state, sample)
+        yield from unattended(found, subject, limits)
+    yield from _left_out(found, depth, subject, limits)
+    for state, sample in zip((memory.sizes, memory.scans), samples(found)):
+        if sample is not None:
+            depth.keep(state, sample)
 
 
-def _elsewhere(name: str, connection: Connection, memory: Memory) -> Contents:
+def _left_out(found: Contents, depth: Depth, subject: str, limits: Limits) -> Iterator[Check]:
+    """What could not be measured without waiting for whoever holds it."""
+    if isinstance(found.inventory, Missing) or not {"tables", "indexes"}.intersection(depth.areas):
+        return
+    held = [table["quoted"] for table in found.inventory.tables if table["held"]]
+    if held:
+        summary = f"Another session locks {counted(len(held), 'table')}, such as {held[0]}, so only what the last vacuum or analyze has noted is known of it"
+        more = {**at(subject, [{"table": name} for name in held]), "remedy": "Look again when that session is done; the area 'locks' shows who waits for it."}
+        yield limits.verdict("postgres.inspection", UNKNOWN, summary, **more)
+
+
+def _elsewhere(name: str, connection: Connection, memory: Memory, areas: Sequence[str]) -> Contents:
     """What lies in a database to which a connection of its own is needed."""
     target = replace(connection.target, params={**connection.target.params, "dbname": name})
     with closing(Connection(target, connection.application, connection.deadline)) as other:
         try:
             other.open()
             other.begin("itself", "SELECT 1")
-            return collect_database(other, memory)
+            return collect_database(other, memory, areas)
         except TimeLimit:
             connection.question = f"{other.question} in database '{name}'"
             raise

@@ -9,19 +9,21 @@ The number of questions does not depend on the number of tables. What somebody l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, SETTINGS, Inventory, inspect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, SETTINGS, Inventory, inspect, oldest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile, interval, now_sample
 
 #: Bytes of indexes that a look may read to measure them.
 MEASURED_BYTES = 256 * 1024**2
 #: Tables below this size are no matter of bloat, growth or missing indexes.
 TABLE_SIZE = 10 * 1024**2
+#: Sequences that are read at a time.
+SEQUENCES_AT_ONCE = 250
 #: Parameters that are looked at; any other is named only if it waits for a restart.
 PARAMETERS = ("fsync", "full_page_writes", "autovacuum", "track_counts", "track_activities", "zero_damaged_pages", "ignore_checksum_failure")
 
@@ -31,45 +33,51 @@ WITH /* gpt_agent.runbook */ waiting AS MATERIALIZED (
   SELECT pid, extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds
   FROM pg_locks WHERE NOT granted AND pid IS NOT NULL GROUP BY pid ORDER BY seconds DESC NULLS LAST LIMIT 50
 ), edges AS MATERIALIZED (SELECT pid, seconds, pg_blocking_pids(pid) AS blockers FROM waiting)
-SELECT (SELECT json_agg(edges) FROM edges), (
+SELECT (SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IS NOT NULL), (SELECT json_agg(edges) FROM edges), (
   SELECT json_object_agg(pid, json_build_object('application', application_name, 'user', usename, 'database', datname, 'state', state,
     'transaction_seconds', extract(epoch FROM clock_timestamp() - xact_start)::float8, 'statement', left(query, 1000)))
   FROM pg_stat_activity WHERE pid IN (SELECT pid FROM edges UNION SELECT unnest(blockers) FROM edges))
 """
 
-# Without the right to see other users' sessions their ages are null. A session sees no less than what others hold, so of equals it comes last.
-HORIZON = """
-SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
-  (SELECT 'session' AS kind, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)) AS whose, datname::text AS database,
-          greatest(age(backend_xmin), age(backend_xid)) AS age, extract(epoch FROM now() - xact_start)::float8 AS seconds
-   FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type IN ('client backend', 'background worker')
-   ORDER BY 4 DESC NULLS LAST LIMIT 5)
-  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM now() - prepared)::float8
-             FROM pg_prepared_xacts ORDER BY prepared LIMIT 5)
-  UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
-  UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), NULL, age(backend_xmin), NULL
-            FROM pg_stat_replication
-) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', seconds DESC NULLS LAST
-"""
-
+# A role or database can have a value of its own for its sessions; then the server's is not in sight.
 CONFIGURATION = """
 SELECT /* gpt_agent.runbook */
-  (SELECT json_object_agg(name, json_build_object('value', setting, 'restart', pending_restart)) FROM pg_settings
+  (SELECT json_object_agg(name, json_build_object('value', setting, 'restart', pending_restart,
+     'own', source IN ('database', 'user', 'database user', 'client', 'override', 'session'))) FROM pg_settings
    WHERE name = ANY (%(names)s) OR pending_restart),
-  (SELECT json_agg(json_build_object('database', coalesce(datname, '(shared)'), 'failures', checksum_failures) ORDER BY checksum_failures DESC)
+  (SELECT json_agg(json_build_object('database', coalesce(datname, '(shared)'), 'failures', checksum_failures,
+     'last', to_char(checksum_last_failure AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')) ORDER BY checksum_failures DESC)
    FROM pg_stat_database WHERE checksum_failures > 0),
   current_setting('data_checksums') = 'on', {drift}
 """
+#: Locales that need no version, because nothing of the operating system sorts by them.
+PLAIN = "^(C|POSIX|C[.].*)$"
+# Databases whose default collation has changed, or of which that cannot be told.
 DRIFT = """
-  (SELECT json_agg(json_build_object('database', datname, 'then', datcollversion, 'now', pg_database_collation_actual_version(oid)))
-   FROM pg_database WHERE datallowconn AND datcollversion <> pg_database_collation_actual_version(oid))
+  (SELECT json_agg(json_build_object('database', datname, 'template', datistemplate, 'then', {then}, 'now', {now}) ORDER BY datname)
+   FROM pg_database WHERE CASE WHEN {then} IS NULL THEN NOT ({libc} AND datcollate ~* %(plain)s) ELSE {then} IS DISTINCT FROM {now} END)
+"""
+SINCE_15 = {"then": "datcollversion", "now": "pg_database_collation_actual_version(oid)", "libc": "datlocprovider = 'c'"}
+IN_14 = {"then": "NULL::text", "now": "NULL::text", "libc": "true"}
+
+# The same of collations of indexes. Where a table is not to be vacuumed automatically, nobody notices what it lacks.
+PECULIARITIES = """
+SELECT /* gpt_agent.runbook */
+  (SELECT json_agg(json_build_object('collation', quote_ident(collname), 'then', collversion, 'now', pg_collation_actual_version(oid)) ORDER BY collname)
+   FROM pg_collation WHERE oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index WHERE indexrelid >= 16384) AND collprovider <> 'd'
+     AND CASE WHEN collversion IS NULL THEN NOT (collprovider = 'c' AND collcollate ~* %(plain)s)
+         ELSE collversion IS DISTINCT FROM pg_collation_actual_version(oid) END),
+  (SELECT json_agg(quote_ident(n.nspname) || '.' || quote_ident(c.relname) ORDER BY c.reltuples DESC, c.oid)
+   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_options_to_table(c.reloptions)
+   WHERE c.relkind IN ('r', 'm') AND option_name = 'autovacuum_enabled' AND NOT option_value::bool)
 """
 
 DATABASES = "SELECT /* gpt_agent.runbook */ datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
 
-# Statistics of a table or index that has none yet are null or zero.
+# Statistics of a table or index that has none yet are null or zero. An expression is made readable under a lock on its table; where somebody
+# holds that, it is compared as it is stored, without its place in the statement that made the index.
 USE = """
-WITH /* gpt_agent.runbook */ constrained AS MATERIALIZED (SELECT DISTINCT conindid FROM pg_constraint WHERE conindid <> 0)
+WITH /* gpt_agent.runbook */ {held}, constrained AS MATERIALIZED (SELECT DISTINCT conindid FROM pg_constraint WHERE conindid <> 0)
 SELECT
   (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
      'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
@@ -77,19 +85,17 @@ SELECT
      'parent', (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = i.indexrelid),
      'keys', i.indkey::int2[], 'key_count', i.indnkeyatts, 'classes', i.indclass::oid[]::bigint[], 'collations', i.indcollation::oid[]::bigint[],
      'options', i.indoption::int2[],
-     'expressions', pg_get_expr(i.indexprs, i.indrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid)))
+     'expressions', CASE WHEN h.held THEN regexp_replace(i.indexprs::text, ' :location -?[0-9]+', '', 'g') ELSE pg_get_expr(i.indexprs, i.indrelid) END,
+     'predicate', CASE WHEN h.held THEN regexp_replace(i.indpred::text, ' :location -?[0-9]+', '', 'g') ELSE pg_get_expr(i.indpred, i.indrelid) END))
    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     LEFT JOIN constrained k ON k.conindid = i.indexrelid
+     LEFT JOIN constrained k ON k.conindid = i.indexrelid CROSS JOIN LATERAL (SELECT i.indrelid IN (SELECT relation FROM held) AS held) h
    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'),
   (SELECT json_agg(json_build_object('oid', c.oid::bigint, 'scans', pg_stat_get_numscans(c.oid), 'read', pg_stat_get_tuples_returned(c.oid),
      'writes', pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid)))
    FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384),
   (SELECT json_agg(json_build_object('table', conrelid::bigint, 'columns', conkey)) FROM pg_constraint WHERE contype = 'f'),
   (SELECT extract(epoch FROM greatest(d.stats_reset, a.stats_reset))::float8 FROM pg_stat_database d, pg_stat_archiver a
-   WHERE d.datname = current_database()),
-  (SELECT json_agg(json_build_object('collation', quote_ident(collname), 'then', collversion, 'now', pg_collation_actual_version(oid)))
-   FROM pg_collation WHERE collversion <> pg_collation_actual_version(oid)
-     AND oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index WHERE indexrelid >= 16384))
+   WHERE d.datname = current_database())
 """
 
 # Widths of large tables; null where the role may not see the statistics of a column.
@@ -98,7 +104,7 @@ SELECT /* gpt_agent.runbook */ json_agg(json_build_object('oid', c.oid::bigint, 
   'width', w.width, 'nulls', w.nulls,
   'fillfactor', (SELECT option_value::int FROM pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor')))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN LATERAL (
-  SELECT pg_relation_size(c.oid) AS bytes, count(*) AS columns, count(s.avg_width) AS known,
+  SELECT coalesce(pg_relation_size(c.oid), 0) AS bytes, count(*) AS columns, count(s.avg_width) AS known,
     sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls
   FROM pg_attribute a LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -107,12 +113,11 @@ WHERE c.oid = ANY (%(oids)s)
 """
 
 SEQUENCES = """
-WITH /* gpt_agent.runbook */ {held}
-SELECT json_agg(json_build_object('name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-  'readable', r.readable, 'last', CASE WHEN r.readable THEN pg_sequence_last_value(c.oid) END,
+SELECT /* gpt_agent.runbook */ json_agg(json_build_object('oid', c.oid::bigint, 'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+  'readable', r.readable,
   'least', s.seqmin, 'most', s.seqmax, 'step', s.seqincrement, 'column', o.column, 'type', o.type))
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held) AS readable) r
+  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT') AS readable) r
 LEFT JOIN LATERAL (
   SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, format_type(a.atttypid, NULL) AS type
   FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid JOIN pg_class t ON t.oid = a.attrelid
@@ -122,15 +127,30 @@ WHERE NOT s.seqcycle AND c.relpersistence = 'p'
 """
 
 
+# Reading a sequence takes a lock until the end of the transaction, and waits for whoever alters it.
+LAST_VALUES = """
+WITH /* gpt_agent.runbook */ altered AS MATERIALIZED (
+  SELECT DISTINCT relation FROM pg_locks WHERE locktype = 'relation'
+    AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT c.oid::bigint, a.held, CASE WHEN NOT a.held THEN pg_sequence_last_value(c.oid) END
+FROM pg_class c CROSS JOIN LATERAL (SELECT c.oid IN (SELECT relation FROM altered) AS held) a WHERE c.oid = ANY (%(oids)s) AND c.relkind = 'S'
+"""
+
+#: The answer to a question of an area that is not wanted.
+UNWANTED = Missing("it was not asked", "Name its area.")
+
+
 @dataclass(frozen=True)
 class Configuration:
     parameters: Mapping[str, Row]
-    """Value, and whether it waits for a restart, by name."""
+    """Value, whether it waits for a restart, and whether it is the session's own, by name."""
     failures: Sequence[Row]
     """Checksum failures by database, where there are any."""
     checksums: bool
-    drift: Sequence[Row] | None
-    """Databases whose default collation has changed; none where this version of PostgreSQL does not know."""
+    drift: Sequence[Row]
+    """Databases whose default collation has changed, or of which that is not known."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,8 @@ class Locks:
     """Who waits, how long and for whom; and the sessions among them by pid."""
     horizon: Sequence[Row] | Missing
     """What keeps vacuum from removing rows, the oldest first."""
+    waiting: int = 0
+    """How many wait, of whom those that have waited longest are looked at."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +176,21 @@ class Use:
     foreign_keys: Sequence[Row]
     since: float | None
     """When the statistics began, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Peculiarities:
+    """What is set for one database or table alone."""
+
     drift: Sequence[Row]
-    """Collations of indexes that have changed."""
+    """Collations of indexes that have changed, or of which that is not known."""
+    unattended: Sequence[str]
+    """Tables without autovacuum, those with most rows first."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What lies in one database."""
+    """What lies in one database, as far as it was asked."""
 
     inventory: Inventory | Missing
     use: Use | Missing
@@ -173,6 +203,7 @@ class Contents:
     """The span since then."""
     earlier: Sample | None
     """Counters of scans at the last run."""
+    peculiarities: Peculiarities | Missing = UNWANTED
 
 
 class Memory:
@@ -185,52 +216,84 @@ class Memory:
 
 def collect_locks(connection: Connection) -> Locks:
     """Ask who waits for whom, and who holds back vacuum."""
-    return Locks(
-        blocked=asked(lambda: _blocked(connection)),
-        horizon=asked(lambda: [dict(zip(("kind", "whose", "database", "age", "seconds"), row)) for row in connection.rows("the oldest transactions", HORIZON)]),
-    )
-
-
-def _blocked(connection: Connection) -> tuple[Sequence[Row], Mapping[str, Row]]:
-    waiting, sessions = connection.rows("its locks", BLOCKED)[0]
-    return waiting or [], sessions or {}
+    answer = asked(lambda: connection.rows("its locks", BLOCKED)[0])
+    horizon = asked(lambda: oldest(connection.rows))
+    if isinstance(answer, Missing):
+        return Locks(answer, horizon)
+    waiting, edges, sessions = answer
+    return Locks((edges or [], sessions or {}), horizon, waiting)
 
 
 def collect_configuration(connection: Connection) -> Configuration:
     """Ask for parameters, checksum failures and collations of the whole server; raises `Unanswered`."""
-    knows = connection.version >= 150000
-    query = CONFIGURATION.format(drift=DRIFT if knows else "NULL::json")
-    parameters, failures, checksums, drift = connection.rows("its settings", query, {"names": list(PARAMETERS)})[0]
-    return Configuration(parameters or {}, failures or [], checksums, (drift or []) if knows else None)
+    query = CONFIGURATION.format(drift=DRIFT.format(**(SINCE_15 if connection.version >= 150000 else IN_14)))
+    parameters, failures, checksums, drift = connection.rows("its settings", query, {"names": list(PARAMETERS), "plain": PLAIN})[0]
+    return Configuration(parameters or {}, failures or [], checksums, drift or [])
 
 
-def collect_database(connection: Connection, memory: Memory) -> Contents:
-    """Ask what lies in the database that the connection leads to, within its transaction."""
-    inventory = asked(lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], MEASURED_BYTES))
-    large = [] if isinstance(inventory, Missing) else [table["oid"] for table in inventory.tables if table["bytes"] >= TABLE_SIZE and not table["held"]]
-    widths = asked(lambda: {row["oid"]: row for row in connection.rows("its columns", WIDTHS, {"oids": large})[0][0] or []}) if large else {}
-    use = asked(lambda: _use(connection))
-    sequences = asked(lambda: connection.rows("its sequences", SEQUENCES.format(held=HELD))[0][0] or [])
+def collect_database(connection: Connection, memory: Memory, areas: Collection[str]) -> Contents:
+    """Ask what the areas need to know of the database that the connection leads to; ends its transaction."""
+    inventory, use, widths, sequences, peculiarities = (UNWANTED,) * 5
+    if {"vacuum", "tables", "indexes"}.intersection(areas):
+        budget = MEASURED_BYTES if "indexes" in areas else 0
+        inventory = asked(lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], budget))
+    if {"vacuum", "indexes"}.intersection(areas):
+        use = asked(lambda: _use(connection))
+    if "tables" in areas:
+        widths = asked(lambda: _widths(connection, inventory))
+    if "settings" in areas:
+        peculiarities = asked(lambda: Peculiarities(*(rows or [] for rows in connection.rows("its collations", PECULIARITIES, {"plain": PLAIN})[0])))
+    found = asked(lambda: connection.rows("its sequences", SEQUENCES)[0][0] or []) if "tables" in areas else UNWANTED
+    connection.end()
+    sequences = found if isinstance(found, Missing) else asked(lambda: _with_values(connection, found))
     sizes = next(iter(memory.sizes.earlier(now_sample("", {}))), None)
     scans = None if isinstance(use, Missing) else next(iter(memory.scans.earlier(now_sample(str(use.since), {}))), None)
-    return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, interval(sizes, now_sample("", {})) if sizes else "", scans)
+    window = interval(sizes, now_sample("", {})) if sizes else ""
+    return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, window, scans, peculiarities)
 
 
 def _use(connection: Connection) -> Use:
-    indexes, tables, keys, since, drift = connection.rows("its statistics", USE)[0]
+    indexes, tables, keys, since = connection.rows("its statistics", USE.format(held=HELD))[0]
     indexed: Counter[int] = Counter()
     for row in indexes or []:
         indexed[row["table"]] += row["scans"] or 0
-    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since, drift or [])
+    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since)
 
 
-def samples(depth: Contents) -> tuple[Sample, Sample] | None:
-    """Sizes and counters to keep for the next run."""
-    if isinstance(depth.inventory, Missing) or isinstance(depth.use, Missing):
-        return None
+def _widths(connection: Connection, inventory: Inventory | Missing) -> dict[int, Row]:
+    """Widths of large tables that nobody holds."""
+    large = [] if isinstance(inventory, Missing) else [table["oid"] for table in inventory.tables if table["bytes"] >= TABLE_SIZE and not table["held"]]
+    return {row["oid"]: row for row in connection.rows("its columns", WIDTHS, {"oids": large})[0][0] or []} if large else {}
+
+
+def _with_values(connection: Connection, sequences: Sequence[Row]) -> list[Row]:
+    """Sequences with the last number of each; one that somebody alters right now has none and is ``held``."""
+    values: dict[int, tuple[bool, int | None]] = {}
+    readable = [row["oid"] for row in sequences if row["readable"]]
+    for start in range(0, len(readable), SEQUENCES_AT_ONCE):
+        values.update(_last_values(connection, readable[start : start + SEQUENCES_AT_ONCE]))
+    return [{**row, "held": held, "last": last} for row in sequences for held, last in (values.get(row["oid"], (False, None)),)]
+
+
+def _last_values(connection: Connection, oids: Sequence[int]) -> dict[int, tuple[bool, int | None]]:
+    """Whether sequences are held, and their last numbers. One that was locked or dropped just then is asked about once more."""
+    try:
+        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
+    except Unanswered:
+        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
+    return {oid: (held, last) for oid, held, last in rows}
+
+
+def samples(depth: Contents) -> tuple[Sample | None, Sample | None]:
+    """Sizes and counters to keep for the next run, as far as they were asked."""
+    if isinstance(depth.inventory, Missing):
+        return None, None
+    sizes = now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()})
+    if isinstance(depth.use, Missing):
+        return sizes, None
     large = [table for table in depth.inventory.tables if table["bytes"] >= TABLE_SIZE]
     scans = {f"{key} {table['oid']}": float(value) for table in large for key, value in table_scans(depth, table["oid"]).items()}
-    return now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()}), now_sample(str(depth.use.since), scans)
+    return sizes, now_sample(str(depth.use.since), scans)
 
 
 def total_sizes(inventory: Inventory) -> dict[int, float]:

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Locks, what holds back vacuum, parameters and slow statements of a PostgreSQL server, judged. Pure."""
+"""Locks, what holds back vacuum, parameters, collations and slow statements of a PostgreSQL server, judged. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Locks
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, unseen
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import who
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, at, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import application, who
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_ENOUGH, Missing, Row, Statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import whose
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import shape
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, shorten
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, redact, shorten
 
 #: What a parameter must not be, how bad that is, and why.
 WRONG: Mapping[str, tuple[str, str, str]] = {
@@ -39,23 +39,40 @@ def locks(seen: Locks, facts: Row, limits: Limits) -> Iterator[Check]:
         yield unseen("postgres.vacuum_horizon", seen.horizon, limits)
         yield unseen("postgres.prepared_transactions", seen.horizon, limits)
         return
-    prepared = sorted((row for row in seen.horizon if row["kind"] == "prepared transaction"), key=lambda row: -(row["seconds"] or 0))
-    words = f"{whose(prepared[0])}, in database '{prepared[0]['database']}'" if prepared else "No transaction is prepared"
-    age = round(max(0.0, prepared[0]["seconds"]), 1) if prepared else 0.0
-    yield limits.judged("postgres.prepared_transactions", age, words[0].upper() + words[1:], evidence=_holders(prepared))
-    if seen.horizon:
-        oldest = seen.horizon[0]
-        summary = f"Vacuum may not remove what the last {oldest['age']:,} transactions made obsolete, because of {whose(oldest)}"
-        check = limits.judged("postgres.vacuum_horizon", oldest["age"], summary, evidence=_holders(seen.horizon))
-    else:
-        check = limits.judged("postgres.vacuum_horizon", 0, "Nothing holds back vacuum")
-    if check.status == OK and not facts["sees_all"]:
+    yield _prepared([row for row in seen.horizon if row["kind"] == "prepared transaction"], facts, limits)
+    check = _horizon(seen.horizon, facts, limits)
+    if check.status == OK and not facts["sees_all"] and (not facts["standby"] or facts["feedback"]):
         check = unseen("postgres.vacuum_horizon", _ungranted(facts), limits)
     yield check
 
 
+def _prepared(rows: Sequence[Row], facts: Row, limits: Limits) -> Check:
+    if facts["standby"]:
+        return unseen("postgres.prepared_transactions", Missing("a standby does not show them", "Ask the primary."), limits)
+    rows = sorted(rows, key=lambda row: -(row["seconds"] or 0))
+    words = f"{_whose(rows[0])}, in database '{rows[0]['database']}'" if rows else "No transaction is prepared"
+    age = round(max(0.0, rows[0]["seconds"]), 1) if rows else 0.0
+    return limits.judged("postgres.prepared_transactions", age, words[0].upper() + words[1:], evidence=_holders(rows))
+
+
+def _horizon(rows: Sequence[Row], facts: Row, limits: Limits) -> Check:
+    name = "postgres.vacuum_horizon"
+    if facts["standby"] and not facts["feedback"]:
+        return limits.judged(name, 0, "A standby without hot_standby_feedback holds back no vacuum on its primary")
+    where = " on the primary" if facts["standby"] else ""
+    if not rows:
+        return limits.judged(name, 0, f"Nothing holds back vacuum{where}")
+    summary = f"Vacuum{where} may not remove what the last {rows[0]['age']:,} transactions made obsolete, because of {_whose(rows[0])}"
+    return limits.judged(name, rows[0]["age"], summary, evidence=_holders(rows))
+
+
 def _holders(rows: Sequence[Row]) -> tuple[dict[str, Any], ...]:
-    return tuple({"holder": whose(row), "database": row["database"], "age": row["age"]} for row in rows[:SHOWN])
+    return tuple({"holder": _whose(row), "database": row["database"], "age": row["age"]} for row in rows[:SHOWN])
+
+
+def _whose(row: Row) -> str:
+    """In words; names of applications and prepared transactions are foreign text."""
+    return whose({**row, "whose": shorten(redact(row["whose"]), 100)})
 
 
 def _ungranted(facts: Row) -> Missing:
@@ -71,7 +88,10 @@ def _blocked(seen: Locks, facts: Row, limits: Limits) -> Check:
     waits_for = {edge["pid"]: edge["blockers"] for edge in edges}
     counts = Counter(root for pid in waits_for for root in _roots(pid, waits_for))
     longest = max(edge["seconds"] or 0.0 for edge in edges)
-    summary = f"{len(edges)} session{'s wait' if len(edges) > 1 else ' waits'} for a lock, the longest for {span(longest)}"
+    waiting = max(seen.waiting, len(edges))
+    summary = f"{counted(waiting, 'session waits', 'sessions wait')} for a lock, the longest for {span(longest)}"
+    if waiting > len(edges):
+        summary += f" (only the {len(edges)} that have waited longest were looked at)"
     if counts:
         root = max(counts, key=lambda pid: counts[pid])
         summary += f"; at the root: {_session(root, sessions, facts)}"
@@ -79,7 +99,7 @@ def _blocked(seen: Locks, facts: Row, limits: Limits) -> Check:
     rows += [{"pid": pid, "waits_seconds": None, "waits_for": []} for pid in counts]
     for row in rows:
         known = sessions.get(str(row["pid"]), {})
-        row.update(application=known.get("application"), user=known.get("user"), state=known.get("state"), statement=shape(known.get("statement") or ""))
+        row.update(application=application(known), user=known.get("user"), state=known.get("state"), statement=shape(known.get("statement") or ""))
     return limits.judged("postgres.blocked", round(longest, 1), summary, evidence=tuple(rows[:SHOWN]))
 
 
@@ -109,40 +129,116 @@ def _session(pid: int, sessions: Mapping[str, Row], facts: Row) -> str:
 
 
 def settings(seen: Configuration | Missing, facts: Row, limits: Limits) -> Iterator[Check]:
-    """Parameters, the default collations of databases, and checksums."""
+    """Parameters and checksums."""
     if isinstance(seen, Missing):
         yield unseen("postgres.settings", seen, limits)
         yield unseen("postgres.checksum_failures", seen, limits)
         return
-    found = [
-        (status, f"{name} is {bad}: {why}")
-        for name, (bad, status, why) in WRONG.items()
-        if (seen.parameters.get(name) or {}).get("value") == bad
-    ]  # fmt: skip
+    known = {name: row for name, row in seen.parameters.items() if not row.get("own")}
+    found = [(status, f"{name} is {bad}: {why}") for name, (bad, status, why) in WRONG.items() if (known.get(name) or {}).get("value") == bad]
     waiting = sorted(name for name, row in seen.parameters.items() if row["restart"])
     if waiting:
         found.append((WARNING, f"{', '.join(waiting)}: changed in the file, but only a restart makes it count"))
     if 140000 <= facts["number"] < 140004:
         found.append((CRITICAL, "PostgreSQL 14.0 to 14.3 can damage indexes that are built concurrently: install the latest 14"))
     status = CRITICAL if any(each[0] == CRITICAL for each in found) else WARNING if found else OK
-    summary = "; ".join(each[1] for each in found) or "No parameter endangers data, none waits for a restart"
-    yield limits.verdict("postgres.settings", status, summary[0].upper() + summary[1:] if not found else summary)
+    own = sorted(name for name, row in seen.parameters.items() if row.get("own") and name in WRONG)
+    if found:
+        yield limits.verdict("postgres.settings", status, "; ".join(each[1] for each in found))
+    elif own:
+        words = f"role '{facts['role']}' or its database has a value of its own for {', '.join(own)}, which hides the server's"
+        yield unseen("postgres.settings", Missing(words, "Look with a role and database that have none (pg_db_role_setting)."), limits)
+    elif not facts["sees_settings"]:
+        words = f"role '{facts['role']}' does not see all parameters, so one that it does not see may wait for a restart"
+        yield unseen("postgres.settings", Missing(words, f'As a superuser: GRANT pg_monitor TO "{facts["role"]}".'), limits)
+    else:
+        yield limits.verdict("postgres.settings", OK, "No parameter endangers data, none waits for a restart")
+    yield _checksums(seen, limits)
+
+
+def _checksums(seen: Configuration, limits: Limits) -> Check:
+    name = "postgres.checksum_failures"
     if seen.failures:
         total = sum(row["failures"] for row in seen.failures)
-        summary = f"{total:,} pages had a wrong checksum, most of them in database '{seen.failures[0]['database']}'"
-        yield limits.judged("postgres.checksum_failures", total, summary, evidence=tuple(seen.failures[:SHOWN]))
-    elif seen.checksums:
-        yield limits.judged("postgres.checksum_failures", 0, "No page had a wrong checksum")
-    else:
-        summary = "Data checksums are off, so nobody notices when the disk damages a page"
-        yield limits.verdict("postgres.checksum_failures", UNKNOWN, summary, remedy="Switch them on with pg_checksums --enable while PostgreSQL is stopped.")
+        last = max((row["last"] for row in seen.failures if row["last"]), default="")
+        summary = f"{total:,} reads met a wrong checksum{', the last at ' + last if last else ''}, most of them in database '{seen.failures[0]['database']}'"
+        return limits.judged(name, total, summary, evidence=tuple(seen.failures[:SHOWN]))
+    if seen.checksums:
+        return limits.judged(name, 0, "No read met a wrong checksum")
+    summary = "Data checksums are off, so nobody notices when the disk damages a page"
+    return limits.verdict(name, UNKNOWN, summary, remedy="Switch them on with pg_checksums --enable while PostgreSQL is stopped.")
 
 
-def slow_statements(statements: Statements | Missing, limits: Limits, slow: float) -> Check:
-    """Statements that take longer than ``slow`` seconds on average in the window."""
+def unattended(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
+    """Tables that autovacuum has been told to leave alone, where there are any."""
+    if isinstance(depth.peculiarities, Missing) or not depth.peculiarities.unattended:
+        return
+    names = depth.peculiarities.unattended
+    summary = f"autovacuum_enabled is off for {counted(len(names), 'table')}, such as {names[0]}: nobody removes its dead rows"
+    remedy = f"ALTER TABLE {names[0]} RESET (autovacuum_enabled), unless something else vacuums it."
+    yield limits.verdict("postgres.settings", WARNING, summary, remedy=remedy, **at(subject, [{"table": name} for name in names]))
+
+
+# --- collations -------------------------------------------------------------------------------------------------------
+
+
+def collations(configuration: Configuration | Missing, depth: Contents, database: str, subject: str, limits: Limits) -> Check:
+    """Whether text is sorted as it was when the indexes of a database were built."""
+    name = "postgres.collations"
+    if isinstance(depth.peculiarities, Missing):
+        return unseen(name, depth.peculiarities, limits, subject)
+    if isinstance(configuration, Missing):
+        return unseen(name, configuration, limits, subject)
+    rows: list[Row] = [{"collation": f"default of database '{row['database']}'", **row} for row in configuration.drift if row["database"] == database]
+    rows += depth.peculiarities.drift
+    drift = [row for row in rows if row["then"]]
+    if drift:
+        first = drift[0]
+        summary = f"The {first['collation']} sorts by {_version(first['now'])} now, and its indexes were built with {first['then']}: they may not find rows"
+        if not first["collation"].startswith("default"):
+            summary = summary.replace("The ", "Collation ", 1)
+        evidence = [{"collation": row["collation"], "then": row["then"], "now": row["now"]} for row in drift]
+        return limits.verdict(name, CRITICAL, summary, **at(subject, evidence))
+    if rows:
+        words = f"PostgreSQL has noted no version of {'the ' if rows[0]['collation'].startswith('default') else ''}{rows[0]['collation']}"
+        remedy = "After an upgrade of the operating system, REINDEX the indexes on text, or verify them with amcheck."
+        return unseen(name, Missing(f"{words}, so nobody notices when it sorts differently", remedy), limits, subject)
+    return limits.verdict(name, OK, "Text is sorted as it was when its indexes were built", subject=subject)
+
+
+def collations_elsewhere(configuration: Configuration | Missing, looked: Sequence[str], limits: Limits) -> Iterator[Check]:
+    """Databases that are not looked into, and templates, whose default collation has changed; nothing where there are none."""
+    if isinstance(configuration, Missing):
+        return
+    rows = [row for row in configuration.drift if row["then"] and row["database"] not in looked]
+    if not rows:
+        return
+    status = WARNING if all(row["template"] for row in rows) else CRITICAL
+    rows.sort(key=lambda row: row["template"])
+    summary = f"The default collation of {counted(len(rows), 'other database')} has changed: '{rows[0]['database']}' "
+    summary += f"sorts by {_version(rows[0]['now'])} now, and its indexes were built with {rows[0]['then']}"
+    evidence = [{key: row[key] for key in ("database", "then", "now")} for row in rows]
+    yield limits.verdict("postgres.collations", status, summary, **at("other databases", evidence))
+
+
+def _version(version: str | None) -> str:
+    return f"version {version}" if version else "a library without versions"
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def slow_statements(statements: Statements | Missing, facts: Row, limits: Limits, slow: float) -> Check:
+    """Statements that take longer than ``slow`` seconds on average in the window, among those with the most time in all."""
+    name = "postgres.slow_statements"
     if isinstance(statements, Missing):
-        return unseen("postgres.slow_statements", statements, limits)
-    found = [row for row in statements.top if row["calls"] >= STATEMENTS_ENOUGH and row["seconds"] / row["calls"] > slow]
+        return unseen(name, statements, limits)
+    # What is hidden is one row for each user: it is no statement, and its mean says nothing of any.
+    judged = [row for row in statements.top if row["calls"] >= STATEMENTS_ENOUGH and (row["statement"] or facts["sees_all"])]
+    found = [row for row in judged if row["seconds"] / row["calls"] > slow]
+    if not found and not facts["sees_all"]:
+        words = f"role '{facts['role']}' sees the statements of other users only as a whole"
+        return unseen(name, Missing(words, _ungranted(facts).remedy), limits)
     evidence = [
         {
             "statement": shape(row["statement"] or "") or "(hidden)",
@@ -154,10 +250,11 @@ def slow_statements(statements: Statements | Missing, limits: Limits, slow: floa
         }
         for row in found
     ]
-    summary = f"No statement takes longer than {human(slow, 'seconds')}"
+    summary = f"Of the {counted(len(judged), 'statement')} with the most time and {STATEMENTS_ENOUGH} calls or more, "
+    summary += f"none takes longer than {human(slow, 'seconds')}"
     if evidence:
         first = evidence[0]
         takes = f"takes {human(first['mean_seconds'], 'seconds')}"
         summary = f"{counted(len(found), 'statement')} over {human(slow, 'seconds')}; this one {takes} and {first['share_percent']:.0f} % of all time: "
         summary += shorten(first["statement"], 70)
-    return limits.judged("postgres.slow_statements", len(found), summary, window=statements.window, evidence=tuple(evidence[:SHOWN]))
+    return limits.judged(name, len(found), summary, window=statements.window, evidence=tuple(evidence[:SHOWN]))

@@ -1,16 +1,16 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What vacuum has left undone, sizes, bloat, sequences and collations of a database, judged. Pure."""
+"""What vacuum has left undone, sizes, bloat and sequences of a database, judged. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK, UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Configuration, Contents, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Contents, total_sizes
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, SHOWN, at, unless, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Rules, Step, make_plan
@@ -144,6 +144,10 @@ def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
         summary = f"{counted(len(hidden), 'sequence')} may not be read, such as {hidden[0]}"
         remedy = "As a superuser: GRANT pg_read_all_data to the role, or SELECT on the sequences."
         return limits.verdict("postgres.sequences", UNKNOWN, summary, subject=subject, remedy=remedy)
+    altered = [row["name"] for row in depth.sequences if row.get("held")]
+    if check.status == OK and altered:
+        summary = f"{counted(len(altered), 'sequence')} cannot be read right now, such as {altered[0]}: another session alters or locks it"
+        return limits.verdict("postgres.sequences", UNKNOWN, summary, subject=subject, remedy="Look again when that session is done.")
     return check
 
 
@@ -157,27 +161,3 @@ def sequence_use(row: Row) -> float | None:
             least, most = max(least, -(2**bits)), min(most, 2**bits - 1)
     given, room = (row["last"] - least, most - least) if row["step"] > 0 else (most - row["last"], most - least)
     return min(100.0, 100 * given / room) if room > 0 else 100.0
-
-
-def collations(configuration: Configuration | Missing, depth: Contents, database: str, subject: str, limits: Limits) -> Check:
-    """Whether text is sorted as it was when the indexes were built."""
-    use = depth.use
-    if isinstance(use, Missing):
-        return unseen("postgres.collations", use, limits, subject)
-    if isinstance(configuration, Missing):
-        return unseen("postgres.collations", configuration, limits, subject)
-    drift = configuration.drift
-    rows: list[Row] = [{"collation": f"default of database '{row['database']}'", **row} for row in drift or () if row["database"] == database]
-    rows += use.drift
-    if rows:
-        first = rows[0]
-        summary = f"The {first['collation']} sorts by version {first['now']} now, and its indexes were built with {first['then']}: they may not find rows"
-        if not first["collation"].startswith("default"):
-            summary = summary.replace("The ", "Collation ", 1)
-        evidence = [{"collation": row["collation"], "then": row["then"], "now": row["now"]} for row in rows]
-        return limits.verdict("postgres.collations", CRITICAL, summary, **at(subject, evidence))
-    if drift is None:
-        words = "PostgreSQL 14 does not remember the version of a database's own collation"
-        remedy = "After an upgrade of the operating system, REINDEX the indexes on text, or verify them with amcheck."
-        return limits.verdict("postgres.collations", UNKNOWN, words, subject=subject, remedy=remedy)
-    return limits.verdict("postgres.collations", OK, "Text is sorted as it was when its indexes were built", subject=subject)

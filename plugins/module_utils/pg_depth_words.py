@@ -34,6 +34,16 @@ def unless(check: Check, unknown: Sequence[str], what: str, seen: Inventory, lim
         return check
     summary = f"Of {counted(len(unknown), 'large ' + what, 'large ' + ('indexes' if what == 'index' else what + 's'))} it is not known, such as {unknown[0]}: "
     summary += f"role '{seen.facts['role']}' may not see its statistics, or there are none"
-    remedy = f"ANALYZE it; if that is not enough, as a superuser in database '{seen.database}': GRANT pg_read_all_data TO \"{seen.facts['role']}\""
-    remedy += ", or CREATE EXTENSION pgstattuple to have bloat measured." if what == "index" else "."
-    return limits.verdict(check.name, UNKNOWN, summary, subject=check.subject, remedy=remedy)
+    return limits.verdict(check.name, UNKNOWN, summary, subject=check.subject, remedy=_grant(unknown[0], what, seen))
+
+
+def _grant(name: str, what: str, seen: Inventory) -> str:
+    """What lets the role see more of a table or index. Statistics of a table with row-level security are for those who see all of its rows."""
+    relation = next((each for each in seen.relations.values() if each["quoted"] == name), {})
+    table = seen.by_oid.get(relation.get("table", relation.get("oid")), {})
+    role = f'"{seen.facts["role"]}"'
+    grant = f"ALTER ROLE {role} BYPASSRLS, for its row-level security" if table.get("row_security") else f"GRANT pg_read_all_data TO {role}"
+    if what == "index":
+        tool = f"GRANT pg_stat_scan_tables TO {role}" if seen.facts["tuple_tools"] else "CREATE EXTENSION pgstattuple"
+        grant += f", or {tool} to have bloat measured"
+    return f"ANALYZE it; if that is not enough, as a superuser in database '{seen.database}': {grant}."

@@ -116,7 +116,7 @@ def _slots(groups: Sequence[Row], slots: int, words: str, subject: str, limits: 
             summary += f", {count} of them from {whose}"
     if hidden:
         summary += f" (what {hidden} of them do is hidden from this role)"
-    evidence = [{**group, "application": _application(group)} for group in groups[:10]]
+    evidence = [{**group, "application": application(group)} for group in groups[:10]]
     return limits.judged("postgres.connections", round(100 * used / slots, 1), summary, subject=subject, evidence=tuple(evidence))
 
 
@@ -157,7 +157,7 @@ def _by_age(name: str, sessions: Sessions, rows: Sequence[Row], key: str, summar
 def _session(row: Row) -> dict[str, Any]:
     shown = {key: row[key] for key in ("pid", "user", "database", "client", "state")}
     ages = {key: round(_age(row, key), 1) for key in ("state_seconds", "transaction_seconds")}
-    return {**shown, "application": _application(row), **ages, "statement": shape(row["statement"])}
+    return {**shown, "application": application(row), **ages, "statement": shape(row["statement"])}
 
 
 def _sessions(count: int) -> str:
@@ -176,13 +176,13 @@ def _age(row: Row, key: str) -> float:
     return max(0.0, row[key] or 0.0)
 
 
-def _application(row: Row) -> str:
-    return shorten(redact(row["application"] or ""), 64)
+def application(row: Row) -> str:
+    return shorten(redact(row.get("application") or ""), 64)
 
 
 def who(row: Row) -> str:
     """Whose a session is, in a few words."""
-    return f"app '{_application(row)}'" if row["application"] else f"user '{row['user']}'"
+    return f"app '{application(row)}'" if row["application"] else f"user '{row['user']}'"
 
 
 def _whose(row: Row) -> str:

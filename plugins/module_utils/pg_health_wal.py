@@ -16,6 +16,13 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import huma
 REPLICATION = "postgres.replication"
 ARCHIVER = "postgres.archiver"
 
+#: Seconds, and bytes of WAL, below which a slot that nobody reads may be one whose consumer is just being restarted.
+RESTARTING, RESTARTING_BYTES = 300, 64 * 1024**2
+#: Bytes of WAL that one slot keeps from which its consumer is far behind, whatever the server's own limits.
+FAR_BEHIND = 10 * 1024**3
+#: Share of what a slot may keep (max_slot_wal_keep_size) that has to be left.
+ROOM = 0.25
+
 
 def replication(wal: Wal, facts: Row, limits: Limits, replicas: int) -> Iterator[Check]:
     """One check for each standby and each slot that is out of order, or one that says that there is nothing of the kind."""
@@ -53,19 +60,34 @@ def _standby(row: Row, limits: Limits) -> Check:
 
 
 def _slot(slot: Row, limits: Limits) -> Check | None:
-    """None for a slot that is in order: in use, never used, or kept in step with the primary's."""
-    name, kept = slot["slot_name"], slot["kept_bytes"]
-    lost = slot.get("wal_status") == "lost" or slot.get("invalidation_reason") or slot.get("conflicting")
-    if not lost and (slot["active"] or slot.get("synced") or kept is None):
-        return None
-    evidence = ({"slot": name, "type": slot["slot_type"], "kept_bytes": kept, **{key: slot[key] for key in ("wal_status", "inactive_since") if slot.get(key)}},)
-    if lost:
+    """None for a slot that is in order: read well enough, never used, just being restarted, or kept in step with the primary's."""
+    name, kept, status = slot["slot_name"], slot["kept_bytes"], slot.get("wal_status")
+    shown = {key: slot[key] for key in ("wal_status", "safe_wal_size", "inactive_since") if slot.get(key) is not None}
+    more = {"subject": f"slot {name}", "evidence": ({"slot": name, "type": slot["slot_type"], "kept_bytes": kept, **shown},)}
+    if status == "lost" or slot.get("invalidation_reason") or slot.get("conflicting"):
         summary = f"Replication slot '{name}' is no longer usable: WAL that its consumer needs is gone"
         remedy = f"Build that standby or subscription anew, then drop the slot: SELECT pg_drop_replication_slot('{name}')."
-        return limits.verdict(REPLICATION, CRITICAL, summary, subject=f"slot {name}", remedy=remedy, evidence=evidence)
-    summary = f"Nobody reads replication slot '{name}'; it keeps {human(kept, 'bytes')} of WAL, and ever more until the disk is full"
+        return limits.verdict(REPLICATION, CRITICAL, summary, remedy=remedy, **more)
+    if kept is None or slot.get("synced"):
+        return None
+    words = f"it keeps {human(kept, 'bytes')} of WAL"
     remedy = f"Start its consumer; if there is none any more: SELECT pg_drop_replication_slot('{name}')."
-    return limits.verdict(REPLICATION, WARNING, summary, subject=f"slot {name}", remedy=remedy, evidence=evidence)
+    if slot["active"]:
+        remedy = "See what slows its consumer down: its log, its disk, the network; raise max_slot_wal_keep_size if the disk has room."
+    if status == "unreserved":
+        summary = f"Replication slot '{name}' is about to be lost: the next checkpoint may remove WAL that its consumer needs"
+        return limits.verdict(REPLICATION, CRITICAL, summary, remedy=remedy, **more)
+    room = slot.get("safe_wal_size")
+    if room is not None and room < ROOM * (room + kept):
+        summary = f"Replication slot '{name}' will be lost after another {human(max(0, room), 'bytes')} of WAL (max_slot_wal_keep_size); {words}"
+        return limits.verdict(REPLICATION, WARNING, summary, remedy=remedy, **more)
+    if slot["active"]:
+        if status != "extended" and kept < FAR_BEHIND:
+            return None
+        return limits.verdict(REPLICATION, WARNING, f"The consumer of replication slot '{name}' is far behind; {words}", remedy=remedy, **more)
+    if kept < RESTARTING_BYTES and (slot.get("inactive_seconds") or 0) < RESTARTING:
+        return None
+    return limits.verdict(REPLICATION, WARNING, f"Nobody reads replication slot '{name}'; {words}, and ever more until the disk is full", remedy=remedy, **more)
 
 
 def _replay(replay: Row, limits: Limits) -> Check:

@@ -26,7 +26,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_p
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_queries import LAG, LEFT, LOOK, OLD, REBUILT, STATE
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import AUTOVACUUMED, HOLDERS, Bloat, Inventory, holders, look_again
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import AUTOVACUUMED, Bloat, Inventory, look_again, oldest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
@@ -375,7 +375,7 @@ class Run:
     def _holder(self, each: Running) -> str:
         """Who has kept a vacuum from removing dead rows: somebody older than it. Empty where nobody is: the rows have died since."""
         try:
-            rows = holders(self.control.ask("the oldest transactions", HOLDERS))
+            rows = oldest(self.control.ask, self.seen.database)
         except Trouble:
             return "a transaction that could not be seen"
         age = time.monotonic() - each.started

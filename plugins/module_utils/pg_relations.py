@@ -19,6 +19,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human
 
 Row = Mapping[str, Any]
+#: The rows of a query, asked with what it is about and its parameters.
+Ask = Callable[[str, str, Row], list[tuple[Any, ...]]]
 
 #: Indexes below this size are never worth a rebuild: PgHero and pg_index_watch leave out what is smaller, too.
 INDEX_SIZE = 10 * 1024 * 1024
@@ -33,10 +35,14 @@ DISTINCT_MARGIN = 10
 PAGE_HEADER, SPECIAL, LINE_POINTER, TUPLE_HEADER, ALIGNMENT, TUPLE_ID = 24, 16, 4, 8, 8, 6
 FILLFACTOR = 90
 
-#: Relations of this database that somebody holds exclusively.
-HELD = """held AS MATERIALIZED (
-  SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
+#: Relations of this database that somebody holds exclusively, or waits to; and tables of which that is so for the TOAST table or its index,
+#: because the size of a table is that of these, too.
+HELD = """exclusive AS MATERIALIZED (
+  SELECT DISTINCT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), held AS MATERIALIZED (
+  SELECT relation FROM exclusive UNION SELECT t.oid FROM pg_class t WHERE t.reltoastrelid IN (SELECT relation FROM exclusive)
+  UNION SELECT t.oid FROM pg_class t JOIN pg_index i ON i.indrelid = t.reltoastrelid WHERE i.indexrelid IN (SELECT relation FROM exclusive)
 )"""
 
 TABLES = """
@@ -48,8 +54,9 @@ SELECT json_agg(json_build_object(
                 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN up ON h.inhrelid = up.oid) SELECT json_agg(oid::bigint) FROM up),
   'held', c.oid IN (SELECT relation FROM held),
   'mine', {mine} OR (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()),
-  'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block} ELSE pg_table_size(c.oid) END,
-  'rows', c.reltuples::float8,
+  'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block}
+             ELSE coalesce(pg_table_size(c.oid), 0) END,
+  'row_security', row_security_active(c.oid), 'rows', c.reltuples::float8,
   'live', pg_stat_get_live_tuples(c.oid), 'dead', pg_stat_get_dead_tuples(c.oid),
   'modified', pg_stat_get_mod_since_analyze(c.oid), 'inserted', pg_stat_get_ins_since_vacuum(c.oid),
   'vacuumed', extract(epoch FROM greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)))::float8,
@@ -62,13 +69,13 @@ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND (%(oid)s IS NULL OR c.oid = %(oid)s)
 """
 
-# Widths are needed of large B-trees only, so only theirs are looked up.
+# A size is null of what has been dropped in between. Widths are needed of large B-trees only, so only theirs are looked up.
 INDEXES = """
 WITH /* gpt_agent.runbook */ {held}, found AS MATERIALIZED (
   SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions,
          ct.relowner, ct.oid AS table_oid,
          CASE WHEN ci.relkind = 'I' THEN 0 WHEN i.indexrelid IN (SELECT relation FROM held) OR i.indrelid IN (SELECT relation FROM held)
-              THEN ci.relpages::bigint * {block} ELSE pg_relation_size(i.indexrelid) END AS bytes
+              THEN ci.relpages::bigint * {block} ELSE coalesce(pg_relation_size(i.indexrelid), 0) END AS bytes
   FROM pg_index i JOIN pg_class ci ON ci.oid = i.indexrelid JOIN pg_class ct ON ct.oid = i.indrelid
     JOIN pg_namespace n ON n.oid = ci.relnamespace JOIN pg_am am ON am.oid = ci.relam
   WHERE ci.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND (%(oid)s IS NULL OR i.indexrelid = %(oid)s)
@@ -82,7 +89,8 @@ SELECT json_agg(json_build_object(
   'deduplicates', coalesce((SELECT option_value::bool FROM pg_options_to_table(f.reloptions) WHERE option_name = 'deduplicate_items'), true),
   'tablespace', f.reltablespace::bigint, 'mine', {mine}, 'owned', {owned},
   'building', f.indexrelid IN (SELECT index_relid FROM pg_stat_progress_create_index) OR f.indrelid IN (SELECT relid FROM pg_stat_progress_create_index),
-  'twin', CASE WHEN NOT f.indisvalid THEN (SELECT min(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) FROM pg_index o
+  'twin', CASE WHEN NOT f.indisvalid AND f.indrelid NOT IN (SELECT relation FROM held) THEN
+      (SELECT min(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) FROM pg_index o
       JOIN pg_class c ON c.oid = o.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE o.indrelid = f.indrelid AND o.indexrelid <> f.indexrelid AND o.indisvalid AND c.relam = (SELECT relam FROM pg_class WHERE oid = f.indexrelid)
         AND o.indkey::text = f.indkey::text AND o.indclass::text = f.indclass::text AND o.indcollation::text = f.indcollation::text
@@ -124,17 +132,26 @@ SELECT /* gpt_agent.runbook */ json_build_object(
   'settings', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name LIKE 'autovacuum%' OR name LIKE 'vacuum%freeze_table_age'))
 """
 
-# Without the right to see other users' sessions their ages are null. The oldest of these keeps vacuum from removing rows.
+# Of one database, or of the whole server where none is given. Without the right to see other users' sessions their ages are null. A vacuum's
+# own snapshot holds back no other, and a lost slot nothing any more; walsenders count as standbys. At READ COMMITTED each statement renews the
+# snapshot, so without a transaction id a session holds back no more than since its last one began. A session sees no less than what others hold,
+# so of equals it comes last.
 HOLDERS = """
-SELECT /* gpt_agent.runbook */ kind, whose, age, since FROM (
-  SELECT 'session' AS kind, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), 'user ' || usename)) AS whose,
-         greatest(age(backend_xmin), age(backend_xid)) AS age, extract(epoch FROM now() - xact_start)::float8 AS since
-  FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type IN ('client backend', 'background worker')
-  UNION ALL SELECT 'prepared transaction', quote_literal(gid), age(transaction), extract(epoch FROM now() - prepared)::float8
-  FROM pg_prepared_xacts WHERE database = current_database()
-  UNION ALL SELECT 'replication slot', quote_literal(slot_name), greatest(age(xmin), age(catalog_xmin)), NULL FROM pg_replication_slots
-  UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), age(backend_xmin), NULL FROM pg_stat_replication
-) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', since DESC NULLS LAST LIMIT 5
+SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
+  (SELECT 'session' AS kind, 'pid ' || pid || ' (' || coalesce(nullif(application_name, ''), nullif(backend_type, 'client backend'), 'user ' || usename)
+            || ')' AS whose,
+          datname::text AS database, greatest(age(backend_xmin), age(backend_xid)) AS age,
+          extract(epoch FROM clock_timestamp() - CASE WHEN backend_xid IS NULL THEN greatest(query_start, xact_start) ELSE xact_start END)::float8 AS seconds
+   FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type NOT IN ('walsender', 'parallel worker')
+     AND (%(database)s IS NULL OR datname = %(database)s) AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
+   ORDER BY 4 DESC NULLS LAST LIMIT 5)
+  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM clock_timestamp() - prepared)::float8
+             FROM pg_prepared_xacts WHERE %(database)s IS NULL OR database = %(database)s ORDER BY prepared LIMIT 5)
+  UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL
+            FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'
+  UNION ALL SELECT 'standby', coalesce(nullif(application_name, ''), host(client_addr), 'pid ' || pid), NULL, age(backend_xmin), NULL
+            FROM pg_stat_replication
+) holder WHERE age IS NOT NULL ORDER BY age DESC, kind = 'session', seconds DESC NULLS LAST
 """
 
 MEASURE = (
@@ -144,11 +161,6 @@ MEASURE = (
 #: Who may vacuum and analyze a table, and rebuild its indexes.
 OWNS = "(pg_has_role(c.relowner, 'USAGE') OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))"
 MAY = f"({OWNS} OR has_table_privilege(c.oid, 'MAINTAIN'))"
-
-
-def holders(rows: Sequence[tuple[Any, ...]]) -> list[Row]:
-    """The answer to `HOLDERS`."""
-    return [dict(zip(("kind", "whose", "age", "seconds"), row)) for row in rows]
 
 
 class Bloat(NamedTuple):
@@ -230,13 +242,18 @@ def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) ->
     texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "owned": OWNS, "block": facts["block"], "held": HELD}
     tables = connection.rows("its tables", TABLES.format(**texts), {"oid": None})[0][0] or []
     indexes = connection.rows("its indexes", INDEXES.format(**texts), {"oid": None, "size": INDEX_SIZE})[0][0] or []
-    oldest = holders(connection.rows("the oldest transactions", HOLDERS))
     busy = frozenset(row[0] for row in connection.rows("autovacuum", AUTOVACUUMED))
-    seen = Inventory(connection.database, facts, tables, indexes, oldest, {}, busy)
+    seen = Inventory(connection.database, facts, tables, indexes, oldest(connection.rows, connection.database)[:5], {}, busy)
     return replace(seen, measured=_measure(connection, seen, budget)) if facts["tuple_tools"] else seen
 
 
-def look_again(ask: Callable[[str, str, Row], list[tuple[Any, ...]]], seen: Inventory, index: Row) -> Bloat | None:
+def oldest(ask: Ask, database: str | None = None) -> list[Row]:
+    """Who keeps vacuum from removing rows of a database, or of any of the server's, the oldest first."""
+    rows = ask("the oldest transactions", HOLDERS, {"database": database})
+    return [dict(zip(("kind", "whose", "database", "age", "seconds"), row)) for row in rows]
+
+
+def look_again(ask: Ask, seen: Inventory, index: Row) -> Bloat | None:
     """How much of an index is empty now, with the statistics of now."""
     texts = {"mine": "true", "owned": "true", "block": seen.facts["block"], "held": HELD}
     tables = ask("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0] or []
@@ -245,12 +262,16 @@ def look_again(ask: Callable[[str, str, Row], list[tuple[Any, ...]]], seen: Inve
 
 
 def _measure(connection: Connection, seen: Inventory, budget: int) -> dict[int, Bloat]:
-    """What pgstatindex says of the indexes that are estimated to waste most; without the right to ask, nothing."""
-    worst = sorted(((index["bytes"] * bloat.share, index) for index in seen.indexes if (bloat := seen.bloat(index))), key=lambda pair: -pair[0])
+    """What pgstatindex says of the indexes that seem to waste most; without the right to ask, nothing.
+
+    Half of the time is left for other questions.
+    """
     found: dict[int, Bloat] = {}
-    for wasted, index in worst[:50]:
-        if wasted < INDEX_SIZE / 4 or index["bytes"] > budget:
+    for index in _suspects(seen)[:50]:
+        if index["bytes"] > budget:
             continue
+        if connection.deadline.remaining() < connection.deadline.seconds / 2:
+            break
         budget -= index["bytes"]
         try:
             rows = connection.rows("an index", MEASURE.format(schema=seen.facts["tuple_tools"].replace("%", "%%")), {"oid": index["oid"]})
@@ -258,6 +279,20 @@ def _measure(connection: Connection, seen: Inventory, budget: int) -> dict[int, 
             continue
         found[index["oid"]] = measured(rows[0], index["fillfactor"] or FILLFACTOR, seen.facts["block"])
     return found
+
+
+def _suspects(seen: Inventory) -> list[Row]:
+    """Indexes worth a measurement, the most wasteful first; large ones of which nothing is known count as half empty."""
+    found = []
+    for index in seen.indexes:
+        table, bloat = seen.by_oid.get(index["table"]), seen.bloat(index)
+        if table is None or table["held"]:
+            continue
+        unknown = bloat is None and index["method"] == "btree" and index["valid"] and index["bytes"] >= INDEX_SIZE
+        wasted = index["bytes"] * (bloat.share if bloat else 0.5 if unknown else 0.0)
+        if wasted >= INDEX_SIZE / 4:
+            found.append((wasted, index))
+    return [index for _wasted, index in sorted(found, key=lambda pair: -pair[0])]
 
 
 def measured(row: Sequence[Any], fillfactor: int, block: int) -> Bloat:

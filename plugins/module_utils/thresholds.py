@@ -338,7 +338,7 @@ CATALOG: dict[str, Definition] = {
         "runbook, Performance Review (10,000 rows for each sequential scan); PgHero (under 95 % by index)",
     ),
     "postgres.slow_statements": Definition(
-        "Statements that take longer than a database query may take, in the window.",
+        "Statements that take longer than a database query may take, of the 50 with the most time in the window.",
         "EXPLAIN (ANALYZE, BUFFERS) the statements in the evidence, those with the largest share of time first.",
         "count",
         _above(0, None),
@@ -350,10 +350,10 @@ CATALOG: dict[str, Definition] = {
     ),
     "postgres.collations": Definition(
         "The collations that indexes are sorted by are those of the operating system's libraries.",
-        "REINDEX the indexes on text in the database, then ALTER DATABASE or ALTER COLLATION ... REFRESH VERSION.",
+        "REINDEX the indexes on text in the database, then ALTER DATABASE ... REFRESH COLLATION VERSION or ALTER COLLATION ... REFRESH VERSION.",
     ),
     "postgres.checksum_failures": Definition(
-        "Pages whose checksum was wrong when they were read: the disk has damaged data.",
+        "Reads of a page whose checksum was wrong: the disk has damaged data.",
         "Do not restart. Take a copy of the data, look at the disk and the kernel's log, restore what is damaged from a backup.",
         "count",
         _above(None, 0),

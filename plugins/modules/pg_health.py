@@ -18,14 +18,19 @@ description:
   - C(postgres.cache_hit), the share of block reads found in shared buffers, C(postgres.deadlocks), and C(postgres.query_time_mean),
     the mean execution time of a statement from pg_stat_statements; each over the span since the last run.
   - C(postgres.wraparound), the age of the oldest transaction id or multixact id in any database.
-  - C(postgres.replication), how far each standby is behind, standbys that are missing, and replication slots that nobody reads.
+  - C(postgres.replication), how far each standby is behind, standbys that are missing, and replication slots that nobody reads, whose consumer
+    is far behind, or that are about to be lost.
   - C(postgres.archiver), whether WAL is archived.
   - A sick server is a result, not an error. The module fails for misuse only.
 notes:
   - Everything is read in one read-only transaction, for O(areas=server) from views that cover the whole server, so any of its databases will do.
-  - The other areas take a dozen questions for each database, however many tables it has. What somebody locks exclusively is left out.
+  - The other areas take up to a dozen questions for each database, however many tables it has, and each database has a transaction of its own.
+    Sequences are read in short transactions, because reading one locks it until the transaction ends. What somebody locks exclusively is left
+    out and named in C(postgres.inspection) or C(postgres.sequences).
+  - Calls with other areas than V(server) keep counters of their own in O(state_dir), so their windows reach back to the last such call.
   - How full indexes are is measured where the extension C(pgstattuple) is in the database, for up to 256 MiB of the emptiest ones, and estimated from
-    statistics elsewhere. These and sequences are visible with C(pg_read_all_data), not with C(pg_monitor) alone.
+    statistics elsewhere; measuring starts only in the first half of O(timeout). Statistics and sequences are visible with C(pg_read_all_data), not
+    with C(pg_monitor) alone.
   - It never waits for a lock for more than 100 ms, and it overrides the role's own C(search_path) and C(statement_timeout). Its settings end with
     its transaction, so it can be used through a connection pooler, where it sees the server behind it and not the pool.
   - Statements in the evidence are shown without their literals.
@@ -41,9 +46,9 @@ options:
       - V(tables), sizes and their growth since the last run (C(postgres.table_sizes)), C(postgres.table_bloat) and C(postgres.sequences).
       - V(indexes), C(postgres.index_bloat), C(postgres.invalid_indexes), C(postgres.unused_indexes), C(postgres.duplicate_indexes) and
         hints at C(postgres.missing_indexes).
-      - V(statements), C(postgres.slow_statements).
-      - V(settings), parameters that endanger data (C(postgres.settings)), C(postgres.checksum_failures), and libraries of the operating
-        system that sort text differently now (C(postgres.collations)).
+      - V(statements), C(postgres.slow_statements), of the 50 with the most time in the window.
+      - V(settings), parameters that endanger data and tables without autovacuum (C(postgres.settings)), C(postgres.checksum_failures), and
+        libraries of the operating system that sort text differently now (C(postgres.collations)), in all databases of the server.
     type: list
     elements: str
     choices: [server, locks, vacuum, tables, indexes, statements, settings]
@@ -168,8 +173,10 @@ def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Itera
         raise Misuse(f"replicas: {given['replicas']} is not a number of standbys")
     if not given["unused_after"] >= 0:
         raise Misuse(f"unused_after: {given['unused_after']:g} is not a number of days")
-    databases, statements = (StateFile(given["state_dir"], probe, connection.target.address) for probe in ("pg_health", "pg_health_statements"))
     areas = [area for area in given["areas"] if area != SERVER]
+    # A review compares with the last review: the daily checklist, which may run every few minutes, has counters of its own.
+    suffix = "_review" if areas else ""
+    databases, statements = (StateFile(given["state_dir"], f"{probe}{suffix}", connection.target.address) for probe in ("pg_health", "pg_health_statements"))
     with closing(connection):
         try:
             connection.open()
@@ -179,8 +186,8 @@ def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Itera
             return
         checks = assess(seen, limits, given["replicas"])
         yield from checks if SERVER in given["areas"] else islice(checks, 1)
-        for state, part in zip((databases, statements), (seen.databases, seen.statements)):
-            if not isinstance(part, Missing):
+        for state, part, used in ((databases, seen.databases, SERVER), (statements, seen.statements, "statements")):
+            if not isinstance(part, Missing) and {SERVER, used}.intersection(given["areas"]):
                 remember(module, state, part.sample)
         if areas:
             depth = Depth(areas, given["databases"], given["unused_after"], given["state_dir"], lambda state, sample: remember(module, state, sample))

@@ -6,14 +6,20 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import WIDTHS, Contents, Memory, collect_database
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, INDEXES, TABLES, oldest
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
 from tests.conftest import RunModule, by_name
-from tests.integration.postgres import FOLDERS, Server, Throwaway, bloated, run_sql, throwaway
+from tests.integration.postgres import CRAWLING, FOLDERS, Server, Throwaway, bloated, run_sql, slow_to_vacuum, throwaway
 
 AREAS = ["locks", "vacuum", "tables", "indexes", "statements", "settings"]
 Look = Callable[..., dict[str, Any]]
@@ -57,6 +63,33 @@ def named(url: str) -> str:
     return f"database {url.rpartition('/')[2]}"
 
 
+class Listening(Connection):
+    """Remembers what was asked."""
+
+    def rows(self, question: str, *more: Any) -> list[tuple[Any, ...]]:
+        self.asked = [*getattr(self, "asked", []), question]
+        return super().rows(question, *more)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Listening]:
+    with closing(Listening(parse_url(url), "test", Deadline(30))) as connection:
+        connection.open()
+        connection.begin("itself", "SELECT 1")
+        yield connection
+
+
+def contents(connection: Connection, folder: Path, *areas: str) -> Contents:
+    return collect_database(connection, Memory(str(folder), "here", "this"), areas)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
 # --- nothing is wrong -------------------------------------------------------------------------------------------------
 
 
@@ -71,7 +104,7 @@ def test_a_healthy_database_is_ok_in_every_respect(server: Server, url: str, loo
         "VACUUM ANALYZE customers, orders",
     )
     answer = look()
-    expected = {"collations": "unknown"} if server_version(url) < 15 else {}
+    expected = {}
     if by_name(answer, "postgres.checksum_failures")["status"] == "unknown":  # initdb switches checksums on from 18 on only
         assert server_version(url) < 18
         expected["checksum_failures"] = "unknown"
@@ -251,11 +284,97 @@ def test_odd_names_and_a_table_that_somebody_locks(server: Server, url: str, loo
         started = time.monotonic()
         answer = look()
         assert time.monotonic() - started < 10
-        assert "inspection" not in bad(answer)
+        inspection = by_name(answer, "postgres.inspection", named(url))
+        assert (inspection["status"], len(inspection["evidence"])) == ("unknown", 2)
+        assert "Another session locks 2 tables, such as public." in inspection["summary"]
         assert not [check for check in answer["checks"] if "Not known" in check["summary"]], answer["checks"]
         holder.rollback()
     rows = by_name(look("vacuum"), "postgres.statistics_due")["evidence"]
     assert odd in json.dumps([row["table"] for row in rows]).encode().decode("unicode_escape").replace('\\"', '"')
+
+
+def test_nothing_is_locked_in_a_database_that_has_been_looked_at(server: Server, url: str, tmp_path: Path) -> None:
+    run_sql(url, "DO $$ BEGIN FOR n IN 1..300 LOOP EXECUTE format('CREATE SEQUENCE s%s', n); PERFORM setval('s' || n, n); END LOOP; END $$")
+    with connected(url) as connection:
+        found = contents(connection, tmp_path, "tables")
+        assert sorted(row["last"] for row in found.sequences) == list(range(1, 301))  # type: ignore[union-attr]
+        assert server.admin(f"SELECT count(*) FROM pg_locks WHERE pid = {connection.pid}") == [(0,)]
+        assert server.admin(f"SELECT xact_start FROM pg_stat_activity WHERE pid = {connection.pid}") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("area", "questions"),
+    [
+        ("vacuum", {"its statistics"}),
+        ("tables", {"its columns", "its sequences"}),
+        ("indexes", {"its statistics", "an index"}),
+        ("settings", {"its collations"}),
+    ],
+)
+def test_only_what_an_area_needs_is_asked(server: Server, url: str, tmp_path: Path, area: str, questions: set[str]) -> None:
+    run_sql(url, *bloated(rows=200_000), "CREATE SEQUENCE s")
+    server.admin("CREATE EXTENSION pgstattuple", database=url.rpartition("/")[2])
+    relations = set() if area == "settings" else {"its settings", "its tables", "its indexes", "the oldest transactions"}
+    with connected(url) as connection:
+        contents(connection, tmp_path, area)
+        assert set(connection.asked) == questions | relations
+
+
+def test_a_locked_table_with_a_partial_index(server: Server, url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE t (id int, word text)",
+        "INSERT INTO t SELECT g % 3, 'x' FROM generate_series(1, 10) g",
+        "CREATE TABLE u (id int)",
+        "CREATE INDEX few ON t (id) WHERE id > 5",
+        "CREATE INDEX same ON t (id)   WHERE   id > 5",
+        "CREATE INDEX other ON t (id) WHERE id > 6",
+        "CREATE INDEX low ON t (lower(word))",
+    )
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        run_sql(url, "CREATE UNIQUE INDEX CONCURRENTLY broken ON t (id) WHERE id > 0")
+    with server.session(url) as holder:
+        holder.cursor().execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        answer = look("indexes", "tables", "vacuum")
+    assert bad(answer) == {"inspection": "unknown", "invalid_indexes": "warning", "duplicate_indexes": "warning"}, answer["checks"]
+    duplicates = by_name(answer, "postgres.duplicate_indexes")["evidence"]
+    assert {(row["drop"], row["keep"]) for row in duplicates} in ({("public.same", "public.few")}, {("public.few", "public.same")})
+
+
+def test_a_table_whose_toast_index_is_locked(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (id int, word text)", "CREATE TABLE u (id int)")
+    (toast,) = run_sql(url, "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 't'::regclass")[0]
+    with server.session(server.url(server.own["admin_user"], server.own["admin_password"], url.rpartition("/")[2])) as holder:
+        holder.cursor().execute(f"REINDEX INDEX {toast}_index")
+        answer = look("tables", "vacuum")
+    assert bad(answer) == {"inspection": "unknown"}, answer["checks"]
+    assert by_name(answer, "postgres.inspection", named(url))["evidence"] == [{"table": "public.t"}]
+
+
+def test_a_sequence_that_somebody_alters_does_not_hide_the_others(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE SEQUENCE s", "CREATE SEQUENCE near MAXVALUE 100", "SELECT setval('near', 99)")
+    with server.session(url) as holder:
+        holder.cursor().execute("ALTER SEQUENCE s CACHE 5")
+        assert by_name(look("tables"), "postgres.sequences")["value"] == pytest.approx(99, abs=0.1)
+        holder.rollback()
+        holder.cursor().execute("ALTER SEQUENCE near MAXVALUE 1000")
+        check = by_name(look("tables"), "postgres.sequences")
+    assert check["status"] == "unknown"
+    assert "1 sequence cannot be read right now, such as public.near" in check["summary"]
+
+
+def test_what_is_dropped_while_it_is_looked_at_has_no_size(server: Server, url: str) -> None:
+    run_sql(url, "CREATE TABLE t (id int PRIMARY KEY)")
+    with server.session(url) as late:
+        late.set_session(isolation_level="REPEATABLE READ")
+        cursor = late.cursor()
+        cursor.execute("SELECT 't'::regclass::oid::bigint")
+        (oid,) = cursor.fetchone()
+        run_sql(url, "DROP TABLE t")
+        for query in (TABLES, INDEXES, WIDTHS):
+            text = query.format(held=HELD, mine="true", block=8192)
+            cursor.execute(text, {"oid": None, "size": 0, "oids": [oid]})
+            assert [row["bytes"] for row in cursor.fetchone()[0] if oid in (row["oid"], row.get("table"))] == [0]
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------
@@ -310,6 +429,77 @@ def test_who_holds_back_vacuum(server: Server, url: str, look: Look) -> None:
     assert prepared["summary"].startswith("Prepared transaction 'forgotten', open for")
 
 
+def test_a_running_vacuum_holds_back_no_other(server: Server, url: str) -> None:
+    run_sql(url, *slow_to_vacuum("t"))
+    options = " ".join(f"-c vacuum_{name}={value}" for name, value in CRAWLING.items())
+    with server.session(f"{url}?options={quote(options)}", autocommit=True) as crawling, connected(url) as connection:
+        vacuum = threading.Thread(target=canceled, args=(crawling, "VACUUM t"))
+        vacuum.start()
+        try:
+            until(lambda: server.admin("SELECT count(*) FROM pg_stat_progress_vacuum") == [(1,)])
+            pid = crawling.info.backend_pid
+            assert server.admin(f"SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE pid = {pid}") == [(True,)]
+            assert not [row for row in oldest(connection) if f"pid {pid} " in row["whose"]]
+        finally:
+            server.admin(f"SELECT pg_cancel_backend({pid})")
+            vacuum.join()
+
+
+def canceled(connection: Any, statement: str) -> None:
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        connection.cursor().execute(statement)
+
+
+def test_a_snapshot_is_no_older_than_its_statement(server: Server, url: str) -> None:
+    with server.session(url, "reader") as reader, connected(url) as connection:
+        pid = reader.info.backend_pid
+        reader.cursor().execute("SELECT pg_sleep(1.2)")
+        statement = threading.Thread(target=canceled, args=(reader, "SELECT pg_sleep(60)"))
+        statement.start()
+        try:
+            until(lambda: server.admin(f"SELECT state FROM pg_stat_activity WHERE pid = {pid}") == [("active",)])
+            (row,) = oldest(connection, connection.database)
+        finally:
+            server.admin(f"SELECT pg_cancel_backend({pid})")
+            statement.join()
+    assert row["whose"] == f"pid {pid} (reader)"
+    assert 0 <= row["seconds"] < 1.2
+
+
+def test_a_subscriptions_worker_holds_back_vacuum(server: Server, url: str) -> None:
+    name, source = url.rpartition("/")[2], server.own["database"]
+    server.admin("CREATE TABLE sent (id int)", "CREATE PUBLICATION sends FOR TABLE sent", database=source)
+    server.admin("SELECT pg_create_logical_replication_slot('sends', 'pgoutput')", database=source)
+    how = "WITH (create_slot = false, slot_name = 'sends', copy_data = false)"
+    conninfo = server.url(server.own["admin_user"], server.own["admin_password"], source)
+    server.admin("CREATE TABLE sent (id int)", f"CREATE SUBSCRIPTION takes CONNECTION '{conninfo}' PUBLICATION sends {how}", database=name)
+    try:
+        with server.session(server.url(server.own["admin_user"], server.own["admin_password"], name)) as holder, connected(url) as connection:
+            holder.cursor().execute("LOCK TABLE sent IN ACCESS EXCLUSIVE MODE")
+            server.admin("INSERT INTO sent VALUES (1)", database=source)
+            until(lambda: server.admin("SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'logical replication%' AND backend_xmin IS NOT NULL"))
+            assert any("logical replication" in row["whose"] for row in oldest(connection, name))
+    finally:
+        server.admin("ALTER SUBSCRIPTION takes DISABLE", "ALTER SUBSCRIPTION takes SET (slot_name = NONE)", "DROP SUBSCRIPTION takes", database=name)
+        until(lambda: server.admin("SELECT active FROM pg_replication_slots WHERE slot_name = 'sends'") == [(False,)])
+        server.admin("SELECT pg_drop_replication_slot('sends')", "DROP PUBLICATION sends", "DROP TABLE sent", database=source)
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def test_a_review_is_not_compared_with_the_last_checklist(look: Look, tmp_path: Path) -> None:
+    def kept() -> set[str]:
+        return {file.name.partition("-")[0] for file in (tmp_path / "state").glob("*.json")}
+
+    look("locks")
+    assert kept() == set(), "it judges no counters"
+    look("statements")
+    assert kept() == {"pg_health_statements_review"}
+    look("server")
+    assert kept() == {"pg_health_statements_review", "pg_health_statements", "pg_health"}
+
+
 # --- settings, rights, databases --------------------------------------------------------------------------------------
 
 
@@ -322,6 +512,64 @@ def test_parameters_that_endanger_data(server: Server, look: Look) -> None:
         server.admin("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
     assert check["status"] == "critical"
     assert "autovacuum is off" in check["summary"]
+
+
+def test_a_roles_own_parameter_is_not_the_servers(server: Server, look: Look) -> None:
+    server.admin("ALTER ROLE app SET track_activities = off")
+    try:
+        check = by_name(look("settings"), "postgres.settings")
+    finally:
+        server.admin("ALTER ROLE app RESET track_activities")
+    assert check["status"] == "unknown"
+    assert "has a value of its own for track_activities" in check["summary"]
+
+
+def test_a_table_without_autovacuum(url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (id int) WITH (autovacuum_enabled = no)", "CREATE TABLE u (id int) WITH (autovacuum_enabled = on)")
+    check = by_name(look("settings"), "postgres.settings", named(url))
+    assert check["status"] == "warning"
+    assert check["evidence"] == [{"table": "public.t"}]
+
+
+def test_collations_that_have_changed(server: Server, url: str, look: Look) -> None:
+    name = url.rpartition("/")[2]
+    run_sql(url, 'CREATE TABLE t (word text COLLATE "POSIX")', "CREATE INDEX ON t (word)")
+    assert by_name(look("settings"), "postgres.collations")["status"] == "ok"
+    server.admin("UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'POSIX'", database=name)
+    check = by_name(look("settings"), "postgres.collations", named(url))
+    assert check["status"] == "critical"
+    assert 'Collation "POSIX" sorts by a library without versions now' in check["summary"]
+    if server_version(url) < 15:
+        return
+    server.admin(f"UPDATE pg_database SET datcollversion = '2.0' WHERE datname IN ('{name}', 'template0')")
+    try:
+        answer = look("settings")
+    finally:
+        server.admin("UPDATE pg_database SET datcollversion = NULL")
+    assert f"The default of database '{name}' sorts by" in by_name(answer, "postgres.collations", named(url))["summary"]
+    others = by_name(answer, "postgres.collations", "other databases")
+    assert (others["status"], [row["database"] for row in others["evidence"]]) == ("warning", ["template0"])
+
+
+def test_a_role_whose_transactions_are_serializable(server: Server, url: str, look: Look) -> None:
+    name = url.rpartition("/")[2]
+    run_sql(url, "CREATE TABLE t (id int)")
+    defaults = [f"ALTER ROLE strict SET default_transaction_{what}" for what in ("isolation = serializable", "deferrable = on", "read_only = on")]
+    with server.role("strict", *defaults, "GRANT pg_monitor TO strict") as strict, server.session(url) as writer:
+        writer.set_session(isolation_level="SERIALIZABLE")
+        writer.cursor().execute("INSERT INTO t VALUES (1)")
+        answer = look("locks", database_url=f"{strict.rpartition('/')[0]}/{name}", timeout=5)
+    assert by_name(answer, "postgres.reachable")["status"] == "ok"
+
+
+def test_a_role_that_only_monitors_has_bloat_measured(server: Server, url: str, look: Look) -> None:
+    name = url.rpartition("/")[2]
+    run_sql(url, *bloated(rows=300_000))
+    server.admin("CREATE EXTENSION pgstattuple", database=name)
+    with server.role("watcher", "GRANT pg_monitor TO watcher") as watcher:
+        check = by_name(look("indexes", database_url=f"{watcher.rpartition('/')[0]}/{name}", thresholds=SMALL), "postgres.index_bloat")
+    assert check["status"] == "warning", check
+    assert [(row["index"], row["method"]) for row in check["evidence"]] == [("public.messages_word", "measured")]
 
 
 def test_several_databases_in_one_call(server: Server, url: str, look: Look) -> None:
@@ -348,7 +596,8 @@ def test_what_a_role_may_not_see_is_unknown_and_names_the_grant(server: Server, 
     unknown = {check["name"]: check for check in answer["checks"] if check["status"] == "unknown"}
     for name in ("postgres.index_bloat", "postgres.table_bloat", "postgres.sequences"):
         assert "GRANT pg_read_all_data" in unknown[name]["remedy"], name
-    assert "GRANT pg_monitor" in unknown["postgres.vacuum_horizon"]["remedy"]
+    for name in ("postgres.vacuum_horizon", "postgres.settings", "postgres.slow_statements"):
+        assert "GRANT pg_monitor" in unknown[name]["remedy"], name
 
 
 def test_a_pattern_that_fits_nothing_is_misuse(run_module: RunModule, url: str) -> None:

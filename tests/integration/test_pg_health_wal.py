@@ -89,6 +89,25 @@ def test_a_standby_about_itself(running: Standby, ask: Ask) -> None:
     assert {check["status"] for check in answer["checks"]} <= {"ok", "unknown"}
 
 
+def test_a_standby_is_reviewed_in_depth(running: Standby, server: Server, ask: Ask) -> None:
+    name = server.own["database"]
+    server.admin("CREATE TABLE reviewed (id serial PRIMARY KEY)", "INSERT INTO reviewed DEFAULT VALUES", database=name)
+    server.admin(f"ALTER TABLE reviewed OWNER TO {server.own['user']}", database=name)
+    try:
+        eventually(lambda: replication(ask(running.url))["summary"] == "This standby has replayed all that it received")
+        answer = ask(running.url, areas=["locks", "vacuum", "tables", "indexes", "statements", "settings"], databases=["*"])
+    finally:
+        server.admin("DROP TABLE reviewed", database=name)
+    status = {(check["name"].removeprefix("postgres."), check["subject"]): check["status"] for check in answer["checks"]}
+    assert status.pop(("settings", "")) == "critical", "the stack runs without fsync"
+    assert set(status.values()) <= {"ok", "unknown"}, answer["checks"]
+    assert (status["prepared_transactions", ""], status["vacuum_horizon", ""]) == ("unknown", "ok")
+    for expected in ("vacuum_due", "statistics_due"):
+        assert status[expected, f"database {name}"] == "unknown"
+    for expected in ("sequences", "table_bloat", "index_bloat"):
+        assert status[expected, f"database {name}"] == "ok"
+
+
 def test_a_standby_that_is_gone_leaves_a_slot_behind(standby: Standby, server: Server, ask: Ask) -> None:
     standby.start()
     eventually(lambda: server.admin("SELECT count(*) FROM pg_stat_replication") == [(1,)])
@@ -96,7 +115,10 @@ def test_a_standby_that_is_gone_leaves_a_slot_behind(standby: Standby, server: S
     eventually(lambda: server.admin("SELECT count(*) FROM pg_stat_replication") == [(0,)])
     answer = ask(replicas=1)
     assert replication(answer, "")["summary"] == "0 of 1 expected standbys are connected"
-    slot = replication(answer, "slot follower")
+    assert not [check for check in answer["checks"] if check["subject"] == "slot follower"], "its consumer may come back in a moment"
+    for _ in range(5):
+        server.admin("SELECT pg_logical_emit_message(true, 'test', '')", "SELECT pg_switch_wal()")
+    slot = replication(ask(), "slot follower")
     assert slot["status"] == "warning"
     assert slot["summary"].startswith("Nobody reads replication slot 'follower'; it keeps ")
     assert "pg_drop_replication_slot('follower')" in slot["remedy"]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_indexes import indexes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks, Use, total_sizes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import locks, settings, slow_statements
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import collations, heap_size, sequence_use, tables, vacuum
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks, Peculiarities, Use, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import (
+    collations,
+    collations_elsewhere,
+    locks,
+    settings,
+    slow_statements,
+    unattended,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import heap_size, sequence_use, tables, vacuum
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Statements
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import _measure
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample
 from tests.unit.test_pg_maintenance import FACTS as DATABASE_FACTS
 from tests.unit.test_pg_maintenance import MIB, index, seen, table
 
 LIMITS = Limits()
-FACTS: dict[str, Any] = {"role": "app", "sees_all": True, "number": 170000}
+FACTS: dict[str, Any] = {"role": "app", "sees_all": True, "sees_settings": True, "standby": False, "feedback": False, "number": 170000}
 GONE = Missing("nobody knows", "Ask again.")
 NOBODY = Missing("pg_stat_statements is not loaded", "Load it.")
 
@@ -26,9 +36,9 @@ def waits(**more: Any) -> Locks:
     return Locks(**{"blocked": ([], {}), "horizon": [], **more})
 
 
-def use_of(*rows: dict[str, Any], scans: dict[int, dict[str, int]] | None = None, since: float | None = 0.0, keys: Any = (), drift: Any = ()) -> Use:
+def use_of(*rows: dict[str, Any], scans: dict[int, dict[str, int]] | None = None, since: float | None = 0.0, keys: Any = ()) -> Use:
     counted = {oid: {"oid": oid, **row} for oid, row in (scans or {}).items()}
-    return Use({row["oid"]: row for row in rows}, counted, {}, list(keys), since, list(drift))
+    return Use({row["oid"]: row for row in rows}, counted, {}, list(keys), since)
 
 
 def used(oid: int = 11, **more: Any) -> dict[str, Any]:
@@ -73,10 +83,33 @@ def test_without_the_right_to_see_sessions_the_horizon_is_unknown() -> None:
     assert by_name(locks(waits(horizon=[slot]), blind, LIMITS))["vacuum_horizon"].status == "critical", "what is in sight proves it"
 
 
+def test_a_standby_holds_back_only_what_it_tells_its_primary() -> None:
+    session = {"kind": "session", "whose": "pid 7 (report)", "database": "shop", "age": 200_000_000, "seconds": 900.0}
+    silent = by_name(locks(waits(horizon=[session]), {**FACTS, "standby": True}, LIMITS))
+    assert (silent["vacuum_horizon"].status, silent["prepared_transactions"].status) == ("ok", "unknown")
+    check = by_name(locks(waits(horizon=[session]), {**FACTS, "standby": True, "feedback": True}, LIMITS))["vacuum_horizon"]
+    assert check.status == "critical"
+    assert check.summary.startswith("Vacuum on the primary may not remove")
+
+
+def test_foreign_names_are_shown_without_secrets() -> None:
+    session = {"kind": "session", "whose": "pid 7 (token=abcdef)", "database": "shop", "age": 9, "seconds": 9.0}
+    prepared = {"kind": "prepared transaction", "whose": "'password=hunter22'", "database": "shop", "age": 8, "seconds": 8.0}
+    waiter = ([{"pid": 2, "seconds": 1.0, "blockers": [3]}], {"2": {"application": "secret=hunter22", "user": "u", "state": "active"}})
+    text = str(list(locks(waits(horizon=[session, prepared], blocked=waiter), FACTS, LIMITS)))
+    assert "abcdef" not in text
+    assert "hunter22" not in text
+
+
+def test_more_sessions_wait_than_are_looked_at() -> None:
+    check = by_name(locks(waits(blocked=([{"pid": 2, "seconds": 1.0, "blockers": [0]}], {}), waiting=70), FACTS, LIMITS))["blocked"]
+    assert "70 sessions wait for a lock, the longest for 1 s (only the 1 that have waited longest were looked at)" in check.summary
+
+
 def test_what_was_not_answered_is_unknown() -> None:
     lost = waits(blocked=GONE, horizon=GONE)
-    everything = [*locks(lost, FACTS, LIMITS), *settings(GONE, FACTS, LIMITS), slow_statements(NOBODY, LIMITS, 0.1)]
-    hollow = Contents(GONE, GONE, GONE, GONE, {}, "", None)
+    everything = [*locks(lost, FACTS, LIMITS), *settings(GONE, FACTS, LIMITS), slow_statements(NOBODY, FACTS, LIMITS, 0.1)]
+    hollow = Contents(GONE, GONE, GONE, GONE, {}, "", None, GONE)
     for part in (vacuum(hollow, "d", LIMITS), tables(hollow, "d", LIMITS), indexes(hollow, "d", LIMITS, NOBODY, 30)):
         everything += part
     everything.append(collations(GONE, hollow, "shop", "d", LIMITS))
@@ -101,9 +134,26 @@ def test_settings(parameters: dict[str, Any], number: int, status: str, words: s
     assert words in check.summary
 
 
+def test_what_a_role_sets_for_itself_is_not_the_servers_setting() -> None:
+    own = Configuration({"track_activities": {"value": "off", "restart": False, "own": True}}, [], True, [])
+    check = by_name(settings(own, FACTS, LIMITS))["settings"]
+    assert (check.status, check.remedy) == ("unknown", "Look with a role and database that have none (pg_db_role_setting).")
+    assert "track_activities" in check.summary
+
+
+def test_a_restart_that_a_role_cannot_see_waiting_is_not_denied() -> None:
+    check = by_name(settings(configured(), {**FACTS, "sees_settings": False}, LIMITS))["settings"]
+    assert check.status == "unknown"
+    assert "GRANT pg_monitor" in check.remedy
+
+
 def test_checksums() -> None:
-    failures = [{"database": "shop", "failures": 3}]
-    assert by_name(settings(Configuration({}, failures, True, []), FACTS, LIMITS))["checksum_failures"].status == "critical"
+    failures = [{"database": "shop", "failures": 3, "last": "2026-11-23T06:00Z"}]
+    check = by_name(settings(Configuration({}, failures, True, []), FACTS, LIMITS))["checksum_failures"]
+    assert (check.status, check.summary) == (
+        "critical",
+        "3 reads met a wrong checksum, the last at 2026-11-23T06:00Z, most of them in database 'shop'",
+    )
     off = by_name(settings(Configuration({}, [], False, []), FACTS, LIMITS))["checksum_failures"]
     assert off.status == "unknown", "nobody looks, so nobody knows"
 
@@ -114,11 +164,23 @@ def test_slow_statements_need_calls_and_time() -> None:
         {"statement": "SELECT once", "user": "u", "database": "d", "calls": 3, "seconds": 30.0},
         {"statement": "SELECT fast", "user": "u", "database": "d", "calls": 10_000, "seconds": 20.0},
     ]
-    check = slow_statements(Statements(10_103, 100.0, "PT1H", top, Sample(0, "", {})), LIMITS, 0.1)
+    check = slow_statements(Statements(10_103, 100.0, "PT1H", top, Sample(0, "", {})), FACTS, LIMITS, 0.1)
     assert (check.status, check.value) == ("warning", 1)
     assert check.evidence[0]["mean_seconds"] == 0.5
     assert check.evidence[0]["share_percent"] == 50.0
     assert "secret" not in check.summary + str(check.evidence)
+
+
+def test_statements_that_are_hidden_are_not_called_fast() -> None:
+    hidden = {"statement": None, "user": None, "database": None, "calls": 10_000, "seconds": 20.0}
+    blind = {**FACTS, "sees_all": False}
+    for seconds in (20.0, 20_000.0):
+        statements = Statements(10_000, seconds, "PT1H", [{**hidden, "seconds": seconds}], Sample(0, "", {}))
+        check = slow_statements(statements, blind, LIMITS, 0.1)
+        assert (check.status, check.remedy) == ("unknown", 'As a superuser: GRANT pg_monitor TO "app".')
+    fast = {**hidden, "statement": "SELECT 1"}
+    check = slow_statements(Statements(10_000, 20.0, "PT1H", [fast], Sample(0, "", {})), FACTS, LIMITS, 0.1)
+    assert (check.status, check.summary) == ("ok", "Of the 1 statement with the most time and 20 calls or more, none takes longer than 100 ms")
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -146,6 +208,13 @@ def test_a_sequence_that_may_not_be_read_is_not_called_fine() -> None:
     assert "GRANT pg_read_all_data" in check.remedy
 
 
+def test_a_sequence_that_is_altered_right_now_is_not_called_fine() -> None:
+    row = {"name": "public.s", "readable": True, "held": True, "last": None, "least": 1, "most": 9, "step": 1, "type": None, "column": None}
+    check = by_name(tables(contents(sequences=[row]), "d", LIMITS))["sequences"]
+    assert check.status == "unknown"
+    assert "1 sequence cannot be read right now, such as public.s" in check.summary
+
+
 def test_the_size_of_a_full_heap() -> None:
     """A row of two bigints takes 44 bytes with header and line pointer: 185 on a page (pageinspect)."""
     row = {"columns": 2, "width": 16.0, "nulls": 0.0, "fillfactor": None}
@@ -158,6 +227,41 @@ def test_bloat_of_a_table_whose_widths_are_hidden_is_unknown() -> None:
     check = by_name(tables(contents(table(), widths={1: row}), "d", LIMITS))["table_bloat"]
     assert check.status == "unknown"
     assert "role 'app' may not see its statistics" in check.summary
+
+
+def test_row_security_is_named_as_what_hides_statistics() -> None:
+    row = {"oid": 1, "bytes": 100 * MIB, "columns": 3, "known": 2, "width": 8.0, "nulls": 0.0, "fillfactor": None}
+    check = by_name(tables(contents(table(row_security=True), widths={1: row}), "d", LIMITS))["table_bloat"]
+    assert 'ALTER ROLE "app" BYPASSRLS' in check.remedy
+
+
+def test_the_grant_that_lets_an_index_be_measured() -> None:
+    for tools, words in ((None, "CREATE EXTENSION pgstattuple"), ("public", 'GRANT pg_stat_scan_tables TO "app"')):
+        found = contents(table(), index(known=0), facts={"tuple_tools": tools})
+        assert words in by_name(indexes(found, "d", LIMITS, NOBODY, 30))["index_bloat"].remedy
+
+
+class Measures:
+    """A connection that knows one answer, in so many of its hundred seconds."""
+
+    def __init__(self, left: float) -> None:
+        self.deadline = Deadline(100)
+        self.deadline._end = time.monotonic() + left
+        self.asked: list[int] = []
+
+    def rows(self, _question: str, _query: str, parameters: dict[str, int]) -> list[tuple[float, ...]]:
+        self.asked.append(parameters["oid"])
+        return [(100 * MIB, 10, 9, 45.0)]
+
+
+def test_what_is_measured_first_and_until_when() -> None:
+    relations = [index(11, "estimated"), index(12, "hidden", known=0), index(13, "gin", method="gin"), index(14, "locked", known=0, table=2)]
+    inventory = seen(table(), table(2, "u", held=True), *relations, tuple_tools="public")
+    early, late = Measures(60), Measures(40)
+    assert set(_measure(early, inventory, 1 << 30)) == {11, 12}  # type: ignore[arg-type]
+    assert early.asked == [11, 12], "what is known to be wasteful comes before what is not known"
+    assert _measure(late, inventory, 1 << 30) == {}, "half of the time is for other questions"  # type: ignore[arg-type]
+    assert late.asked == []
 
 
 def test_a_partitioned_table_is_as_large_as_its_partitions() -> None:
@@ -249,13 +353,58 @@ def test_a_missing_index_is_judged_by_what_came_since_the_last_run() -> None:
 # --- collations -------------------------------------------------------------------------------------------------------
 
 
+def drifted(database: str, then: str | None, now: str | None, template: bool = False) -> dict[str, Any]:
+    return {"database": database, "template": template, "then": then, "now": now}
+
+
+def configured(*drift: dict[str, Any]) -> Configuration:
+    return Configuration({}, [], True, drift)
+
+
+def peculiar(drift: Any = (), unattended: Any = ()) -> Contents:
+    return contents(peculiarities=Peculiarities(drift, unattended))
+
+
 def test_collations_that_sort_differently_now() -> None:
-    drift = [{"database": "shop", "then": "2.31", "now": "2.36"}, {"database": "other", "then": "1", "now": "2"}]
-    check = collations(Configuration({}, [], True, drift), contents(), "shop", "d", LIMITS)
+    check = collations(configured(drifted("shop", "2.31", "2.36"), drifted("other", "1", "2")), peculiar(), "shop", "d", LIMITS)
     assert check.status == "critical"
     assert "The default of database 'shop' sorts by version 2.36 now, and its indexes were built with 2.31" in check.summary
+    assert "ALTER DATABASE ... REFRESH COLLATION VERSION" in check.remedy
     assert len(check.evidence) == 1
-    own = contents(use=use_of(drift=[{"collation": '"de-x-icu"', "then": "153.1", "now": "153.2"}]))
-    assert 'Collation "de-x-icu" sorts by version' in collations(Configuration({}, [], True, []), own, "shop", "d", LIMITS).summary
-    old = Configuration({}, [], True, None)
-    assert collations(old, contents(), "shop", "d", LIMITS).status == "unknown"
+    own = peculiar(drift=[{"collation": '"de-x-icu"', "then": "153.1", "now": "153.2"}])
+    assert 'Collation "de-x-icu" sorts by version' in collations(configured(), own, "shop", "d", LIMITS).summary
+    assert collations(configured(), peculiar(), "shop", "d", LIMITS).status == "ok"
+
+
+def test_a_collation_whose_version_has_gone_has_changed() -> None:
+    check = collations(configured(drifted("shop", "2.31", None)), peculiar(), "shop", "d", LIMITS)
+    assert check.status == "critical"
+    assert "sorts by a library without versions now, and its indexes were built with 2.31" in check.summary
+
+
+@pytest.mark.parametrize(
+    ("configuration", "found"),
+    [
+        (configured(drifted("shop", None, None)), peculiar()),
+        (configured(), peculiar(drift=[{"collation": '"de_DE"', "then": None, "now": None}])),
+    ],
+)
+def test_a_collation_without_a_version_is_unknown(configuration: Configuration, found: Contents) -> None:
+    assert collations(configuration, found, "shop", "d", LIMITS).status == "unknown"
+
+
+def test_databases_that_are_not_looked_into_have_collations_too() -> None:
+    drift = [drifted("other", "1", "2"), drifted("shop", "1", "2"), drifted("template0", "1", "2", True), drifted("plain", None, None)]
+    (check,) = collations_elsewhere(configured(*drift), ["shop"], LIMITS)
+    assert (check.status, check.subject) == ("critical", "other databases")
+    assert [row["database"] for row in check.evidence] == ["other", "template0"]
+    (check,) = collations_elsewhere(configured(*drift), ["shop", "other"], LIMITS)
+    assert check.status == "warning", "a template has no rows to lose"
+    assert not list(collations_elsewhere(configured(drift[1]), ["shop"], LIMITS))
+
+
+def test_tables_without_autovacuum_are_named() -> None:
+    (check,) = unattended(peculiar(unattended=["public.t", "public.u"]), "d", LIMITS)
+    assert (check.status, check.subject) == ("warning", "d")
+    assert "autovacuum_enabled is off for 2 tables, such as public.t" in check.summary
+    assert not list(unattended(peculiar(), "d", LIMITS))

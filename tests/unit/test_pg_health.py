@@ -332,7 +332,32 @@ def test_a_slot_that_nobody_reads_is_a_warning_and_a_lost_one_critical() -> None
     assert one("replication", "slot s1", wal=WAL._replace(slots=[slot(wal_status="lost", kept_bytes=None)])).status == "critical"
 
 
-@pytest.mark.parametrize("more", [{"active": True}, {"synced": True}, {"kept_bytes": None}])
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        ({"wal_status": "unreserved"}, "critical", "is about to be lost"),
+        ({"wal_status": "extended"}, "warning", "The consumer of replication slot 's1' is far behind; it keeps 3 GiB of WAL"),
+        ({"kept_bytes": 20 << 30}, "warning", "is far behind"),
+        ({"safe_wal_size": 1 << 29}, "warning", "will be lost after another 512 MiB of WAL"),
+        ({"active": False, "kept_bytes": 1000, "inactive_seconds": 301.0}, "warning", "Nobody reads"),
+    ],
+)
+def test_a_slot_that_is_read_too_slowly_is_named(more: dict[str, Any], status: str, words: str) -> None:
+    check = one("replication", "slot s1", wal=WAL._replace(slots=[slot(**{"active": True, **more})]))
+    assert check.status == status
+    assert words in check.summary
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"active": True, "safe_wal_size": 8 << 30},
+        {"synced": True},
+        {"kept_bytes": None},
+        {"kept_bytes": 1 << 20, "inactive_seconds": 1.0},
+        {"kept_bytes": 1 << 20, "inactive_seconds": None},
+    ],
+)
 def test_slots_in_order_are_not_worth_a_check(more: dict[str, Any]) -> None:
     assert one("replication", wal=WAL._replace(slots=[slot(**more)])).summary == "This primary has no standby, and none is expected"
 
