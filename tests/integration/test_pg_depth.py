@@ -314,7 +314,7 @@ def test_nothing_is_locked_in_a_database_that_has_been_looked_at(server: Server,
 def test_only_what_an_area_needs_is_asked(server: Server, url: str, tmp_path: Path, area: str, questions: set[str]) -> None:
     run_sql(url, *bloated(rows=200_000), "CREATE SEQUENCE s")
     server.admin("CREATE EXTENSION pgstattuple", database=url.rpartition("/")[2])
-    relations = set() if area == "settings" else {"its settings", "its tables", "its indexes", "the oldest transactions"}
+    relations = set() if area == "settings" else {"its settings", "its tables", "its indexes", "the oldest transactions", "autovacuum"}
     with connected(url) as connection:
         contents(connection, tmp_path, area)
         assert set(connection.asked) == questions | relations
