@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_due import due_steps
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, SETTINGS, Inventory, inspect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, INDEX_SIZE, SETTINGS, Inventory, inspect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile, interval, now_sample
 
 #: Bytes of indexes that a look may read to measure them.
 MEASURED_BYTES = 256 * 1024**2
 #: Tables below this size are no matter of bloat, growth or missing indexes.
 TABLE_SIZE = 10 * 1024**2
+#: The name under which the size of everything is kept for the next run.
+TOTAL = "total"
 #: Parameters that are looked at; any other is named only if it waits for a restart.
 PARAMETERS = ("fsync", "full_page_writes", "autovacuum", "track_counts", "track_activities", "zero_damaged_pages", "ignore_checksum_failure")
 
@@ -74,7 +77,10 @@ SELECT
   (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
      'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
      'unique', i.indisunique, 'constraint', k.conindid IS NOT NULL OR i.indisreplident,
-     'parent', (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = i.indexrelid),
+     'top', (WITH RECURSIVE up(oid, level) AS (SELECT inhparent, 1 FROM pg_inherits WHERE inhrelid = i.indexrelid
+               UNION ALL SELECT h.inhparent, level + 1 FROM pg_inherits h JOIN up ON h.inhrelid = up.oid)
+             SELECT oid::bigint FROM up ORDER BY level DESC LIMIT 1), 'last', {last},
+     'storage', c.reloptions, 'class_options', (SELECT json_agg(attoptions ORDER BY attnum) FROM pg_attribute WHERE attrelid = i.indexrelid),
      'keys', i.indkey::int2[], 'key_count', i.indnkeyatts, 'classes', i.indclass::oid[]::bigint[], 'collations', i.indcollation::oid[]::bigint[],
      'options', i.indoption::int2[],
      'expressions', pg_get_expr(i.indexprs, i.indrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid)))
@@ -89,8 +95,11 @@ SELECT
    WHERE d.datname = current_database()),
   (SELECT json_agg(json_build_object('collation', quote_ident(collname), 'then', collversion, 'now', pg_collation_actual_version(oid)))
    FROM pg_collation WHERE collversion <> pg_collation_actual_version(oid)
-     AND oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index WHERE indexrelid >= 16384))
+     AND oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index WHERE indexrelid >= 16384)),
+  current_setting('track_counts')::bool
 """
+#: When an index was used last, since PostgreSQL 16.
+LAST = "extract(epoch FROM pg_stat_get_lastscan(i.indexrelid))::float8"
 
 # Widths of large tables; null where the role may not see the statistics of a column.
 WIDTHS = """
@@ -101,22 +110,30 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN LATERAL (
   SELECT pg_relation_size(c.oid) AS bytes, count(*) AS columns, count(s.avg_width) AS known,
     sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls
   FROM pg_attribute a LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
-  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
 ) w ON true
 WHERE c.oid = ANY (%(oids)s)
 """
 
+# A sequence may fill a column without belonging to it; of several columns the narrowest counts.
 SEQUENCES = """
 WITH /* gpt_agent.runbook */ {held}
 SELECT json_agg(json_build_object('name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   'readable', r.readable, 'last', CASE WHEN r.readable THEN pg_sequence_last_value(c.oid) END,
   'least', s.seqmin, 'most', s.seqmax, 'step', s.seqincrement, 'column', o.column, 'type', o.type))
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT') AND c.oid NOT IN (SELECT relation FROM held) AS readable) r
+  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT, USAGE') AND c.oid NOT IN (SELECT relation FROM held) AS readable) r
 LEFT JOIN LATERAL (
-  SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, format_type(a.atttypid, NULL) AS type
-  FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid JOIN pg_class t ON t.oid = a.attrelid
-  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1
+  SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, (
+    WITH RECURSIVE base(oid, of) AS (SELECT oid, typbasetype FROM pg_type WHERE oid = a.atttypid
+      UNION ALL SELECT y.oid, y.typbasetype FROM pg_type y JOIN base ON y.oid = base.of)
+    SELECT format_type(oid, NULL) FROM base WHERE of = 0) AS type
+  FROM (SELECT refobjid, refobjsubid FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND refclassid = 'pg_class'::regclass
+          AND deptype IN ('a', 'i')
+        UNION SELECT adrelid, adnum FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+        WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid) filled(relation, number)
+    JOIN pg_attribute a ON a.attrelid = filled.relation AND a.attnum = filled.number JOIN pg_class t ON t.oid = a.attrelid
+  ORDER BY a.attlen < 0, a.attlen, 1 LIMIT 1
 ) o ON true
 WHERE NOT s.seqcycle AND c.relpersistence = 'p'
 """
@@ -156,6 +173,8 @@ class Use:
     """When the statistics began, in seconds since the epoch."""
     drift: Sequence[Row]
     """Collations of indexes that have changed."""
+    counts: bool = True
+    """Whether PostgreSQL counts at all (``track_counts``)."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +187,19 @@ class Contents:
     """Widths of the rows of large tables."""
     sequences: Sequence[Row] | Missing
     sizes: Mapping[str, float]
-    """Size of each large table with its indexes at the last run, by oid; empty where there was none."""
+    """What the last run has kept beside counters, empty where there was none: the size of each large table with its indexes by oid and
+    of all (`TOTAL`), for how many seconds an index had been known (``index`` and oid), what was due (``due``, operation and oid)."""
     window: str
     """The span since then."""
     earlier: Sample | None
     """Counters of scans at the last run."""
+    elapsed: float = 0.0
+    """Seconds since sizes were kept."""
+
+    def index_age(self, oid: int) -> float:
+        """Seconds since an index was seen first."""
+        known = self.sizes.get(f"index {oid}")
+        return 0.0 if known is None else known + self.elapsed
 
 
 class Memory:
@@ -213,15 +240,18 @@ def collect_database(connection: Connection, memory: Memory) -> Contents:
     sequences = asked(lambda: connection.rows("its sequences", SEQUENCES.format(held=HELD))[0][0] or [])
     sizes = next(iter(memory.sizes.earlier(now_sample("", {}))), None)
     scans = None if isinstance(use, Missing) else next(iter(memory.scans.earlier(now_sample(str(use.since), {}))), None)
-    return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, interval(sizes, now_sample("", {})) if sizes else "", scans)
+    now = now_sample("", {})
+    kept, window, elapsed = (sizes.counters, interval(sizes, now), now.time - sizes.time) if sizes else ({}, "", 0.0)
+    return Contents(inventory, use, widths, sequences, kept, window, scans, elapsed)
 
 
 def _use(connection: Connection) -> Use:
-    indexes, tables, keys, since, drift = connection.rows("its statistics", USE)[0]
+    query = USE.format(last=LAST if connection.version >= 160000 else "NULL")
+    indexes, tables, keys, since, drift, counts = connection.rows("its statistics", query)[0]
     indexed: Counter[int] = Counter()
     for row in indexes or []:
         indexed[row["table"]] += row["scans"] or 0
-    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since, drift or [])
+    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since, drift or [], counts)
 
 
 def samples(depth: Contents) -> tuple[Sample, Sample] | None:
@@ -230,7 +260,15 @@ def samples(depth: Contents) -> tuple[Sample, Sample] | None:
         return None
     large = [table for table in depth.inventory.tables if table["bytes"] >= TABLE_SIZE]
     scans = {f"{key} {table['oid']}": float(value) for table in large for key, value in table_scans(depth, table["oid"]).items()}
-    return now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()}), now_sample(str(depth.use.since), scans)
+    return now_sample("", _kept(depth, depth.inventory, depth.use)), now_sample(str(depth.use.since), scans)
+
+
+def _kept(depth: Contents, seen: Inventory, use: Use) -> dict[str, float]:
+    """Sizes, what is due, and for how long each large index has been known; those of partitions stand and fall with their parent's."""
+    whole = [index for index in seen.indexes if index["bytes"] >= INDEX_SIZE or index["partitioned"]]
+    ages = {f"index {index['oid']}": depth.index_age(index["oid"]) for index in whole if not use.indexes.get(index["oid"], {}).get("top")}
+    due = {f"due {kind} {step.table}": 1.0 for kind, steps in due_steps(seen).items() for step in steps}
+    return {TOTAL: seen.bytes, **{str(oid): size for oid, size in total_sizes(seen).items()}, **ages, **due}
 
 
 def total_sizes(inventory: Inventory) -> dict[int, float]:

@@ -46,7 +46,9 @@ SELECT json_agg(json_build_object(
   'partitioned', c.relkind = 'p',
   'parents', (WITH RECURSIVE up(oid) AS (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition
                 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN up ON h.inhrelid = up.oid) SELECT json_agg(oid::bigint) FROM up),
-  'held', c.oid IN (SELECT relation FROM held),
+  'held', c.oid IN (SELECT relation FROM held), 'worked', c.oid IN (SELECT relation FROM pg_locks WHERE locktype = 'relation' AND granted
+     AND mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock') AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     AND pid IN (SELECT pid FROM pg_stat_progress_vacuum UNION SELECT pid FROM pg_stat_progress_analyze UNION SELECT pid FROM pg_stat_progress_cluster)),
   'mine', {mine},
   'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block} ELSE pg_table_size(c.oid) END,
   'rows', c.reltuples::float8,
@@ -62,9 +64,16 @@ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND (%(oid)s IS NULL OR c.oid = %(oid)s)
 """
 
-# Widths are needed of large B-trees only, so only theirs are looked up.
+# Widths are needed of large B-trees only, so only theirs are looked up. Who builds or drops an index holds a lock on it, which everybody may
+# see; without rights the views of progress show no more than the pid. Vacuum and analyze lock the table alike, but tell nothing of its indexes.
 INDEXES = """
-WITH /* gpt_agent.runbook */ {held}, found AS MATERIALIZED (
+WITH /* gpt_agent.runbook */ {held}, locked AS MATERIALIZED (
+  SELECT relation, coalesce(pid IN (SELECT pid FROM pg_stat_progress_create_index), false) AS builds,
+         coalesce(pid IN (SELECT pid FROM pg_stat_progress_vacuum UNION SELECT pid FROM pg_stat_progress_analyze), false) AS vacuums
+  FROM pg_locks WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+    AND mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), found AS MATERIALIZED (
   SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions,
          ct.relowner, ct.oid AS table_oid,
          CASE WHEN ci.relkind = 'I' THEN 0 WHEN i.indexrelid IN (SELECT relation FROM held) OR i.indrelid IN (SELECT relation FROM held)
@@ -80,7 +89,8 @@ SELECT json_agg(json_build_object(
   'fillfactor', (SELECT option_value::int FROM pg_options_to_table(f.reloptions) WHERE option_name = 'fillfactor'),
   'deduplicates', coalesce((SELECT option_value::bool FROM pg_options_to_table(f.reloptions) WHERE option_name = 'deduplicate_items'), true),
   'tablespace', f.reltablespace::bigint, 'mine', {mine},
-  'building', f.indexrelid IN (SELECT index_relid FROM pg_stat_progress_create_index) OR f.indrelid IN (SELECT relid FROM pg_stat_progress_create_index),
+  'building', f.indexrelid IN (SELECT relation FROM locked) OR f.indrelid IN (SELECT relation FROM locked WHERE builds),
+  'contended', f.indrelid IN (SELECT relation FROM locked WHERE NOT vacuums),
   'twin', CASE WHEN NOT f.indisvalid THEN (SELECT min(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) FROM pg_index o
       JOIN pg_class c ON c.oid = o.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE o.indrelid = f.indrelid AND o.indexrelid <> f.indexrelid AND o.indisvalid AND c.relam = (SELECT relam FROM pg_class WHERE oid = f.indexrelid)
@@ -181,12 +191,20 @@ class Inventory:
             found[index["table"]] = found.get(index["table"], 0.0) + index["bytes"]
         return found
 
+    @cached_property
+    def own_indexes(self) -> list[Row]:
+        """Without those of system and TOAST tables."""
+        return [index for index in self.indexes if index["table"] in self.by_oid]
+
+    @property
+    def bytes(self) -> float:
+        """Size of all tables and their indexes."""
+        return float(sum(each["bytes"] for each in (*self.tables, *self.own_indexes)))
+
     @property
     def summary(self) -> str:
-        """How much there is, in a few words; the indexes of system and TOAST tables are not counted."""
-        own = [index for index in self.indexes if index["table"] in self.by_oid]
-        size = sum(table["bytes"] for table in self.tables) + sum(index["bytes"] for index in own)
-        return f"{counted(len(self.tables), 'table')}, {counted(len(own), 'index', 'indexes')}, {human(size, 'bytes')}"
+        """How much there is, in a few words."""
+        return f"{counted(len(self.tables), 'table')}, {counted(len(self.own_indexes), 'index', 'indexes')}, {human(self.bytes, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""

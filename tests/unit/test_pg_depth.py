@@ -32,8 +32,19 @@ def use_of(*rows: dict[str, Any], scans: dict[int, dict[str, int]] | None = None
 
 
 def used(oid: int = 11, **more: Any) -> dict[str, Any]:
-    usual = {"table": 1, "scans": 5, "kept": False, "unique": False, "constraint": False, "parent": None, "keys": [1], "key_count": 1}
-    return {"oid": oid, **usual, "classes": [1], "collations": [0], "options": [0], "expressions": None, "predicate": None, **more}
+    usual = {"table": 1, "scans": 5, "kept": False, "unique": False, "constraint": False, "top": None, "last": None, "keys": [1], "key_count": 1}
+    return {
+        "oid": oid,
+        **usual,
+        "classes": [1],
+        "collations": [0],
+        "options": [0],
+        "class_options": [None],
+        "storage": None,
+        "expressions": None,
+        "predicate": None,
+        **more,
+    }
 
 
 def contents(*relations: dict[str, Any], use: Any = None, earlier: Sample | None = None, **more: Any) -> Contents:

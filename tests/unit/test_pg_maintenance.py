@@ -33,6 +33,8 @@ FACTS: dict[str, Any] = {
         "autovacuum_analyze_scale_factor": "0.1",
         "vacuum_freeze_table_age": "150000000",
         "vacuum_multixact_freeze_table_age": "150000000",
+        "autovacuum_freeze_max_age": "200000000",
+        "autovacuum_multixact_freeze_max_age": "400000000",
     },
 }
 HOLDER = {"kind": "replication slot", "whose": "'old'", "age": 300_000_000, "seconds": None}
@@ -41,7 +43,7 @@ HOLDER = {"kind": "replication slot", "whose": "'old'", "age": 300_000_000, "sec
 def table(oid: int = 1, name: str = "t", **more: Any) -> dict[str, Any]:
     """A table of a million rows that needs nothing."""
     usual = {"schema": "public", "partitioned": False, "parents": None, "held": False, "mine": True, "bytes": 100 * MIB, "rows": 1e6, "live": 10**6}
-    usual |= {"dead": 0, "modified": 0, "inserted": 0, "vacuumed": 0.0, "analyzed": 999_000.0, "xid_age": 1000, "mxid_age": 1, "options": None}
+    usual |= {"worked": False, "dead": 0, "modified": 0, "inserted": 0, "vacuumed": 0.0, "analyzed": 999_000.0, "xid_age": 1000, "mxid_age": 1, "options": None}
     return {"oid": oid, "name": name, "quoted": f"public.{name}", **usual, **more}
 
 
@@ -49,7 +51,7 @@ def index(oid: int = 11, name: str = "t_i", **more: Any) -> dict[str, Any]:
     """A B-tree on a bigint of a million rows, four fifths of it empty."""
     usual = {"schema": "public", "table": 1, "table_name": "t", "bytes": 100 * MIB, "rows": 1e6, "method": "btree", "valid": True, "unique": True}
     usual |= {"exclusion": False, "partitioned": False, "fillfactor": None, "deduplicates": True, "tablespace": 0, "mine": True, "building": False}
-    usual |= {"twin": None, "columns": 1, "known": 1, "width": 8.0, "nulls": 0.0, "distinct": -1.0}
+    usual |= {"contended": False, "twin": None, "columns": 1, "known": 1, "width": 8.0, "nulls": 0.0, "distinct": -1.0}
     return {"oid": oid, "name": name, "quoted": f"public.{name}", **usual, **more}
 
 
