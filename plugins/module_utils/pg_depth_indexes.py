@@ -9,9 +9,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import UNKNOWN, Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK, UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Contents, Use, table_scans
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, UNCOUNTED, at, counted_since, unless, unseen
@@ -36,12 +37,11 @@ def indexes(depth: Contents, subject: str, limits: Limits, statements: Statement
     if isinstance(use, Missing):
         yield from _unseen(use, subject, limits)
         return
-    wholes = _wholes(seen, use)
-    found = _superfluous(seen, use, wholes)
+    known = Known(seen, use)
     yield _index_bloat(seen, subject, limits)
     yield _invalid(seen, subject, limits)
-    yield _unused(depth, seen, use, wholes, found, subject, limits, unused_after)
-    yield _duplicates(found, wholes, seen.relations, subject, limits)
+    yield _unused(depth, known, subject, limits, unused_after)
+    yield _duplicates(known, subject, limits)
     yield _missing(depth, seen, use, subject, limits, statements)
 
 
@@ -133,41 +133,80 @@ def _wholes(seen: Inventory, use: Use) -> dict[int, Whole]:
     return found
 
 
-def _unused(
-    depth: Contents, seen: Inventory, use: Use, wholes: dict[int, Whole], superfluous: dict[int, int], subject: str, limits: Limits, unused_after: float
-) -> Check:
-    name, now, keep = "postgres.unused_indexes", seen.facts["now"], {use.indexes[oid]["top"] or oid for oid in superfluous.values()}
+@dataclass(frozen=True)
+class Known:
+    """The indexes of a database, and which of them could go."""
+
+    seen: Inventory
+    use: Use
+
+    @cached_property
+    def wholes(self) -> dict[int, Whole]:
+        return _wholes(self.seen, self.use)
+
+    @cached_property
+    def superfluous(self) -> dict[int, int]:
+        """By oid, what does the same."""
+        return _superfluous(self.seen, self.use, self.wholes)
+
+
+def _unused(depth: Contents, known: Known, subject: str, limits: Limits, unused_after: float) -> Check:
+    name, use, now = "postgres.unused_indexes", known.use, known.seen.facts["now"]
     if not use.counts:
         return unseen(name, UNCOUNTED, limits, subject)
-    idle = {oid: _idle(whole, use, depth.index_age(oid), now) for oid, whole in wholes.items() if oid not in keep and _spare(whole)}
-    after, counting = unused_after * DAY, None if use.since is None else max(0.0, now - use.since)
-    maybe = {oid: seconds for oid, seconds in idle.items() if wholes[oid].scans == 0 or seconds >= max(after, DAY)}
-    sure = {oid for oid, seconds in maybe.items() if seconds >= after and (counting is not None or wholes[oid].scans)}
-    found = [wholes[oid] for oid in _expendable(sure or set(maybe), set(superfluous), use, wholes, seen)]
-    found.sort(key=lambda whole: -whole.bytes)
-    more: dict[str, Any] = {"window": counted_since(use, now), "subject": subject}
-    known = any(depth.index_age(oid) >= after for oid in wholes)
-    if not found or (not sure and known and counting is not None and counting >= after):  # those that are too young are not named
-        return limits.judged(
-            name, 0, "Every large index has been used, or is needed for another reason" + (", or is too young to tell" if found else ""), **more
-        )
+    maybe = _idle_ones(depth, known, max(unused_after, 1.0) * DAY)
+    sure = {oid for oid, seconds in maybe.items() if seconds >= unused_after * DAY and (use.since is not None or known.wholes[oid].scans)}
+    doubt = _doubt(depth, known, bool(sure), unused_after)
+    # Where others can be judged, those that are too young are not named.
+    found = sorted((known.wholes[oid] for oid in _expendable(sure or (set(maybe) if doubt else set()), known)), key=lambda whole: -whole.bytes)
+    evidence = [
+        {
+            "index": each.index["quoted"],
+            "table": each.index["table_name"],
+            "bytes": each.bytes,
+            "unused_days": int(maybe[each.index["oid"]] // DAY),
+            "drop": each.drop,
+        }
+        for each in found
+    ]
+    more: dict[str, Any] = {"window": counted_since(use, now), **at(subject, evidence)}
+    if not found:
+        return limits.judged(name, 0, "Every large index has been used, is needed for another reason, or is too young to tell", **more)
     total = sum(whole.bytes for whole in found)
-    more = {
-        **more,
-        **at(subject, [{"index": each.index["quoted"], "table": each.index["table_name"], "bytes": each.bytes, "drop": each.drop} for each in found]),
-    }
-    words = f"{counted(len(found), 'index', 'indexes')} of {human(total, 'bytes')} that nobody has used, such as {found[0].index['quoted']}"
-    if not sure:
-        young = counting is None or counting < after
-        age = "of unknown age" if counting is None else f"only {span(counting)} old"
-        summary = f"{words}; but " + (f"the statistics are {age}" if young else f"no run has seen an index {unused_after:g} days ago, so they may be younger")
-        remedy = f"Look again when the statistics span {unused_after:g} days and the first run is as long ago."
-        return limits.verdict(name, UNKNOWN, summary, remedy=remedy, **more)
-    if seen.facts["standby"] or seen.facts["standbys"]:
-        where = "this is a standby, its primary and other standbys count for themselves" if seen.facts["standby"] else "its standbys count for themselves"
-        remedy = "Run the review on the primary and on each standby; drop what all of them name."
-        return limits.verdict(name, UNKNOWN, f"{words} here; but {where}", remedy=remedy, **more)
-    return limits.judged(name, total, words, **more)
+    words = f"{counted(len(found), 'index', 'indexes')} of {human(total, 'bytes')} that nobody has used"
+    words += (f" for {unused_after:g} days" if sure and unused_after else "") + f", such as {found[0].index['quoted']}"
+    check = limits.judged(name, total, words, **more)
+    if check.status == OK or not doubt:
+        return check
+    return limits.verdict(name, UNKNOWN, f"{words}; but {doubt[0]}", remedy=doubt[1], **more)
+
+
+def _idle_ones(depth: Contents, known: Known, used_before: float) -> dict[int, float]:
+    """Indexes without a scan, and those with none for so many seconds; and for how long each is known to be there and unused."""
+    use, found, keep = known.use, dict[int, float](), {known.use.indexes[oid]["top"] or oid for oid in known.superfluous.values()}
+    now = known.seen.facts["now"]
+    for oid, whole in known.wholes.items():
+        if oid in keep or not _spare(whole):
+            continue
+        if not whole.scans:
+            found[oid] = depth.index_age(oid) if use.since is None else max(0.0, min(depth.index_age(oid), now - use.since))
+        elif whole.last is not None and now - whole.last >= used_before:
+            found[oid] = now - whole.last
+    return found
+
+
+def _doubt(depth: Contents, known: Known, sure: bool, unused_after: float) -> tuple[str, str] | None:
+    """Why nobody may call an index unused, and what to do about it."""
+    facts, since = known.seen.facts, known.use.since
+    later = f"Look again when the statistics span {unused_after:g} days and the first run is as long ago."
+    if not sure and (since is None or facts["now"] - since < unused_after * DAY):
+        return f"the statistics are {'of unknown age' if since is None else 'only ' + span(max(0.0, facts['now'] - since)) + ' old'}", later
+    if not sure and not any(depth.index_age(oid) >= unused_after * DAY for oid in known.wholes):
+        return f"no run {unused_after:g} days ago has seen an index, so they may be younger", later
+    remedy = "Run the review on the primary and on each standby; drop what all of them name."
+    if facts["standby"]:
+        return "this is a standby: its primary and other standbys count for themselves", remedy
+    return ("its standbys count for themselves", remedy) if facts["standbys"] else None
 
 
 def _spare(whole: Whole) -> bool:
@@ -175,30 +214,23 @@ def _spare(whole: Whole) -> bool:
     return bool(whole.index["valid"] and not whole.kept and not whole.row["expressions"] and whole.bytes >= INDEX_SIZE)
 
 
-def _idle(whole: Whole, use: Use, age: float, now: float) -> float:
-    """Seconds for which it is known to be there and unused."""
-    if whole.scans:
-        return 0.0 if whole.last is None else now - whole.last
-    return age if use.since is None else min(age, now - use.since)
-
-
-def _expendable(named: set[int], dropped: set[int], use: Use, wholes: dict[int, Whole], seen: Inventory) -> set[int]:
+def _expendable(named: set[int], known: Known) -> set[int]:
     """Those without which every foreign key still has an index; rows of the other table cannot be deleted fast without."""
-    left, known = set(named), seen.relations
+    left, dropped, relations = set(named), set(known.superfluous), known.seen.relations
     by_table: dict[int, list[Row]] = {}
-    for row in use.indexes.values():
-        index = known.get(row["oid"])
+    for row in known.use.indexes.values():
+        index = relations.get(row["oid"])
         if index and index["valid"] and index["method"] == "btree" and not row["predicate"]:
             by_table.setdefault(row["table"], []).append(row)
-    for key in use.foreign_keys:
+    for key in known.use.foreign_keys:
         columns = set(key["columns"])
         serving = {row["top"] or row["oid"] for row in by_table.get(key["table"], ()) if set(row["keys"][: row["key_count"]][: len(columns)]) == columns}
-        if serving and not serving - left - dropped:
-            left.discard(min(serving & left, key=lambda oid: (oid in dropped, wholes[oid].row["key_count"], wholes[oid].bytes)))
+        if left & serving and not serving - left - dropped:
+            left.discard(min(left & serving, key=lambda oid: (oid in dropped, known.wholes[oid].row["key_count"], known.wholes[oid].bytes)))
     return left
 
 
-def _superfluous(seen: Inventory, use: Use, wholes: dict[int, Whole]) -> dict[int, int]:
+def _superfluous(seen: Inventory, use: Use, wholes: Mapping[int, Whole]) -> dict[int, int]:
     """Indexes whose columns are the first ones of another, sorted alike, and the one that does what they do; what a constraint needs stays.
 
     Of equal ones the one that is used more stays, for the planner may prefer either.
@@ -210,17 +242,13 @@ def _superfluous(seen: Inventory, use: Use, wholes: dict[int, Whole]) -> dict[in
             by_table.setdefault(index["table"], []).append((index, row))
     instead: dict[int, int] = {}
     for pairs in by_table.values():
-        for index, row in sorted(pairs, key=lambda pair: (len(pair[1]["keys"]), _scans(pair[0]["oid"], wholes), -pair[0]["oid"])):
-            if row["unique"] or row["constraint"] or row["kept"] or row["top"]:
-                continue
-            other = next((each for each, more in pairs if each["oid"] != index["oid"] and each["oid"] not in instead and _covers(each, more, index, row)), None)
+        own = [(wholes[index["oid"]], index, row) for index, row in pairs if index["oid"] in wholes]  # one that is attached to another cannot go alone
+        for whole, index, row in sorted(own, key=lambda each: (len(each[2]["keys"]), each[0].scans, -each[1]["oid"])):
+            others = (each for each, more in pairs if each["oid"] != index["oid"] and each["oid"] not in instead and _covers(each, more, index, row))
+            other = None if whole.kept or row["unique"] or row["constraint"] else next(others, None)
             if other is not None:
                 instead[index["oid"]] = other["oid"]
     return {oid: _last(other, instead) for oid, other in instead.items()}
-
-
-def _scans(oid: int, wholes: dict[int, Whole]) -> int:
-    return wholes[oid].scans if oid in wholes else 0
 
 
 def _last(oid: int, instead: dict[int, int]) -> int:
@@ -230,18 +258,13 @@ def _last(oid: int, instead: dict[int, int]) -> int:
     return oid
 
 
-def _duplicates(superfluous: dict[int, int], wholes: dict[int, Whole], names: Mapping[int, Row], subject: str, limits: Limits) -> Check:
-    gone = sorted((wholes[oid] for oid in superfluous), key=lambda whole: -whole.bytes)
-    evidence = [
-        {
-            "drop": each.index["quoted"],
-            "keep": names[superfluous[each.index["oid"]]]["quoted"],
-            "table": each.index["table_name"],
-            "bytes": each.bytes,
-            "statement": each.drop,
-        }
-        for each in gone
-    ]
+def _duplicates(known: Known, subject: str, limits: Limits) -> Check:
+    evidence = []
+    for oid, other in known.superfluous.items():
+        whole = known.wholes[oid]
+        row = {"drop": whole.index["quoted"], "keep": known.seen.relations[other]["quoted"], "table": whole.index["table_name"]}
+        evidence.append({**row, "bytes": whole.bytes, "statement": whole.drop})
+    evidence.sort(key=lambda row: -row["bytes"])
     words = (
         f"{counted(len(evidence), 'superfluous index', 'superfluous indexes')}; {evidence[0]['keep']} does what {evidence[0]['drop']} does" if evidence else ""
     )

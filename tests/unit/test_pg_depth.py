@@ -311,6 +311,7 @@ def test_counters_of_one_server_say_nothing_of_its_standbys() -> None:
     assert "its standbys count for themselves" in check.summary
     assert unused(used(scans=0), standby=True).status == "unknown"
     assert unused(used(scans=1), standby=True).status == "ok"
+    assert unused(used(scans=0), standbys=1, more={11: {"bytes": 20 * MIB}}).status == "ok", "it is no matter either way"
 
 
 def test_an_index_counts_as_unused_only_when_it_has_been_seen_for_long_enough() -> None:
