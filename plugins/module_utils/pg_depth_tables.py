@@ -23,7 +23,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import coun
 #: Seconds without a vacuum or analyze after which it is not only autovacuum's next round that is missing.
 OVERDUE = 3600
 #: How a storage parameter or a setting says no.
-OFF = ("off", "false", "no", "0", "f", "n")
+OFF = {"off", "false", "no", "0", "f", "n"}
 #: Bytes below which a table needs no statistics of its own.
 SMALL = 1024**2
 #: Percent of a table that has to be empty for a rewrite to be worth it; estimates of a heap are off by ten percent and more.
@@ -53,7 +53,7 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
 
 def _due(name: str, kind: str, steps: list[Step], fine: str, depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
     """A table is called due if it was at the last run as well, or if nobody will come: the next round of autovacuum takes a minute and more."""
-    due = [step for step in steps if f"due {kind} {step.table}" in depth.sizes or _forsaken(seen.by_oid[step.table], kind, seen)]
+    due = [step for step in steps if f"due {kind} {step.table}" in depth.sizes or _forsaken(step, seen)]
     evidence = [{"table": step.quoted, "reason": _reason(step), "bytes": seen.by_oid[step.table]["bytes"]} for step in due or steps]
     more: dict[str, Any] = {"window": counted_since(depth.use, seen.facts["now"]), "subject": subject}
     if due:
@@ -75,10 +75,11 @@ def _overdue(table: Row, key: str, seen: Inventory) -> bool:
     return bool(table["partitioned"] or table["bytes"] >= SMALL)
 
 
-def _forsaken(table: Row, kind: str, seen: Inventory) -> bool:
-    """Whether autovacuum does not come at all."""
-    off = [value for values in (table["options"] or {}, seen.facts["settings"] or {}) for value in (values.get("autovacuum_enabled"), values.get("autovacuum"))]
-    return bool(table["partitioned"] and kind == "analyze") or any(str(value).lower() in OFF for value in off)
+def _forsaken(step: Step, seen: Inventory) -> bool:
+    """Whether autovacuum does not come at all; against wraparound it always does."""
+    table, settings = seen.by_oid[step.table], seen.facts["settings"] or {}
+    off = {str(value).lower() for value in ((table["options"] or {}).get("autovacuum_enabled"), settings.get("autovacuum"))} & OFF
+    return bool(table["partitioned"] and step.operation == "analyze") or bool(off and step.operation != "freeze")
 
 
 def tables(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:

@@ -204,6 +204,7 @@ def test_a_table_that_was_not_due_at_the_last_run_has_only_just_become_due() -> 
     assert "1 table at this moment, such as public.t" in first.summary
     assert due(table(), first=True).status == "ok"
     assert due({**loaded, "options": {"autovacuum_enabled": "off"}}, first=True).status == "warning", "nobody will come"
+    assert due(table(xid_age=201_000_000, options={"autovacuum_enabled": "off"})).status == "ok", "against wraparound autovacuum comes all the same"
     partitioned = table(2, "p", partitioned=True, bytes=0, rows=-1.0, analyzed=None)
     assert due(partitioned, table(3, "p1", parents=[2]), kind="statistics_due", first=True).status == "warning"
 
