@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import Connection, Unanswered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_due import due_steps
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, SETTINGS, Inventory, inspect, oldest
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import HELD, INDEX_SIZE, SETTINGS, Inventory, inspect, oldest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample, StateFile, interval, now_sample
 
 #: Bytes of indexes that a look may read to measure them.
@@ -24,6 +25,8 @@ MEASURED_BYTES = 256 * 1024**2
 TABLE_SIZE = 10 * 1024**2
 #: Sequences that are read at a time.
 SEQUENCES_AT_ONCE = 250
+#: The name under which the size of everything is kept for the next run.
+TOTAL = "total"
 #: Parameters that are looked at; any other is named only if it waits for a restart.
 PARAMETERS = ("fsync", "full_page_writes", "autovacuum", "track_counts", "track_activities", "zero_damaged_pages", "ignore_checksum_failure")
 
@@ -82,7 +85,10 @@ SELECT
   (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
      'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
      'unique', i.indisunique, 'constraint', k.conindid IS NOT NULL OR i.indisreplident,
-     'parent', (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = i.indexrelid),
+     'top', (WITH RECURSIVE up(oid, level) AS (SELECT inhparent, 1 FROM pg_inherits WHERE inhrelid = i.indexrelid
+               UNION ALL SELECT h.inhparent, level + 1 FROM pg_inherits h JOIN up ON h.inhrelid = up.oid)
+             SELECT oid::bigint FROM up ORDER BY level DESC LIMIT 1), 'last', {last},
+     'storage', c.reloptions, 'class_options', (SELECT json_agg(attoptions ORDER BY attnum) FROM pg_attribute WHERE attrelid = i.indexrelid),
      'keys', i.indkey::int2[], 'key_count', i.indnkeyatts, 'classes', i.indclass::oid[]::bigint[], 'collations', i.indcollation::oid[]::bigint[],
      'options', i.indoption::int2[],
      'expressions', CASE WHEN h.held THEN regexp_replace(i.indexprs::text, ' :location -?[0-9]+', '', 'g') ELSE pg_get_expr(i.indexprs, i.indrelid) END,
@@ -95,8 +101,11 @@ SELECT
    FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384),
   (SELECT json_agg(json_build_object('table', conrelid::bigint, 'columns', conkey)) FROM pg_constraint WHERE contype = 'f'),
   (SELECT extract(epoch FROM greatest(d.stats_reset, a.stats_reset))::float8 FROM pg_stat_database d, pg_stat_archiver a
-   WHERE d.datname = current_database())
+   WHERE d.datname = current_database()),
+  current_setting('track_counts')::bool
 """
+#: When an index was used last, since PostgreSQL 16.
+LAST = "extract(epoch FROM pg_stat_get_lastscan(i.indexrelid))::float8"
 
 # Widths of large tables; null where the role may not see the statistics of a column.
 WIDTHS = """
@@ -107,21 +116,29 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN LATERAL (
   SELECT coalesce(pg_relation_size(c.oid), 0) AS bytes, count(*) AS columns, count(s.avg_width) AS known,
     sum((1 - s.null_frac) * s.avg_width)::float8 AS width, max(s.null_frac)::float8 AS nulls
   FROM pg_attribute a LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
-  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
 ) w ON true
 WHERE c.oid = ANY (%(oids)s)
 """
 
+# A sequence may fill a column without belonging to it; of several columns the narrowest counts.
 SEQUENCES = """
 SELECT /* gpt_agent.runbook */ json_agg(json_build_object('oid', c.oid::bigint, 'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   'readable', r.readable,
   'least', s.seqmin, 'most', s.seqmax, 'step', s.seqincrement, 'column', o.column, 'type', o.type))
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT') AS readable) r
+  CROSS JOIN LATERAL (SELECT has_sequence_privilege(c.oid, 'SELECT, USAGE') AS readable) r
 LEFT JOIN LATERAL (
-  SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, format_type(a.atttypid, NULL) AS type
-  FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid JOIN pg_class t ON t.oid = a.attrelid
-  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1
+  SELECT quote_ident(t.relname) || '.' || quote_ident(a.attname) AS column, (
+    WITH RECURSIVE base(oid, of) AS (SELECT oid, typbasetype FROM pg_type WHERE oid = a.atttypid
+      UNION ALL SELECT y.oid, y.typbasetype FROM pg_type y JOIN base ON y.oid = base.of)
+    SELECT format_type(oid, NULL) FROM base WHERE of = 0) AS type
+  FROM (SELECT refobjid, refobjsubid FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND refclassid = 'pg_class'::regclass
+          AND deptype IN ('a', 'i')
+        UNION SELECT adrelid, adnum FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+        WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid) filled(relation, number)
+    JOIN pg_attribute a ON a.attrelid = filled.relation AND a.attnum = filled.number JOIN pg_class t ON t.oid = a.attrelid
+  ORDER BY a.attlen < 0, a.attlen, 1 LIMIT 1
 ) o ON true
 WHERE NOT s.seqcycle AND c.relpersistence = 'p'
 """
@@ -176,6 +193,8 @@ class Use:
     foreign_keys: Sequence[Row]
     since: float | None
     """When the statistics began, in seconds since the epoch."""
+    counts: bool = True
+    """Whether PostgreSQL counts at all (``track_counts``)."""
 
 
 @dataclass(frozen=True)
@@ -198,12 +217,20 @@ class Contents:
     """Widths of the rows of large tables."""
     sequences: Sequence[Row] | Missing
     sizes: Mapping[str, float]
-    """Size of each large table with its indexes at the last run, by oid; empty where there was none."""
+    """What the last run has kept beside counters, empty where there was none: the size of each large table with its indexes by oid and
+    of all (`TOTAL`), for how many seconds an index had been known (``index`` and oid), what was due (``due``, operation and oid)."""
     window: str
     """The span since then."""
     earlier: Sample | None
     """Counters of scans at the last run."""
     peculiarities: Peculiarities | Missing = UNWANTED
+    elapsed: float = 0.0
+    """Seconds since sizes were kept."""
+
+    def index_age(self, oid: int) -> float:
+        """Seconds since an index was seen first."""
+        known = self.sizes.get(f"index {oid}")
+        return 0.0 if known is None else known + self.elapsed
 
 
 class Memory:
@@ -248,16 +275,18 @@ def collect_database(connection: Connection, memory: Memory, areas: Collection[s
     sequences = found if isinstance(found, Missing) else asked(lambda: _with_values(connection, found))
     sizes = next(iter(memory.sizes.earlier(now_sample("", {}))), None)
     scans = None if isinstance(use, Missing) else next(iter(memory.scans.earlier(now_sample(str(use.since), {}))), None)
-    window = interval(sizes, now_sample("", {})) if sizes else ""
-    return Contents(inventory, use, widths, sequences, sizes.counters if sizes else {}, window, scans, peculiarities)
+    now = now_sample("", {})
+    kept, window, elapsed = (sizes.counters, interval(sizes, now), now.time - sizes.time) if sizes else ({}, "", 0.0)
+    return Contents(inventory, use, widths, sequences, kept, window, scans, peculiarities, elapsed)
 
 
 def _use(connection: Connection) -> Use:
-    indexes, tables, keys, since = connection.rows("its statistics", USE.format(held=HELD))[0]
+    query = USE.format(held=HELD, last=LAST if connection.version >= 160000 else "NULL")
+    indexes, tables, keys, since, counts = connection.rows("its statistics", query)[0]
     indexed: Counter[int] = Counter()
     for row in indexes or []:
         indexed[row["table"]] += row["scans"] or 0
-    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since)
+    return Use({row["oid"]: row for row in indexes or []}, {row["oid"]: row for row in tables or []}, indexed, keys or [], since, counts)
 
 
 def _widths(connection: Connection, inventory: Inventory | Missing) -> dict[int, Row]:
@@ -288,12 +317,21 @@ def samples(depth: Contents) -> tuple[Sample | None, Sample | None]:
     """Sizes and counters to keep for the next run, as far as they were asked."""
     if isinstance(depth.inventory, Missing):
         return None, None
-    sizes = now_sample("", {str(oid): size for oid, size in total_sizes(depth.inventory).items()})
+    sizes = now_sample("", _kept(depth, depth.inventory))
     if isinstance(depth.use, Missing):
         return sizes, None
     large = [table for table in depth.inventory.tables if table["bytes"] >= TABLE_SIZE]
     scans = {f"{key} {table['oid']}": float(value) for table in large for key, value in table_scans(depth, table["oid"]).items()}
     return sizes, now_sample(str(depth.use.since), scans)
+
+
+def _kept(depth: Contents, seen: Inventory) -> dict[str, float]:
+    """Sizes, what is due, and for how long each large index has been known; those of partitions stand and fall with their parent's."""
+    parts = {} if isinstance(depth.use, Missing) else depth.use.indexes
+    whole = [index for index in seen.indexes if index["bytes"] >= INDEX_SIZE or index["partitioned"]]
+    ages = {f"index {index['oid']}": depth.index_age(index["oid"]) for index in whole if not parts.get(index["oid"], {}).get("top")}
+    due = {f"due {kind} {step.table}": 1.0 for kind, steps in due_steps(seen).items() for step in steps}
+    return {TOTAL: seen.bytes, **{str(oid): size for oid, size in total_sizes(seen).items()}, **ages, **due}
 
 
 def total_sizes(inventory: Inventory) -> dict[int, float]:

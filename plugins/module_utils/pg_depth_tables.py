@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK, UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, Contents, total_sizes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, SHOWN, at, unless, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_due import due_steps
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import TABLE_SIZE, TOTAL, Contents, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, UNCOUNTED, at, counted_since, unless, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Row
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Rules, Step, make_plan
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import ALIGNMENT, PAGE_HEADER, Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Step
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import ALIGNMENT, FRESH, PAGE_HEADER, Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import SPACING, span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human
 
 #: Seconds without a vacuum or analyze after which it is not only autovacuum's next round that is missing.
 OVERDUE = 3600
+#: How a storage parameter or a setting says no.
+OFF = {"off", "false", "no", "0", "f", "n"}
 #: Bytes below which a table needs no statistics of its own.
 SMALL = 1024**2
 #: Percent of a table that has to be empty for a rewrite to be worth it; estimates of a heap are off by ten percent and more.
@@ -32,31 +37,49 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
     seen = depth.inventory
     if not isinstance(seen, Missing) and seen.facts["standby"]:
         seen = Missing("a standby does not count dead rows and changes", "Ask the primary.")
+    elif not isinstance(seen, Missing) and not isinstance(depth.use, Missing) and not depth.use.counts:
+        seen = UNCOUNTED
     if isinstance(seen, Missing):
         yield unseen("postgres.vacuum_due", seen, limits, subject)
         yield unseen("postgres.statistics_due", seen, limits, subject)
         return
-    steps = make_plan(seen, Rules(operations=("freeze", "vacuum", "analyze"), dead_share=100, time_budget=7 * DAY), {}, {}).steps
-    tables = seen.by_oid
-    for name, operations, key, fine in (
-        ("vacuum_due", ("freeze", "vacuum"), "vacuumed", "No table has more to vacuum than autovacuum lets pile up"),
-        ("statistics_due", ("analyze",), "analyzed", "All tables have their statistics"),
+    steps = due_steps(seen)
+    for kind, name, key, fine in (
+        ("vacuum", "vacuum_due", "vacuumed", "No table has more to vacuum than autovacuum lets pile up"),
+        ("analyze", "statistics_due", "analyzed", "All tables have their statistics"),
     ):
-        due = [step for step in steps if step.operation in operations and _overdue(tables[step.table], key, seen.facts["now"])]
-        summary = f"{counted(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}" if due else fine
-        evidence = tuple({"table": step.quoted, "reason": _reason(step), "bytes": tables[step.table]["bytes"]} for step in due[:SHOWN])
-        yield limits.judged(f"postgres.{name}", len(due), summary, subject=subject, evidence=evidence)
+        yield _due(f"postgres.{name}", kind, [step for step in steps[kind] if _overdue(seen.by_oid[step.table], key, seen)], fine, depth, seen, subject, limits)
+
+
+def _due(name: str, kind: str, steps: list[Step], fine: str, depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
+    """A table is called due if it was at the last run as well, or if nobody will come: the next round of autovacuum takes a minute and more."""
+    due = [step for step in steps if f"due {kind} {step.table}" in depth.sizes or _forsaken(step, seen)]
+    evidence = [{"table": step.quoted, "reason": _reason(step), "bytes": seen.by_oid[step.table]["bytes"]} for step in due or steps]
+    more: dict[str, Any] = {"window": counted_since(depth.use, seen.facts["now"]), "subject": subject}
+    if due:
+        return limits.judged(name, len(due), f"{counted(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}", evidence=tuple(evidence[:SHOWN]), **more)
+    if steps and TOTAL not in depth.sizes:
+        words = f"{counted(len(steps), 'table')} at this moment, such as {steps[0].quoted}: {_reason(steps[0])}; whether autovacuum is late, the next run tells"
+        return limits.verdict(name, UNKNOWN, words, evidence=tuple(evidence[:SHOWN]), remedy=f"Look again in {span(SPACING)} or later.", **more)
+    return limits.judged(name, 0, fine, **more)
 
 
 def _reason(step: Step) -> str:
     return f"{step.reason}; {step.skip}" if step.skip else step.reason
 
 
-def _overdue(table: Row, key: str, now: float) -> bool:
-    """Whether it should have been done long ago; autovacuum never gets to a table that is small and does not change."""
+def _overdue(table: Row, key: str, seen: Inventory) -> bool:
+    """Whether the last one is long ago; autovacuum never gets to a table that is small and does not change."""
     if table[key] is not None:
-        return bool(now - table[key] > OVERDUE)
+        return bool(seen.facts["now"] - table[key] > OVERDUE)
     return bool(table["partitioned"] or table["bytes"] >= SMALL)
+
+
+def _forsaken(step: Step, seen: Inventory) -> bool:
+    """Whether autovacuum does not come at all; against wraparound it always does."""
+    table, settings = seen.by_oid[step.table], seen.facts["settings"] or {}
+    off = {str(value).lower() for value in ((table["options"] or {}).get("autovacuum_enabled"), settings.get("autovacuum"))} & OFF
+    return bool(table["partitioned"] and step.operation == "analyze") or bool(off and step.operation != "freeze")
 
 
 def tables(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
@@ -73,23 +96,25 @@ def tables(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
 def _sizes(depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
     sizes = sorted(total_sizes(seen).items(), key=lambda item: -item[1])
     evidence = []
+    growth = {oid: size - depth.sizes.get(str(oid), 0.0) for oid, size in sizes} if TOTAL in depth.sizes else {}
     for oid, size in sizes[:SHOWN]:
-        table, before = seen.by_oid[oid], depth.sizes.get(str(oid))
+        table, grown = seen.by_oid[oid], growth.get(oid)
         more = {"rows": max(0, int(table["rows"])), "indexes_bytes": int(seen.index_bytes.get(oid, 0))}
-        evidence.append({"table": table["quoted"], "bytes": int(size), **more, "growth_bytes": None if before is None else int(size - before)})
+        evidence.append({"table": table["quoted"], "bytes": int(size), **more, "growth_bytes": None if grown is None else int(grown)})
     summary = seen.summary
     if sizes:
         summary += f"; the largest is {evidence[0]['table']} with {human(sizes[0][1], 'bytes')}"
-    known = [(oid, size) for oid, size in sizes if str(oid) in depth.sizes]
-    before = sum(depth.sizes[str(oid)] for oid, _size in known)
-    if not before:
+    if TOTAL not in depth.sizes:
         return limits.verdict("postgres.table_sizes", OK, summary + ("; growth is known from the next run on" if sizes else ""), **at(subject, evidence))
-    grown = 100 * (sum(size for _oid, size in known) - before) / before
-    most = max(known, key=lambda item: item[1] - depth.sizes[str(item[0])])
-    gain = most[1] - depth.sizes[str(most[0])]
-    if gain > 0:
-        summary += f"; {seen.by_oid[most[0]]['quoted']} has grown most, by {human(gain, 'bytes')}"
-    return limits.judged("postgres.table_sizes", round(grown, 1), summary, window=depth.window, **at(subject, evidence))
+    most = max(growth, key=lambda oid: growth[oid], default=0)
+    if growth and growth[most] > 0:
+        summary += f"; {seen.by_oid[most]['quoted']} has grown most, by {human(growth[most], 'bytes')}"
+    return limits.judged("postgres.table_sizes", _percent(depth.sizes[TOTAL], seen.bytes), summary, window=depth.window, **at(subject, evidence))
+
+
+def _percent(before: float, now: float) -> float:
+    """How much everything has grown; what is small as a whole may well double."""
+    return round(100 * (now - before) / max(before, TABLE_SIZE), 1) if abs(now - before) >= TABLE_SIZE else 0.0
 
 
 def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
@@ -98,7 +123,8 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits)
     evidence, unknown = [], []
     for oid, row in depth.widths.items():
         table = seen.by_oid[oid]
-        if row["known"] < row["columns"] or table["rows"] < 0:
+        stale = (table["modified"] or 0) > FRESH * max(table["rows"], 1000)
+        if row["known"] < row["columns"] or table["rows"] < 0 or stale:
             unknown.append(table["quoted"])
             continue
         needed = heap_size(row, table["rows"], seen.facts["block"])
@@ -107,11 +133,11 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits)
             evidence.append({"table": table["quoted"], "wasted_bytes": int(wasted), "bytes": row["bytes"], "method": "estimated", "confidence": "low"})
     evidence.sort(key=lambda row: -row["wasted_bytes"])
     total = sum(row["wasted_bytes"] for row in evidence)
-    summary = f"No large table is more than {TABLE_BLOAT} % empty"
+    summary = f"No large table is more than {TABLE_BLOAT} % empty, TOAST not included"
     if evidence:
         first = evidence[0]
         share = 100 * first["wasted_bytes"] / first["bytes"]
-        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'table')} (estimated), {share:.0f} % of {first['table']}"
+        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'table')} (estimated, without TOAST), {share:.0f} % of {first['table']}"
     check = limits.judged("postgres.table_bloat", total, summary, **at(subject, evidence))
     return unless(check, unknown, "table", seen, limits)
 

@@ -10,14 +10,18 @@ from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import OK, UNKNOWN, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Use
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import Inventory
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted
 
 #: Rows of evidence for one check.
 SHOWN = 20
 #: Seconds in a day.
 DAY = 86400.0
+#: In place of whatever follows from counters.
+UNCOUNTED = Missing("track_counts is off, so PostgreSQL counts neither changes nor scans", "As a superuser: ALTER SYSTEM SET track_counts = on, and reload.")
 
 
 def unseen(name: str, missing: Missing, limits: Limits, subject: str = "") -> Check:
@@ -28,12 +32,18 @@ def at(subject: str, evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"subject": subject, "evidence": tuple(evidence[:SHOWN])}
 
 
+def counted_since(use: Use | Missing, now: float) -> str:
+    """The window of what PostgreSQL counts."""
+    return "" if isinstance(use, Missing) or use.since is None else f"since statistics reset {span(max(0.0, now - use.since))} ago"
+
+
 def unless(check: Check, unknown: Sequence[str], what: str, seen: Inventory, limits: Limits) -> Check:
     """The verdict, unless it is good only because something could not be looked at."""
     if check.status != OK or not unknown:
         return check
-    summary = f"Of {counted(len(unknown), 'large ' + what, 'large ' + ('indexes' if what == 'index' else what + 's'))} it is not known, such as {unknown[0]}: "
-    summary += f"role '{seen.facts['role']}' may not see its statistics, or there are none"
+    what_else = "B-tree index" if what == "index" else what
+    summary = f"Of {counted(len(unknown), 'large ' + what_else, 'large ' + what_else + ('es' if what == 'index' else 's'))} it is not known, "
+    summary += f"such as {unknown[0]}: role '{seen.facts['role']}' may not see its statistics, or they are missing or too old"
     return limits.verdict(check.name, UNKNOWN, summary, subject=check.subject, remedy=_grant(unknown[0], what, seen))
 
 

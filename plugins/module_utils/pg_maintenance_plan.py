@@ -32,7 +32,7 @@ WEEK = 7 * 86400
 
 LEFTOVER = re.compile(r"_cc(new|old)\d*$")
 #: Why a step is left out; a statement that waits for autovacuum makes PostgreSQL cancel it, and hours of its work are lost.
-AUTOVACUUM = "autovacuum is at work on the table"
+WORKED_ON = "autovacuum, or a VACUUM or ANALYZE of somebody else, is at work on the table"
 OLD_STATISTICS = "the statistics of its table are too old to tell"
 
 
@@ -163,8 +163,8 @@ def _allowed(step: Step, seen: Inventory, rules: Rules, free: Mapping[int, float
     relation = seen.relations[step.relation or step.table]
     if not relation["owned" if step.operation == "cleanup" else "mine"]:
         return replace(step, skip=_powerless(seen, step))
-    if step.table in seen.autovacuumed:
-        return replace(step, skip=AUTOVACUUM)
+    if step.table in seen.by_oid and seen.by_oid[step.table]["worked"]:
+        return replace(step, skip=WORKED_ON)
     if step.unsure and "analyze" not in rules.operations:
         return replace(step, skip=f"{OLD_STATISTICS}: allow the operation analyze")
     if step.operation == "reindex" and 140000 <= seen.facts["version"] < 140004:

@@ -15,9 +15,9 @@ from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import DONE, FAILED, SKIPPED, Action
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import (
-    AUTOVACUUM,
     LEFTOVER,
     OLD_STATISTICS,
+    WORKED_ON,
     Rules,
     Step,
     statement,
@@ -26,7 +26,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_p
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_queries import LAG, LEFT, LOOK, OLD, REBUILT, STATE
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import AUTOVACUUMED, Bloat, Inventory, look_again, oldest
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import WORKED, Bloat, Inventory, look_again, oldest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_work import Trouble, Worker
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import Report, at_work, progress
@@ -180,8 +180,8 @@ class Run:
         left = self.end - time.monotonic()
         if step.estimate > left and step.operation != "cleanup":
             return f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, left))} are left"
-        if (step.table,) in self.control.ask("autovacuum", AUTOVACUUMED):
-            return AUTOVACUUM
+        if (step.table,) in self.control.ask("vacuums at work", WORKED):
+            return WORKED_ON
         if step.operation != "reindex":
             return ""
         room = self.free(step.tablespace)

@@ -45,6 +45,14 @@ HELD = """exclusive AS MATERIALIZED (
   UNION SELECT t.oid FROM pg_class t JOIN pg_index i ON i.indrelid = t.reltoastrelid WHERE i.indexrelid IN (SELECT relation FROM exclusive)
 )"""
 
+#: Tables on which, or on whose TOAST table, somebody's vacuum or analyze is at work; without rights the views of progress show no more than the pid.
+WORKED = """
+SELECT coalesce(t.oid, l.relation)::bigint FROM pg_locks l LEFT JOIN pg_class t ON t.reltoastrelid = l.relation
+WHERE l.locktype = 'relation' AND l.granted AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.pid IN (SELECT pid FROM pg_stat_progress_vacuum UNION SELECT pid FROM pg_stat_progress_analyze UNION SELECT pid FROM pg_stat_progress_cluster)
+"""
+
 TABLES = """
 WITH /* gpt_agent.runbook */ {held}
 SELECT json_agg(json_build_object(
@@ -52,7 +60,7 @@ SELECT json_agg(json_build_object(
   'partitioned', c.relkind = 'p',
   'parents', (WITH RECURSIVE up(oid) AS (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition
                 UNION ALL SELECT h.inhparent FROM pg_inherits h JOIN up ON h.inhrelid = up.oid) SELECT json_agg(oid::bigint) FROM up),
-  'held', c.oid IN (SELECT relation FROM held),
+  'held', c.oid IN (SELECT relation FROM held), 'worked', c.oid IN ({worked}),
   'mine', {mine} OR (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()),
   'bytes', CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages::bigint * {block}
              ELSE coalesce(pg_table_size(c.oid), 0) END,
@@ -69,9 +77,17 @@ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND (%(oid)s IS NULL OR c.oid = %(oid)s)
 """
 
-# A size is null of what has been dropped in between. Widths are needed of large B-trees only, so only theirs are looked up.
+# A size is null of what has been dropped in between. Widths are needed of large B-trees only, so only theirs are looked up. Who builds or drops an
+# index holds a lock on it, which everybody may see; without rights the views of progress show no more than the pid. Vacuum and analyze lock the table
+# alike, but tell nothing of its indexes.
 INDEXES = """
-WITH /* gpt_agent.runbook */ {held}, found AS MATERIALIZED (
+WITH /* gpt_agent.runbook */ {held}, locked AS MATERIALIZED (
+  SELECT relation, coalesce(pid IN (SELECT pid FROM pg_stat_progress_create_index), false) AS builds,
+         coalesce(pid IN (SELECT pid FROM pg_stat_progress_vacuum UNION SELECT pid FROM pg_stat_progress_analyze), false) AS vacuums
+  FROM pg_locks WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+    AND mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), found AS MATERIALIZED (
   SELECT i.*, ci.relname, ct.relname AS table_name, n.nspname, ci.relkind, ci.reltuples, ci.reltablespace, am.amname, ci.reloptions,
          ct.relowner, ct.oid AS table_oid,
          CASE WHEN ci.relkind = 'I' THEN 0 WHEN i.indexrelid IN (SELECT relation FROM held) OR i.indrelid IN (SELECT relation FROM held)
@@ -88,7 +104,8 @@ SELECT json_agg(json_build_object(
   'fillfactor', (SELECT option_value::int FROM pg_options_to_table(f.reloptions) WHERE option_name = 'fillfactor'),
   'deduplicates', coalesce((SELECT option_value::bool FROM pg_options_to_table(f.reloptions) WHERE option_name = 'deduplicate_items'), true),
   'tablespace', f.reltablespace::bigint, 'mine', {mine}, 'owned', {owned},
-  'building', f.indexrelid IN (SELECT index_relid FROM pg_stat_progress_create_index) OR f.indrelid IN (SELECT relid FROM pg_stat_progress_create_index),
+  'building', f.indexrelid IN (SELECT relation FROM locked) OR f.indrelid IN (SELECT relation FROM locked WHERE builds),
+  'contended', f.indrelid IN (SELECT relation FROM locked WHERE NOT vacuums),
   'twin', CASE WHEN NOT f.indisvalid AND f.indrelid NOT IN (SELECT relation FROM held) THEN
       (SELECT min(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) FROM pg_index o
       JOIN pg_class c ON c.oid = o.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -109,14 +126,6 @@ FROM found f JOIN pg_class c ON c.oid = f.table_oid LEFT JOIN LATERAL (
       AND s.attname = a.attname AND NOT s.inherited
   WHERE f.amname = 'btree' AND f.bytes >= %(size)s
 ) w ON true
-"""
-
-#: Tables on which, or on whose TOAST table, autovacuum is at work; unlike its progress, locks and the lack of a user are shown to everybody.
-AUTOVACUUMED = """
-SELECT /* gpt_agent.runbook */ coalesce(t.oid, l.relation)::bigint AS relation FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  LEFT JOIN pg_class t ON t.reltoastrelid = l.relation
-WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND a.usesysid IS NULL
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 SETTINGS = """
@@ -190,8 +199,6 @@ class Inventory:
     """Who keeps vacuum from removing dead rows, the oldest first."""
     measured: Mapping[int, Bloat]
     """Bloat of the indexes that were read."""
-    autovacuumed: frozenset[int] = frozenset()
-    """Tables on which autovacuum is at work."""
 
     @cached_property
     def by_oid(self) -> dict[int, Row]:
@@ -219,12 +226,20 @@ class Inventory:
             found[index["table"]] = found.get(index["table"], 0.0) + index["bytes"]
         return found
 
+    @cached_property
+    def own_indexes(self) -> list[Row]:
+        """Without those of system and TOAST tables."""
+        return [index for index in self.indexes if index["table"] in self.by_oid]
+
+    @property
+    def bytes(self) -> float:
+        """Size of all tables and their indexes."""
+        return float(sum(each["bytes"] for each in (*self.tables, *self.own_indexes)))
+
     @property
     def summary(self) -> str:
-        """How much there is, in a few words; the indexes of system and TOAST tables are not counted."""
-        own = [index for index in self.indexes if index["table"] in self.by_oid]
-        size = sum(table["bytes"] for table in self.tables) + sum(index["bytes"] for index in own)
-        return f"{counted(len(self.tables), 'table')}, {counted(len(own), 'index', 'indexes')}, {human(size, 'bytes')}"
+        """How much there is, in a few words."""
+        return f"{counted(len(self.tables), 'table')}, {counted(len(self.own_indexes), 'index', 'indexes')}, {human(self.bytes, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""
@@ -239,11 +254,10 @@ def inspect(connection: Connection, facts: Row, budget: int = MEASURED_BYTES) ->
 
     ``facts`` are the answer to `SETTINGS`.
     """
-    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "owned": OWNS, "block": facts["block"], "held": HELD}
+    texts = {"mine": MAY if facts["version"] >= 170000 else OWNS, "owned": OWNS, "block": facts["block"], "held": HELD, "worked": WORKED}
     tables = connection.rows("its tables", TABLES.format(**texts), {"oid": None})[0][0] or []
     indexes = connection.rows("its indexes", INDEXES.format(**texts), {"oid": None, "size": INDEX_SIZE})[0][0] or []
-    busy = frozenset(row[0] for row in connection.rows("autovacuum", AUTOVACUUMED))
-    seen = Inventory(connection.database, facts, tables, indexes, oldest(connection.rows, connection.database)[:5], {}, busy)
+    seen = Inventory(connection.database, facts, tables, indexes, oldest(connection.rows, connection.database)[:5], {})
     return replace(seen, measured=_measure(connection, seen, budget)) if facts["tuple_tools"] else seen
 
 
@@ -255,7 +269,7 @@ def oldest(ask: Ask, database: str | None = None) -> list[Row]:
 
 def look_again(ask: Ask, seen: Inventory, index: Row) -> Bloat | None:
     """How much of an index is empty now, with the statistics of now."""
-    texts = {"mine": "true", "owned": "true", "block": seen.facts["block"], "held": HELD}
+    texts = {"mine": "true", "owned": "true", "block": seen.facts["block"], "held": HELD, "worked": WORKED}
     tables = ask("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0] or []
     indexes = ask("an index", INDEXES.format(**texts), {"oid": index["oid"], "size": 0})[0][0] or []
     return estimate(indexes[0], tables[0], seen.facts["block"]) if tables and indexes else None

@@ -42,7 +42,8 @@ options:
       - What to look at. V(server) is what the daily checklist asks, in a few milliseconds, without looking into any database.
       - V(locks), who waits for whom (C(postgres.blocked)), and who holds back vacuum (C(postgres.vacuum_horizon),
         C(postgres.prepared_transactions)).
-      - V(vacuum), what autovacuum has left undone (C(postgres.vacuum_due), C(postgres.statistics_due)).
+      - V(vacuum), what autovacuum has left undone (C(postgres.vacuum_due), C(postgres.statistics_due)). A table may have become due a moment ago,
+        so only one that was due at the last run as well counts; at the first run it is C(unknown).
       - V(tables), sizes and their growth since the last run (C(postgres.table_sizes)), C(postgres.table_bloat) and C(postgres.sequences).
       - V(indexes), C(postgres.index_bloat), C(postgres.invalid_indexes), C(postgres.unused_indexes), C(postgres.duplicate_indexes) and
         hints at C(postgres.missing_indexes).
@@ -62,7 +63,9 @@ options:
     default: []
   unused_after:
     description:
-      - Days that the statistics have to span before an index without a scan is called unused. Until then C(postgres.unused_indexes) is C(unknown).
+      - Days that the statistics have to span, and that an index has to be known from earlier runs, before it is called unused without a scan.
+        Until then C(postgres.unused_indexes) is C(unknown). From PostgreSQL 16 on an index whose last scan is as long ago is unused, too.
+      - Standbys have counters of their own, so where there are any it is C(unknown), too, and has to be asked for on each of them.
     type: float
     default: 30.0
   replicas:

@@ -59,6 +59,15 @@ def bad(answer: dict[str, Any]) -> dict[str, str]:
     return {check["name"].removeprefix("postgres."): check["status"] for check in answer["checks"] if check["status"] != "ok"}
 
 
+def pass_time(tmp_path: Path, seconds: float = 7200) -> None:
+    """Make what the last run has kept so much older."""
+    for file in (tmp_path / "state").glob("pg_health_*"):
+        kept = json.loads(file.read_text())
+        for sample in kept["samples"]:
+            sample["time"] -= seconds
+        file.write_text(json.dumps(kept))
+
+
 def named(url: str) -> str:
     return f"database {url.rpartition('/')[2]}"
 
@@ -147,7 +156,7 @@ def test_indexes_that_are_bloated_unused_or_superfluous(url: str, look: Look) ->
     assert unused["status"] == "warning"
     assert {row["index"] for row in unused["evidence"]} == {"public.never"}
     duplicates = by_name(answer, "postgres.duplicate_indexes")
-    assert {(row["drop"], row["keep"]) for row in duplicates["evidence"]} == {("public.twin_2", "public.twin_1"), ("public.twin_1", "public.longer")}
+    assert {(row["drop"], row["keep"]) for row in duplicates["evidence"]} == {("public.twin_2", "public.longer"), ("public.twin_1", "public.longer")}
     assert by_name(answer, "postgres.invalid_indexes")["status"] == "ok"
     early = look("indexes", unused_after=30, thresholds=SMALL)
     assert by_name(early, "postgres.unused_indexes")["status"] == "unknown"
@@ -200,6 +209,98 @@ def test_a_foreign_keys_index_and_a_partitions_index_are_not_called_unused(url: 
     assert unused["evidence"] == [], unused
 
 
+PARTITIONED = (
+    "CREATE TABLE log (day int, hour int, line text) PARTITION BY LIST (day)",
+    "CREATE TABLE log_1 PARTITION OF log FOR VALUES IN (1) PARTITION BY LIST (hour)",
+    "CREATE TABLE log_1_1 PARTITION OF log_1 FOR VALUES IN (1)",
+    "CREATE TABLE log_1_2 PARTITION OF log_1 FOR VALUES IN (2)",
+    "INSERT INTO log SELECT 1, g % 2 + 1, repeat('x', 50) || g FROM generate_series(1, 400000) g",
+)
+
+
+def test_an_index_of_a_table_with_partitions_of_partitions_is_judged_as_a_whole(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        *PARTITIONED,
+        "CREATE INDEX used ON log (line)",
+        "CREATE INDEX idle ON log (line, day)",
+        "CREATE INDEX idle_too ON log (line, day)",
+        "CREATE INDEX never ON log (day, line)",
+        "VACUUM ANALYZE log",
+        "SET enable_seqscan = off",
+        "SELECT count(*) FROM log_1_1 WHERE line = 'x'",
+        "SELECT count(*) FROM log_1_1 WHERE line = 'x'",
+    )
+    answer = look("indexes", thresholds=SMALL)
+    size = run_sql(url, "SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('never')")[0][0]
+    evidence = {row["index"]: row for row in by_name(answer, "postgres.unused_indexes")["evidence"]}
+    never = {"index": "public.never", "table": "log", "bytes": int(size), "unused_days": 0, "drop": "DROP INDEX public.never"}
+    assert evidence["public.never"] == never
+    assert not [name for name in evidence if "log_1" in name], "one that is attached cannot be dropped alone"
+    duplicates = by_name(answer, "postgres.duplicate_indexes")["evidence"]
+    assert len(duplicates) == 2
+    (kept,) = {row["keep"] for row in duplicates}
+    assert kept in ("public.idle", "public.idle_too")
+    assert kept not in evidence
+    assert {row["statement"] for row in duplicates} == {f"DROP INDEX {row['drop']}" for row in duplicates}
+
+
+def test_an_invalid_index_of_a_partitioned_table(url: str, look: Look) -> None:
+    run_sql(url, *PARTITIONED[:4], "CREATE INDEX log_line ON ONLY log (line)")
+    check = by_name(look("indexes"), "postgres.invalid_indexes")
+    assert check["status"] == "unknown"
+    assert "public.log_line" in check["summary"]
+    assert "ATTACH PARTITION" in check["remedy"]
+
+
+@pytest.mark.parametrize("statement", ["CREATE INDEX CONCURRENTLY t_b ON t (b)", "DROP INDEX CONCURRENTLY t_a", "REINDEX INDEX CONCURRENTLY t_a"])
+def test_an_index_that_is_being_built_or_dropped_is_not_invalid(server: Server, url: str, look: Look, statement: str) -> None:
+    run_sql(url, "CREATE TABLE t (a int, b int)", "CREATE INDEX t_a ON t (a)")
+    with server.role("blind") as blind, server.session(url) as holder, server.session(url, autocommit=True) as worker:
+        holder.cursor().execute("INSERT INTO t VALUES (1, 1)")
+        thread = threading.Thread(target=worker.cursor().execute, args=(statement,))
+        thread.start()
+        while server.admin("SELECT count(*) FROM pg_index WHERE NOT indisvalid", database=url.rpartition("/")[2]) != [(1,)]:
+            time.sleep(0.02)
+        for address in (url, blind.rpartition("/")[0] + "/" + url.rpartition("/")[2]):
+            check = by_name(look("indexes", database_url=address), "postgres.invalid_indexes")
+            assert check["status"] == "ok", check
+        holder.rollback()
+        thread.join()
+
+
+def test_an_invalid_index_of_a_table_that_somebody_locks_is_unknown(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (a int)", "INSERT INTO t VALUES (1), (1)")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        run_sql(url, "CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)")
+    with server.session(url) as holder:
+        holder.cursor().execute("LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE")
+        check = by_name(look("indexes"), "postgres.invalid_indexes")
+        assert check["status"] == "unknown"
+        assert "somebody locks t" in check["summary"]
+        holder.rollback()
+
+
+def test_without_counters_nothing_is_called_unused(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE TABLE t (a int)", "INSERT INTO t SELECT generate_series(1, 600000)", "CREATE INDEX t_a ON t (a)")
+    server.admin(f'ALTER DATABASE "{url.rpartition("/")[2]}" SET track_counts = off')
+    answer = look("indexes", "vacuum", thresholds=SMALL)
+    for name in ("unused_indexes", "missing_indexes", "vacuum_due", "statistics_due"):
+        check = by_name(answer, f"postgres.{name}")
+        assert check["status"] == "unknown"
+        assert "track_counts is off" in check["summary"]
+
+
+def test_the_age_of_an_index_is_kept_from_run_to_run(url: str, look: Look, tmp_path: Path) -> None:
+    run_sql(url, "CREATE TABLE t (a int)", "INSERT INTO t SELECT generate_series(1, 600000)", "CREATE INDEX t_a ON t (a)")
+    after = 0.00001  # days; the statistics are older than that, and the index has not been seen before
+    assert by_name(look("indexes", unused_after=after, thresholds=SMALL), "postgres.unused_indexes")["status"] == "unknown"
+    pass_time(tmp_path)
+    known = by_name(look("indexes", unused_after=after, thresholds=SMALL), "postgres.unused_indexes")
+    assert [row["index"] for row in known["evidence"]] == ["public.t_a"]
+    assert known["status"] == "warning"
+
+
 def test_a_table_without_the_index_that_a_statement_needs(server: Server, url: str, look: Look) -> None:
     run_sql(
         url,
@@ -226,7 +327,7 @@ def test_a_table_without_the_index_that_a_statement_needs(server: Server, url: s
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def test_three_million_dead_rows(url: str, look: Look) -> None:
+def test_three_million_dead_rows(url: str, look: Look, tmp_path: Path) -> None:
     run_sql(
         url,
         "CREATE TABLE dead (id int)",
@@ -236,10 +337,66 @@ def test_three_million_dead_rows(url: str, look: Look) -> None:
         "INSERT INTO alive SELECT generate_series(1, 500)",
         "ANALYZE alive",
     )
+    first = by_name(look("vacuum"), "postgres.vacuum_due")
+    assert first["status"] == "unknown"
+    assert "whether autovacuum is late, the next run tells" in first["summary"]
+    pass_time(tmp_path)
     due = by_name(look("vacuum"), "postgres.vacuum_due")
     assert due["status"] == "warning"
+    assert due["window"].startswith("since statistics reset ")
     assert "public.dead: 3,000,000 dead rows, 100 % of all" in due["summary"]
     assert [row["table"] for row in due["evidence"]] == ["public.dead"]
+
+
+def test_a_table_at_which_vacuum_works_is_not_due(server: Server, url: str, look: Look, tmp_path: Path) -> None:
+    run_sql(url, "CREATE TABLE busy (word text)", "INSERT INTO busy SELECT repeat('x', 500) FROM generate_series(1, 60000)", "DELETE FROM busy")
+    look("vacuum")
+    pass_time(tmp_path)
+    assert by_name(look("vacuum"), "postgres.vacuum_due")["status"] == "warning"
+    with server.role("blind") as blind, server.session(url, autocommit=True) as worker:
+        worker.cursor().execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+        thread = threading.Thread(target=interrupted, args=(worker, "VACUUM busy"))
+        thread.start()
+        while not server.admin("SELECT 1 FROM pg_stat_progress_vacuum"):
+            time.sleep(0.02)
+        for address in (url, blind.rpartition("/")[0] + "/" + url.rpartition("/")[2]):
+            due = by_name(look("vacuum", database_url=address), "postgres.vacuum_due")
+            assert due["status"] == "ok", due
+        worker.cancel()
+        thread.join()
+
+
+def interrupted(connection: Any, statement: str) -> None:
+    """Run what somebody is going to cancel."""
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        connection.cursor().execute(statement)
+
+
+def test_bloat_is_not_told_from_statistics_that_a_load_has_left_behind(url: str, look: Look) -> None:
+    run_sql(
+        url,
+        "CREATE TABLE loaded (id int, word text)",
+        "INSERT INTO loaded SELECT g, repeat('x', 100) FROM generate_series(1, 1000) g",
+        "ANALYZE loaded",
+        "INSERT INTO loaded SELECT g, repeat('x', 100) FROM generate_series(1, 300000) g",
+    )
+    bloat = by_name(look("tables", thresholds=SMALL), "postgres.table_bloat")
+    assert bloat["status"] == "unknown"
+    assert "public.loaded" in bloat["summary"]
+    run_sql(url, "ANALYZE loaded")
+    assert by_name(look("tables", thresholds=SMALL), "postgres.table_bloat")["status"] == "ok"
+
+
+def test_bloat_of_a_table_with_a_virtual_column_is_known(url: str, look: Look) -> None:
+    if server_version(url) < 18:
+        pytest.skip("virtual generated columns came with PostgreSQL 18")
+    run_sql(
+        url,
+        "CREATE TABLE v (id int, word text, twice int GENERATED ALWAYS AS (id * 2) VIRTUAL)",
+        "INSERT INTO v SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g",
+        "VACUUM ANALYZE v",
+    )
+    assert by_name(look("tables"), "postgres.table_bloat")["status"] == "ok"
 
 
 def test_a_sequence_near_its_end(url: str, look: Look) -> None:
@@ -258,14 +415,35 @@ def test_a_sequence_near_its_end(url: str, look: Look) -> None:
     assert "which fills narrow.id (integer)" in check["summary"]
 
 
+@pytest.mark.parametrize(("column", "type_"), [("int DEFAULT nextval('loose')", "integer"), ("number_2 DEFAULT nextval('loose')", "integer")])
+def test_a_sequence_fills_a_column_that_does_not_own_it(url: str, look: Look, column: str, type_: str) -> None:
+    run_sql(
+        url,
+        "CREATE DOMAIN number AS int",
+        "CREATE DOMAIN number_2 AS number",
+        "CREATE SEQUENCE loose",
+        f"CREATE TABLE wide (id bigint DEFAULT nextval('loose'), narrow {column})",
+        "SELECT setval('loose', (2147483647 * 0.951)::bigint)",
+    )
+    check = by_name(look("tables"), "postgres.sequences")
+    assert (check["status"], check["value"]) == ("critical", 95.1)
+    assert f"which fills wide.narrow ({type_})" in check["summary"]
+
+
+def test_who_may_use_a_sequence_may_see_how_far_it_is(server: Server, url: str, look: Look) -> None:
+    run_sql(url, "CREATE SEQUENCE s MAXVALUE 100", "SELECT setval('s', 96)")
+    with server.role("user_of") as user:
+        address = user.rpartition("/")[0] + "/" + url.rpartition("/")[2]
+        run_sql(url, "GRANT USAGE ON s TO user_of")
+        check = by_name(look("tables", database_url=address), "postgres.sequences")
+        run_sql(url, "REVOKE ALL ON s FROM user_of")
+    assert check["status"] == "critical"
+
+
 def test_growth_since_the_last_run(url: str, look: Look, tmp_path: Path) -> None:
     run_sql(url, "CREATE TABLE g (word text)", "INSERT INTO g SELECT repeat('x', 400) FROM generate_series(1, 40000)")
     assert "growth is known from the next run on" in by_name(look("tables"), "postgres.table_sizes")["summary"]
-    for file in (tmp_path / "state").glob("pg_health_sizes*"):
-        kept = json.loads(file.read_text())
-        for sample in kept["samples"]:
-            sample["time"] -= 7200
-        file.write_text(json.dumps(kept))
+    pass_time(tmp_path)
     run_sql(url, "INSERT INTO g SELECT repeat('x', 400) FROM generate_series(1, 40000)")
     check = by_name(look("tables"), "postgres.table_sizes")
     assert (check["status"], check["value"]) == ("warning", pytest.approx(100, abs=2))
@@ -314,7 +492,7 @@ def test_nothing_is_locked_in_a_database_that_has_been_looked_at(server: Server,
 def test_only_what_an_area_needs_is_asked(server: Server, url: str, tmp_path: Path, area: str, questions: set[str]) -> None:
     run_sql(url, *bloated(rows=200_000), "CREATE SEQUENCE s")
     server.admin("CREATE EXTENSION pgstattuple", database=url.rpartition("/")[2])
-    relations = set() if area == "settings" else {"its settings", "its tables", "its indexes", "the oldest transactions", "autovacuum"}
+    relations = set() if area == "settings" else {"its settings", "its tables", "its indexes", "the oldest transactions"}
     with connected(url) as connection:
         contents(connection, tmp_path, area)
         assert set(connection.asked) == questions | relations

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import WORKED_ON
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
 from tests.integration.mounts import mounted, mounts_of_its_own, needs_mount
@@ -135,7 +136,7 @@ def test_what_autovacuum_works_on_is_left_to_it(stack: Stack, run_module: RunMod
         worker = server.admin(working)
         for check in (True, False):
             answer = run_module("pg_maintenance", {"database_url": server.url(), "state_dir": str(tmp_path), "operations": ["vacuum"]}, check=check)
-            assert [(each["status"], each["reason"].rpartition(": ")[2]) for each in answer["actions"]] == [("skipped", "autovacuum is at work on the table")]
+            assert [(each["status"], each["reason"].rpartition(": ")[2]) for each in answer["actions"]] == [("skipped", WORKED_ON)]
         assert server.admin(working) == worker
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_indexes import indexes
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks, Peculiarities, Use, total_sizes
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import (
+    Configuration,
+    Contents,
+    Locks,
+    Peculiarities,
+    Use,
+    samples,
+    total_sizes,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server import (
     collations,
     collations_elsewhere,
@@ -42,8 +50,19 @@ def use_of(*rows: dict[str, Any], scans: dict[int, dict[str, int]] | None = None
 
 
 def used(oid: int = 11, **more: Any) -> dict[str, Any]:
-    usual = {"table": 1, "scans": 5, "kept": False, "unique": False, "constraint": False, "parent": None, "keys": [1], "key_count": 1}
-    return {"oid": oid, **usual, "classes": [1], "collations": [0], "options": [0], "expressions": None, "predicate": None, **more}
+    usual = {"table": 1, "scans": 5, "kept": False, "unique": False, "constraint": False, "top": None, "last": None, "keys": [1], "key_count": 1}
+    return {
+        "oid": oid,
+        **usual,
+        "classes": [1],
+        "collations": [0],
+        "options": [0],
+        "class_options": [None],
+        "storage": None,
+        "expressions": None,
+        "predicate": None,
+        **more,
+    }
 
 
 def contents(*relations: dict[str, Any], use: Any = None, earlier: Sample | None = None, **more: Any) -> Contents:
@@ -270,19 +289,96 @@ def test_a_partitioned_table_is_as_large_as_its_partitions() -> None:
     assert total_sizes(inventory) == {1: 45 * MIB}
 
 
+def due(*relations: dict[str, Any], before: tuple[str, ...] = (), first: bool = False, kind: str = "vacuum_due", **more: Any) -> Any:
+    """The verdict where a run before this one has seen some tables due."""
+    sizes = {} if first else {"total": 1.0, **dict.fromkeys(before, 1.0)}
+    return by_name(vacuum(contents(*relations, sizes=sizes, **more), "d", LIMITS))[kind]
+
+
 def test_vacuum_is_due_only_where_autovacuum_had_the_time() -> None:
     now = DATABASE_FACTS["now"]
-    dead = table(dead=500_000, vacuumed=now - 600)
-    assert by_name(vacuum(contents(dead), "d", LIMITS))["vacuum_due"].status == "ok"
-    check = by_name(vacuum(contents({**dead, "vacuumed": now - 7200}), "d", LIMITS))["vacuum_due"]
+    dead, before = table(dead=500_000, vacuumed=now - 7200), ("due vacuum 1",)
+    assert due({**dead, "vacuumed": now - 600}, before=before).status == "ok"
+    check = due(dead, before=before)
     assert check.status == "warning"
     assert "public.t: 500,000 dead rows" in check.summary
-    assert by_name(vacuum(contents(dead, facts={"standby": True}), "d", LIMITS))["vacuum_due"].status == "unknown"
+    assert check.window == "since statistics reset 11 days ago"
+    assert due(dead, before=before, facts={"standby": True}).status == "unknown"
+
+
+def test_a_table_that_was_not_due_at_the_last_run_has_only_just_become_due() -> None:
+    loaded = table(inserted=10**6, vacuumed=None, analyzed=None, rows=-1.0)
+    assert due(loaded).status == "ok"
+    assert due(loaded, kind="statistics_due").status == "ok"
+    first = due(loaded, first=True)
+    assert first.status == "unknown", "nobody knows for how long"
+    assert "1 table at this moment, such as public.t" in first.summary
+    assert due(table(), first=True).status == "ok"
+    assert due({**loaded, "options": {"autovacuum_enabled": "off"}}, first=True).status == "warning", "nobody will come"
+    assert due(table(xid_age=201_000_000, options={"autovacuum_enabled": "off"})).status == "ok", "against wraparound autovacuum comes all the same"
+    partitioned = table(2, "p", partitioned=True, bytes=0, rows=-1.0, analyzed=None)
+    assert due(partitioned, table(3, "p1", parents=[2]), kind="statistics_due", first=True).status == "warning"
+
+
+def test_what_is_being_vacuumed_is_not_due_and_rights_do_not_matter() -> None:
+    dead = table(dead=500_000, vacuumed=0.0, mine=False)
+    assert due({**dead, "worked": True}, before=("due vacuum 1",)).status == "ok"
+    check = due(dead, before=("due vacuum 1",))
+    assert check.status == "warning"
+    assert "may not" not in check.summary
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"xid_age": 160_000_000}, "ok"),
+        ({"xid_age": 201_000_000}, "warning"),
+        ({"mxid_age": 300_000_000}, "ok"),
+        ({"mxid_age": 401_000_000}, "warning"),
+        ({"xid_age": 160_000_000, "options": {"autovacuum_freeze_max_age": "100000000"}}, "warning"),
+        ({"xid_age": 300_000_000, "options": {"autovacuum_freeze_max_age": "1000000000"}}, "warning"),  # the server's is the smaller one
+        ({"xid_age": 160_000_000, "dead": 500_000}, "warning"),  # an age that is no matter hides no dead rows
+    ],
+)
+def test_a_freeze_is_due_where_autovacuum_would_be_forced_to_it(more: dict[str, Any], status: str) -> None:
+    assert due(table(**more), before=("due vacuum 1",)).status == status
+
+
+def test_without_counters_nothing_is_known() -> None:
+    blind = Use({11: used(scans=0)}, {1: {"scans": 0}}, {}, [], 0.0, False)
+    found = contents(table(), index(11, "i11", bytes=200 * MIB, unique=False), use=blind)
+    checks = by_name([*vacuum(found, "d", LIMITS), *indexes(found, "d", LIMITS, NOBODY, 10)])
+    names = {name for name, check in checks.items() if check.status == "unknown" and "track_counts is off" in check.summary}
+    assert names == {"vacuum_due", "statistics_due", "unused_indexes", "missing_indexes"}
 
 
 def test_a_small_table_that_was_never_analyzed_is_no_matter() -> None:
-    assert by_name(vacuum(contents(table(rows=-1.0, bytes=8192, analyzed=None)), "d", LIMITS))["statistics_due"].status == "ok"
-    assert by_name(vacuum(contents(table(rows=-1.0, analyzed=None)), "d", LIMITS))["statistics_due"].status == "warning"
+    before = ("due analyze 1",)
+    assert due(table(rows=-1.0, bytes=8192, analyzed=None), before=before, kind="statistics_due").status == "ok"
+    assert due(table(rows=-1.0, analyzed=None), before=before, kind="statistics_due").status == "warning"
+
+
+def sizes(*relations: dict[str, Any], **before: float) -> Any:
+    return by_name(tables(contents(*relations, sizes={key.strip("_"): value for key, value in before.items()}), "d", LIMITS))["table_sizes"]
+
+
+def test_a_table_that_the_last_run_did_not_know_has_grown_from_nothing() -> None:
+    check = sizes(table(), table(2, "new", bytes=900 * MIB), _1=100 * MIB, total=109 * MIB)
+    assert (check.status, check.value) == ("warning", 817.4)
+    assert "public.new has grown most, by 900 MiB" in check.summary
+    assert [row["growth_bytes"] for row in check.evidence] == [900 * MIB, 0]
+    copied = sizes(table(2), _1=100 * MIB, total=100 * MIB)
+    assert (copied.status, copied.value) == ("ok", 0.0), "a copy that took the place of a table is no growth"
+    assert sizes(table(bytes=8 * MIB), total=1.0 * MIB).status == "ok", "what is small may double"
+    assert sizes(table()).value is None
+
+
+def test_the_bloat_of_a_table_whose_statistics_are_old_is_unknown() -> None:
+    row = {"oid": 1, "bytes": 100 * MIB, "columns": 3, "known": 3, "width": 8.0, "nulls": 0.0, "fillfactor": None}
+    check = by_name(tables(contents(table(modified=200_000), widths={1: row}), "d", LIMITS))["table_bloat"]
+    assert check.status == "unknown"
+    assert "ANALYZE it" in check.remedy
+    assert by_name(tables(contents(table(), widths={1: row}), "d", LIMITS))["table_bloat"].status == "ok"
 
 
 # --- indexes ----------------------------------------------------------------------------------------------------------
@@ -290,18 +386,30 @@ def test_a_small_table_that_was_never_analyzed_is_no_matter() -> None:
 BIG = {"bytes": 200 * MIB, "unique": False}
 
 
-def unused(row: dict[str, Any], *others: dict[str, Any], since: float | None = 0.0, keys: Any = (), **facts: Any) -> Any:
-    relations = [index(each["oid"], f"i{each['oid']}", **BIG) for each in (row, *others)]
-    found = contents(table(), *relations, use=use_of(row, *others, since=since, keys=keys), facts=facts)
+OLD = 11 * 86400.0
+
+
+def unused(
+    row: dict[str, Any], *others: dict[str, Any], since: float | None = 0.0, keys: Any = (), age: float | None = OLD, more: Any = None, **facts: Any
+) -> Any:
+    """The verdict on indexes that are known for so many seconds; ``more`` is what differs in the inventory, by oid."""
+    relations = [index(each["oid"], f"i{each['oid']}", **{**BIG, **(more or {}).get(each["oid"], {})}) for each in (row, *others)]
+    sizes = {} if age is None else {f"index {each['oid']}": age for each in (row, *others)}
+    found = contents(table(), *relations, use=use_of(row, *others, since=since, keys=keys), facts=facts, sizes=sizes)
     return by_name(indexes(found, "d", LIMITS, NOBODY, 10))["unused_indexes"]
+
+
+def dropped(check: Any) -> list[str]:
+    return [row["index"] for row in check.evidence]
 
 
 def test_an_index_that_nobody_has_used() -> None:
     check = unused(used(scans=0))
     assert (check.status, check.value) == ("warning", 200 * MIB)
+    assert check.evidence[0]["drop"] == "DROP INDEX CONCURRENTLY public.i11"
     assert unused(used(scans=1)).status == "ok"
     assert unused(used(scans=0, kept=True)).status == "ok"
-    assert "ask them, too" in unused(used(scans=0), standbys=1).summary
+    assert unused(used(scans=0, expressions="lower(a)")).status == "ok", "the planner has statistics from it"
 
 
 def test_statistics_that_are_too_young_or_of_unknown_age_prove_nothing() -> None:
@@ -309,22 +417,82 @@ def test_statistics_that_are_too_young_or_of_unknown_age_prove_nothing() -> None
     assert unused(used(scans=0), since=None).status == "unknown"
 
 
-def test_the_only_index_of_a_foreign_key_is_needed() -> None:
+def test_counters_of_one_server_say_nothing_of_its_standbys() -> None:
+    check = unused(used(scans=0), standbys=1)
+    assert check.status == "unknown"
+    assert "its standbys count for themselves" in check.summary
+    assert unused(used(scans=0), standby=True).status == "unknown"
+    assert unused(used(scans=1), standby=True).status == "ok"
+    assert unused(used(scans=0), standbys=1, more={11: {"bytes": 20 * MIB}}).status == "ok", "it is no matter either way"
+
+
+def test_an_index_counts_as_unused_only_when_it_has_been_seen_for_long_enough() -> None:
+    assert unused(used(scans=0), age=None).status == "unknown"
+    assert unused(used(scans=0), age=86400.0).status == "unknown"
+    fresh, old = used(scans=0, keys=[2]), used(12, scans=0)
+    relations = [index(each["oid"], f"i{each['oid']}", **BIG) for each in (fresh, old)]
+    found = contents(table(), *relations, use=use_of(fresh, old), sizes={"index 11": 0.0, "index 12": OLD - 86400}, elapsed=86400.0)
+    assert dropped(by_name(indexes(found, "d", LIMITS, NOBODY, 10))["unused_indexes"]) == ["public.i12"]
+    assert unused(used(scans=7, last=DATABASE_FACTS["now"] - OLD), age=None).status == "warning", "PostgreSQL knows when it was used last"
+    assert unused(used(scans=7, last=DATABASE_FACTS["now"] - 86400)).status == "ok"
+
+
+def test_how_long_an_index_has_been_known_outlives_a_run() -> None:
+    found = contents(table(), index(11, "i11", **BIG), index(12, "i12", **BIG), sizes={"index 11": 100.0}, elapsed=50.0)
+    kept, _scans = samples(found) or pytest.fail("nothing is kept")
+    assert (kept.counters["index 11"], kept.counters["index 12"], kept.counters["total"]) == (150.0, 0.0, 500 * MIB)
+    due_now, _scans = samples(contents(table(dead=500_000, modified=500_000))) or pytest.fail("nothing is kept")
+    assert {"due vacuum 1", "due analyze 1"} <= set(due_now.counters)
+
+
+TWO = {"keys": [1, 2], "key_count": 2, "classes": [1, 1], "collations": [0, 0], "options": [0, 0], "class_options": [None, None]}
+
+
+def test_what_makes_another_index_superfluous_is_not_called_unused() -> None:
+    rows = [used(11, scans=5), used(12, scans=0, **TWO)]
+    found = contents(table(), *(index(row["oid"], f"i{row['oid']}", **BIG) for row in rows), use=use_of(*rows), sizes={"index 11": OLD, "index 12": OLD})
+    checks = by_name(indexes(found, "d", LIMITS, NOBODY, 10))
+    assert [(row["drop"], row["keep"]) for row in checks["duplicate_indexes"].evidence] == [("public.i11", "public.i12")]
+    assert checks["unused_indexes"].status == "ok"
+
+
+def test_of_twins_the_one_that_is_used_stays() -> None:
+    rows = [used(11, scans=0), used(12, scans=9)]
+    found = contents(table(), *(index(row["oid"], f"i{row['oid']}", **BIG) for row in rows), use=use_of(*rows), sizes={"index 11": OLD, "index 12": OLD})
+    checks = by_name(indexes(found, "d", LIMITS, NOBODY, 10))
+    assert [(row["drop"], row["keep"]) for row in checks["duplicate_indexes"].evidence] == [("public.i11", "public.i12")]
+    assert dropped(checks["unused_indexes"]) == ["public.i11"]
+
+
+def test_a_foreign_key_keeps_an_index() -> None:
     key = {"table": 1, "columns": [1]}
     assert unused(used(scans=0), keys=[key]).status == "ok"
     assert unused(used(scans=0, keys=[2]), keys=[key]).status == "warning"
-    assert unused(used(scans=0), used(12, scans=3), keys=[key]).status == "warning", "another one serves it"
+    assert unused(used(scans=0), used(12, scans=3, **TWO, storage=["fillfactor=70"]), keys=[key]).status == "warning", "another one serves it"
+    both = unused(used(scans=0), used(12, scans=0, **TWO, storage=["fillfactor=70"]), keys=[key])
+    assert dropped(both) == ["public.i12"], "one of them has to stay"
+    for more in ({"valid": False}, {"method": "brin"}):
+        assert unused(used(scans=0), used(12, scans=3), keys=[key], more={12: more}).status == "ok", f"{more} serves no foreign key"
+    assert unused(used(scans=0), used(12, scans=3, keys=[2, 1]), keys=[key]).status == "ok", "a column that is only included serves none"
 
 
-def test_an_index_whose_sibling_on_another_partition_is_used() -> None:
-    assert unused(used(scans=0, parent=99), used(12, scans=3, parent=99)).status == "ok"
+def test_a_partitioned_index_is_judged_as_a_whole() -> None:
+    tree = [used(99, scans=0), used(98, scans=0, top=99), used(11, scans=0, top=99)]
+    parts: dict[int, Any] = {99: {"partitioned": True, "bytes": 0}, 98: {"partitioned": True, "bytes": 0, "table": 2}, 11: {"table": 3}, 12: {"table": 4}}
+    assert unused(*tree, used(12, scans=3, top=99), more=parts).status == "ok", "a sibling two levels down is used"
+    check = unused(*tree, used(12, scans=0, top=99), more=parts)
+    assert [(row["index"], row["bytes"], row["drop"]) for row in check.evidence] == [("public.i99", 400 * MIB, "DROP INDEX public.i99")]
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "dropped"),
+    ("first", "second", "gone"),
     [
         ({}, {}, ["public.i12"]),
-        ({}, {"keys": [1, 2], "key_count": 2, "classes": [1, 1], "collations": [0, 0], "options": [0, 0]}, ["public.i11"]),
+        ({}, TWO, ["public.i11"]),
+        ({}, {"keys": [1, 2], "class_options": [None, None]}, ["public.i11"]),  # the second column is only included
+        ({"unique": True}, {"keys": [1, 2], "class_options": [None, None]}, []),
+        ({"storage": ["fillfactor=70"]}, {}, []),
+        ({"class_options": [["siglen=8"]]}, {}, []),
         ({"options": [3]}, {}, []),
         ({"classes": [7]}, {}, []),
         ({"predicate": "a > 1"}, {}, []),
@@ -334,20 +502,88 @@ def test_an_index_whose_sibling_on_another_partition_is_used() -> None:
         ({"keys": [1, 2], "classes": [1], "collations": [0], "options": [0]}, {"keys": [1, 3], "classes": [1], "collations": [0], "options": [0]}, []),
     ],
 )
-def test_which_of_two_indexes_is_superfluous(first: dict[str, Any], second: dict[str, Any], dropped: list[str]) -> None:
+def test_which_of_two_indexes_is_superfluous(first: dict[str, Any], second: dict[str, Any], gone: list[str]) -> None:
     rows = [used(11, **first), used(12, **second)]
     found = contents(table(), index(11, "i11", **BIG), index(12, "i12", **BIG), use=use_of(*rows))
     check = by_name(indexes(found, "d", LIMITS, NOBODY, 10))["duplicate_indexes"]
-    assert [row["drop"] for row in check.evidence] == dropped
+    assert [row["drop"] for row in check.evidence] == gone
+
+
+def test_a_partitioned_index_that_is_superfluous_counts_with_its_partitions() -> None:
+    rows = [used(11), used(12), used(21, table=2, top=11), used(22, table=2, top=12)]
+    known = [index(oid, f"i{oid}", unique=False, partitioned=True, bytes=0) for oid in (11, 12)]
+    known += [index(oid, f"i{oid}", table=2, **BIG) for oid in (21, 22)]
+    found = contents(table(partitioned=True, bytes=0), table(2, "p", parents=[1]), *known, use=use_of(*rows))
+    (row,) = by_name(indexes(found, "d", LIMITS, NOBODY, 10))["duplicate_indexes"].evidence
+    assert (row["drop"], row["bytes"], row["statement"]) == ("public.i12", 200 * MIB, "DROP INDEX public.i12")
+
+
+def invalid(*relations: dict[str, Any]) -> Any:
+    return by_name(indexes(contents(table(), *relations), "d", LIMITS, NOBODY, 10))["invalid_indexes"]
+
+
+def test_an_index_at_work_is_not_invalid_and_a_doubt_is_none() -> None:
+    broken = index(valid=False)
+    assert invalid(broken).status == "warning"
+    assert invalid({**broken, "building": True, "contended": True}).status == "ok"
+    doubtful = invalid({**broken, "contended": True})
+    assert doubtful.status == "unknown"
+    assert "somebody locks t" in doubtful.summary
+    assert invalid({**broken, "contended": True}, index(12, "i12", valid=False)).value == 1
+
+
+def test_an_invalid_index_of_a_partitioned_table_is_named_for_itself() -> None:
+    parent = index(12, "i12", valid=False, partitioned=True, bytes=0)
+    check = invalid(parent)
+    assert check.status == "unknown"
+    assert "public.i12" in check.summary
+    both = invalid(index(valid=False), parent)
+    assert (both.status, both.value) == ("warning", 1)
+    assert "and 1 index of a partitioned table, such as public.i12" in both.summary
+
+
+def bloat(*relations: dict[str, Any]) -> Any:
+    return by_name(indexes(contents(*relations), "d", LIMITS, NOBODY, 10))["index_bloat"]
+
+
+def test_bloat_is_told_of_b_trees_of_own_tables_with_fresh_statistics() -> None:
+    wasteful = index(bytes=300 * MIB)
+    assert bloat(table(), wasteful).status == "warning"
+    assert bloat(table(modified=500_000), wasteful).status == "unknown", "its statistics are too old"
+    assert bloat(table(), index(table=77, known=0)).status == "ok", "that of a TOAST table"
+    assert "B-tree" in bloat(table(), index(method="gin")).summary
+
+
+READ = {"scans": 1000, "read": 10**9, "writes": 5}
+
+
+def missing(counted: dict[str, int], then: Sample | None = None, **more: Any) -> Any:
+    found = contents(table(), use=use_of(scans={1: counted}, **more), earlier=then)
+    return by_name(indexes(found, "d", LIMITS, NOBODY, 10))["missing_indexes"]
 
 
 def test_a_missing_index_is_judged_by_what_came_since_the_last_run() -> None:
-    now = {1: {"scans": 1000, "read": 10**9, "writes": 5}}
-    everything = contents(table(), use=use_of(scans=now))
-    assert by_name(indexes(everything, "d", LIMITS, NOBODY, 10))["missing_indexes"].status == "warning"
-    then = Sample(0.0, "", {"scans 1": 990.0, "read 1": 9.9e8})
-    since = contents(table(), use=use_of(scans=now), earlier=then)
-    assert by_name(indexes(since, "d", LIMITS, NOBODY, 10))["missing_indexes"].status == "ok"
+    assert missing(READ).status == "warning"
+    hour = time.time() - 3600
+    assert missing(READ, Sample(hour, "", {"scans 1": 990.0, "read 1": 9.9e8})).status == "ok"
+    assert missing(READ, Sample(hour, "", {"scans 1": 0.0, "read 1": 0.0})).status == "warning"
+    assert missing(READ, Sample(hour, "", {"scans 2": 0.0})).status == "ok", "there is no window for it"
+
+
+def test_a_missing_index_needs_scans_for_each_day_and_reading_that_outweighs_writing() -> None:
+    nightly = {"scans": 60, "read": 10**8, "writes": 0}
+    assert missing(nightly).status == "ok", "60 in 11 days"
+    assert missing(nightly, since=DATABASE_FACTS["now"] - 3600).status == "warning"
+    assert missing(nightly, since=None).status == "unknown"
+    assert missing({**READ, "writes": 2 * 10**9}).status == "ok"
+
+
+def test_a_statement_that_only_writes_is_not_the_one_to_explain() -> None:
+    row = {"user": "u", "database": "shop", "calls": 1, "seconds": 1.0}
+    top = [{**row, "statement": "INSERT INTO t VALUES (1)"}, {**row, "statement": "SELECT a FROM t"}]
+    found = contents(table(), use=use_of(scans={1: READ}))
+    check = by_name(indexes(found, "d", LIMITS, Statements(2, 2.0, "PT1H", top, Sample(0, "", {})), 10))["missing_indexes"]
+    assert check.evidence[0]["statement"] == "SELECT a FROM t"
 
 
 # --- collations -------------------------------------------------------------------------------------------------------
