@@ -51,7 +51,7 @@ SELECT /* gpt_agent.runbook */ json_build_object(
   'statements_loaded', current_setting('pg_stat_statements.max', true) IS NOT NULL)
 """
 
-# Without the right to see other users' sessions, backend_type and all that is personal is null in their rows.
+# Without the right to see other users' sessions, backend_type and all that is personal is null in their rows. A VACUUM may take hours: it holds back nothing.
 SESSIONS = """
 WITH /* gpt_agent.runbook */ session AS MATERIALIZED (
   SELECT pid, application_name AS application, usename AS "user", datname AS database, host(client_addr) AS client,
@@ -70,6 +70,7 @@ SELECT
   (SELECT json_agg(i) FROM (SELECT * FROM session WHERE state LIKE 'idle in transaction%%' AND NOT ignored
                             ORDER BY state_seconds DESC NULLS LAST LIMIT %(shown)s) i),
   (SELECT json_agg(t) FROM (SELECT * FROM session WHERE transaction_seconds IS NOT NULL AND NOT ignored
+                              AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
                             ORDER BY transaction_seconds DESC LIMIT %(shown)s) t),
   (SELECT count(*) FROM session WHERE ignored AND transaction_seconds IS NOT NULL),
   (SELECT max(xmin_age) FROM session),

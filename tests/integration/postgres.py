@@ -108,9 +108,9 @@ class Server:
                 connection.close()
 
     @contextmanager
-    def running(self, statement: str, application: str = "test") -> Iterator[Any]:
+    def running(self, statement: str, application: str = "test", url: str | None = None) -> Iterator[Any]:
         """A session in the middle of a statement."""
-        connection = psycopg2.connect(self.url(), application_name=application, async_=True)
+        connection = psycopg2.connect(url or self.url(), application_name=application, async_=True)
         try:
             wait(connection)
             connection.cursor().execute(statement)

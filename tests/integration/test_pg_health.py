@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -21,7 +22,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_querie
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
-from tests.integration.postgres import Server
+from tests.integration.postgres import Server, database, run_sql, slow_to_vacuum, until
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -322,6 +323,15 @@ def test_a_long_transaction(server: Server, ask: Ask) -> None:
         assert check["evidence"][0]["statement"] == "SELECT pg_sleep(?), ?"
         assert by_name(answer, "postgres.idle_in_transaction")["status"] == "ok"
         assert "hunter2" not in json.dumps(answer)
+
+
+def test_a_vacuum_may_take_its_time(server: Server, ask: Ask) -> None:
+    with database(server, "vacuumed") as url:
+        run_sql(url, *slow_to_vacuum("t"))
+        with server.running("VACUUM t", url=f"{url}?options={quote('-c vacuum_cost_delay=80 -c vacuum_cost_limit=20')}"):
+            until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
+            time.sleep(0.3)
+            assert by_name(ask(thresholds=SOON), "postgres.long_transactions")["status"] == "ok"
 
 
 def test_a_backup_may_take_its_time(server: Server, ask: Ask) -> None:
