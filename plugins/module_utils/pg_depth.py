@@ -31,6 +31,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server 
     locks,
     settings,
     slow_statements,
+    transactions,
     unattended,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import tables, vacuum
@@ -72,6 +73,7 @@ def in_depth(depth: Depth, connection: Connection, seen: Snapshot, limits: Limit
             yield from locks(collect_locks(connection), seen.facts, limits)
         if "statements" in depth.areas:
             yield slow_statements(seen.statements, seen.facts, limits, limits.limit("postgres.query_time_mean").critical or SLOW)
+            yield from transactions(seen.databases, limits)
         if "settings" in depth.areas:
             configuration = asked(lambda: collect_configuration(connection))
             yield from settings(configuration, seen.facts, limits)

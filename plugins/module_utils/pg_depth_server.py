@@ -12,14 +12,16 @@ from typing import Any
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_queries import Configuration, Contents, Locks
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import SHOWN, at, unseen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_words import DAY, SHOWN, at, unseen
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import application, who
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_ENOUGH, Missing, Row, Statements
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_ENOUGH, Databases, Missing, Row, Statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import whose
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.sql_text import shape
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import counted, human, redact, shorten
 
+#: Transactions below which their share that was rolled back says nothing.
+TRANSACTIONS_ENOUGH = 1000
 #: What a parameter must not be, how bad that is, and why.
 WRONG: Mapping[str, tuple[str, str, str]] = {
     "fsync": ("off", CRITICAL, "a crash of the machine destroys the database"),
@@ -226,6 +228,34 @@ def _version(version: str | None) -> str:
 
 
 # --- statements -------------------------------------------------------------------------------------------------------
+
+
+def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
+    """Rolled back transactions, and what was spilled to disk, over all databases."""
+    if isinstance(seen, Missing):
+        yield unseen("postgres.rollbacks", seen, limits)
+        yield unseen("postgres.temp_files", seen, limits)
+        return
+    delta = seen.recent
+    rolled, spilled = delta.counters["rollbacks"], delta.counters["spilled"]
+    total = rolled + delta.counters["commits"]
+    worst = sorted(seen.rows, key=lambda row: -(row["rollbacks"] or 0))
+    evidence = [{"database": row["name"], "rollbacks_since_reset": row["rollbacks"], "commits_since_reset": row["commits"]} for row in worst]
+    if total < TRANSACTIONS_ENOUGH:
+        summary = f"Only {total:,.0f} transactions have ended {delta.window}, too few to judge how many were rolled back"
+        yield limits.judged("postgres.rollbacks", None, summary, window=delta.window, remedy="Look again when the database has been used.")
+    else:
+        summary = f"{rolled:,.0f} of {total:,.0f} transactions were rolled back"
+        yield limits.judged("postgres.rollbacks", round(100 * rolled / total, 2), summary, window=delta.window, evidence=tuple(evidence[:SHOWN]))
+    if not delta.seconds:
+        summary = f"{human(spilled, 'bytes')} were written to temporary files {delta.window}; how much that is a day is known from the next run on"
+        yield limits.judged("postgres.temp_files", None, summary, window=delta.window, remedy="Run it again.")
+        return
+    daily = spilled / max(1.0, delta.seconds / DAY)  # less than a day counts as one
+    worst = sorted(seen.rows, key=lambda row: -(row["spilled"] or 0))
+    evidence = [{"database": row["name"], "bytes_since_reset": row["spilled"]} for row in worst if row["spilled"]]
+    summary = f"{human(daily, 'bytes')} a day were written to temporary files"
+    yield limits.judged("postgres.temp_files", round(daily), summary, window=delta.window, evidence=tuple(evidence[:SHOWN]))
 
 
 def slow_statements(statements: Statements | Missing, facts: Row, limits: Limits, slow: float) -> Check:

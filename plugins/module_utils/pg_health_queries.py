@@ -88,6 +88,9 @@ SELECT /* gpt_agent.runbook */ {made}, json_agg(json_build_object(
   'hit', s.blks_hit,
   'read', s.blks_read,
   'deadlocks', s.deadlocks,
+  'commits', s.xact_commit,
+  'rollbacks', s.xact_rollback,
+  'spilled', s.temp_bytes,
   'reset', extract(epoch FROM s.stats_reset)) ORDER BY s.datid)
 FROM pg_stat_database s LEFT JOIN pg_database d ON d.oid = s.datid
 """
@@ -229,7 +232,7 @@ def _sessions(connection: Connection, facts: Row, ignored: Sequence[str]) -> Ses
 def _databases(connection: Connection, facts: Row, state: StateFile) -> Databases:
     query = DATABASES.format(made=MADE if facts["sees_control"] else "NULL::bigint")
     made, rows = connection.rows("its databases", query)[0]
-    counters = {key: float(sum(row[key] or 0 for row in rows)) for key in ("hit", "read", "deadlocks")}
+    counters = {key: float(sum(row[key] or 0 for row in rows)) for key in ("hit", "read", "deadlocks", "commits", "rollbacks", "spilled")}
     epoch = " ".join([str(facts["started"]), *(f"{row['oid']}:{row['reset']}" for row in rows)])
     sample = now_sample(epoch, counters)
     # Counters that were never reset are as old as the cluster at most.

@@ -344,6 +344,20 @@ CATALOG: dict[str, Definition] = {
         _above(0, None),
         f"{BENCHMARKS} (Database Query, 100 ms), statements that were called at least 20 times",
     ),
+    "postgres.rollbacks": Definition(
+        "Share of transactions that were rolled back in the window.",
+        "Look for the errors in PostgreSQL's log and the app's; an app that rolls back on purpose wants another limit.",
+        "percent",
+        _above(10, None),
+        "the alerts of postgres_exporter (rollbacks)",
+    ),
+    "postgres.temp_files": Definition(
+        "What sorts and hashes that found no room in work_mem have written to disk, a day.",
+        "Find the statements with the most temp_blks_written in pg_stat_statements; give them an index or their role a larger work_mem.",
+        "bytes",
+        _above(10 * 1024**3, None),
+        "as much as all the memory of a small server; raise it where reports are built",
+    ),
     "postgres.settings": Definition(
         "No parameter endangers data or switches off what the server needs, and none waits for a restart.",
         "Put right in postgresql.conf what the evidence names, then reload or restart PostgreSQL.",

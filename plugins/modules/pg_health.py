@@ -47,7 +47,7 @@ options:
       - V(tables), sizes and their growth since the last run (C(postgres.table_sizes)), C(postgres.table_bloat) and C(postgres.sequences).
       - V(indexes), C(postgres.index_bloat), C(postgres.invalid_indexes), C(postgres.unused_indexes), C(postgres.duplicate_indexes) and
         hints at C(postgres.missing_indexes).
-      - V(statements), C(postgres.slow_statements), of the 50 with the most time in the window.
+      - V(statements), C(postgres.slow_statements), of the 50 with the most time in the window, C(postgres.rollbacks) and C(postgres.temp_files).
       - V(settings), parameters that endanger data and tables without autovacuum (C(postgres.settings)), C(postgres.checksum_failures), and
         libraries of the operating system that sort text differently now (C(postgres.collations)), in all databases of the server.
     type: list
@@ -189,8 +189,8 @@ def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Itera
             return
         checks = assess(seen, limits, given["replicas"])
         yield from checks if SERVER in given["areas"] else islice(checks, 1)
-        for state, part, used in ((databases, seen.databases, SERVER), (statements, seen.statements, "statements")):
-            if not isinstance(part, Missing) and {SERVER, used}.intersection(given["areas"]):
+        for state, part in ((databases, seen.databases), (statements, seen.statements)):
+            if not isinstance(part, Missing) and {SERVER, "statements"}.intersection(given["areas"]):
                 remember(module, state, part.sample)
         if areas:
             depth = Depth(areas, given["databases"], given["unused_after"], given["state_dir"], lambda state, sample: remember(module, state, sample))

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg2
 import psycopg2.extensions
 
-from demo.processes import Identity
+from demo.processes import Identity, wait_until
 from tests.throwaway import unused_port
 
 #: Folders with initdb and pg_ctl of other versions, separated by colons.
@@ -197,12 +197,13 @@ def slow_to_vacuum(table: str) -> list[str]:
     ]
 
 
+def eventually(condition: Callable[[], Any], seconds: float = 30) -> None:
+    assert wait_until(condition, seconds), "it did not come about"
+
+
 def until(server: Server, query: str) -> None:
     """Wait for a query to have rows."""
-    end = time.monotonic() + 30
-    while not server.admin(query):
-        assert time.monotonic() < end, query
-        time.sleep(0.02)
+    assert wait_until(lambda: server.admin(query), 30, 0.02), query
 
 
 @contextmanager

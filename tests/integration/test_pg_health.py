@@ -22,7 +22,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_querie
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline, TimeLimit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
-from tests.integration.postgres import Server, database, run_sql, slow_to_vacuum, until
+from tests.integration.postgres import Server, database, eventually, run_sql, slow_to_vacuum, until
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -218,13 +218,6 @@ def listening(answer: Callable[[socket.socket], object]) -> Iterator[int]:
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.1)
 
 
 # --- frozen -------------------------------------------------------------------------------------------------------

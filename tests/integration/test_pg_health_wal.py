@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule, by_name
-from tests.integration.postgres import Server, Standby
+from tests.integration.postgres import Server, Standby, eventually
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -26,13 +25,6 @@ def ask(run_module: RunModule, server: Server, tmp_path: Path) -> Ask:
         return run_module("pg_health", {"database_url": url or server.url(), "state_dir": str(tmp_path), **options})
 
     return run
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

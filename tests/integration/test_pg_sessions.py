@@ -24,7 +24,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Rules, make_plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
 from tests.conftest import RunModule, by_name
-from tests.integration.postgres import FOLDERS, Server, Throwaway, throwaway, wait
+from tests.integration.postgres import FOLDERS, Server, Throwaway, eventually, throwaway, wait
 
 Relieve = Callable[..., dict[str, Any]]
 
@@ -196,16 +196,9 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
             assert told[stranger.info.backend_pid].status == "skipped"
             assert told[idle.info.backend_pid].status == "done"
             everyone = [works, worked, forgetful, stranger, idle]
-            until(lambda: alive(server, everyone) == pids([works, worked, forgetful, stranger]))
+            eventually(lambda: alive(server, everyone) == pids([works, worked, forgetful, stranger]))
         finally:
             works.close()
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
 
 
 def test_protected_sessions_survive(server: Server, relieve: Relieve) -> None:
@@ -456,7 +449,7 @@ def test_a_server_that_is_lost_in_the_middle(own: Throwaway, server: Server, ope
         assert "3 of 8 sessions ended, 1 failed, 4 left alone; how many connections are in use now is not known" in outcome.problem
         assert [(check.name, check.status) for check in outcome.checks] == [("postgres.reachable", "critical")]
         if fault == "freezes":
-            until(lambda: not Path(f"/proc/{pid}").exists())
+            eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_what_was_found_is_told_even_if_the_server_freezes_at_the_end(server: Server, operator: str) -> None:
@@ -469,7 +462,7 @@ def test_what_was_found_is_told_even_if_the_server_freezes_at_the_end(server: Se
         connection.close()  # raises nothing
     finally:
         os.kill(pid, signal.SIGCONT)
-    until(lambda: not Path(f"/proc/{pid}").exists())
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_a_server_that_stops_while_it_waits(own: Throwaway, server: Server, relieve: Relieve) -> None:
@@ -479,7 +472,7 @@ def test_a_server_that_stops_while_it_waits(own: Throwaway, server: Server, reli
         thread = threading.Thread(target=lambda: answers.append(relieve(2, wait=4)))
         thread.start()
         try:
-            until(lambda: processes(worker) == 2)
+            eventually(lambda: processes(worker) == 2)
             own.stop()
             thread.join(30)
         finally:
@@ -513,7 +506,7 @@ def test_an_app_that_comes_back_is_told(server: Server, relieve: Relieve) -> Non
         answers: list[dict[str, Any]] = []
         thread = threading.Thread(target=lambda: answers.append(relieve(4, wait=3)))
         thread.start()
-        until(lambda: processes(worker) == 4)
+        eventually(lambda: processes(worker) == 4)
         stack.enter_context(server.sessions(3, "worker"))
         stack.enter_context(server.sessions(1, "other"))
         thread.join(30)
@@ -530,7 +523,7 @@ def test_two_runs_at_once_are_one(server: Server, relieve: Relieve) -> None:
         answers: list[dict[str, Any]] = []
         thread = threading.Thread(target=lambda: answers.append(relieve(6, wait=4)))
         thread.start()
-        until(lambda: processes(worker) == 6)
+        eventually(lambda: processes(worker) == 6)
         for database in ("shop", "postgres"):  # locks are a database's own, the slots are not
             second = relieve(4, server.url("operator", "of-operator-91e4", database), confirm=database)
             assert second["failed"] is True

@@ -24,13 +24,14 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_server 
     locks,
     settings,
     slow_statements,
+    transactions,
     unattended,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth_tables import heap_size, sequence_use, tables, vacuum
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Missing, Statements
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import Databases, Missing, Statements
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_relations import _measure
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import Deadline
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Sample
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import Delta, Sample
 from tests.unit.test_pg_maintenance import FACTS as DATABASE_FACTS
 from tests.unit.test_pg_maintenance import MIB, index, seen, table
 
@@ -175,6 +176,25 @@ def test_checksums() -> None:
     )
     off = by_name(settings(Configuration({}, [], False, []), FACTS, LIMITS))["checksum_failures"]
     assert off.status == "unknown", "nobody looks, so nobody knows"
+
+
+def rolled(seconds: float = 3600.0, **counters: float) -> dict[str, Any]:
+    """The verdicts on what has been counted in so many seconds."""
+    row = {"name": "shop", "rollbacks": 1, "commits": 1, "spilled": 1}
+    delta = Delta({"commits": 0.0, "rollbacks": 0.0, "spilled": 0.0, **counters}, "PT1H", seconds, True)
+    return by_name(transactions(Databases([row], delta, delta, Sample(0, "", {})), LIMITS))
+
+
+def test_rolled_back_transactions() -> None:
+    assert rolled(commits=9900, rollbacks=100)["rollbacks"].status == "ok"
+    assert (rolled(commits=800, rollbacks=200)["rollbacks"].status, rolled(commits=800, rollbacks=200)["rollbacks"].value) == ("warning", 20.0)
+    assert rolled(commits=5, rollbacks=5)["rollbacks"].status == "unknown", "too few to judge"
+
+
+def test_what_is_spilled_to_disk_counts_by_the_day() -> None:
+    assert rolled(spilled=11 * 1024**3)["temp_files"].status == "warning", "in an hour"
+    assert rolled(spilled=11 * 1024**3, seconds=30 * 86400.0)["temp_files"].status == "ok", "in a month"
+    assert rolled(spilled=11 * 1024**3, seconds=0.0)["temp_files"].status == "unknown", "since nobody knows when"
 
 
 def test_slow_statements_need_calls_and_time() -> None:
