@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        wrong = self._unfit_limit()
         options = self._options()
         run = self._run(options, variables)
         report = build(run, *_hosts(variables))
@@ -53,6 +54,12 @@ class ActionModule(ActionBase):
         if options["textfile"]:
             textfile = os.path.abspath(options["textfile"])
             _written(report, textfile, lambda: replace_file(textfile, metrics(report), TEXTFILE_MODE))
+        if wrong:
+            show(report)
+            raise AnsibleActionFail(
+                f"{sentence(report)}; report: {paths['html']}. Whether that fails the run was not decided: "
+                f"fail_on (runbook_fail_on) is {wrong!r}, and has to be one of {', '.join(FAIL_ON)}"
+            )
         result.update(
             changed=False,
             verdict=report["verdict"],
@@ -64,6 +71,14 @@ class ActionModule(ActionBase):
             ansible_stats={"data": _statistics(report, paths["json"]), "per_host": False, "aggregate": False},
         )
         return result
+
+    def _unfit_limit(self) -> str:
+        """A fail_on that is none, taken out: a typing error must not cost the report of what was done."""
+        given = str(self._task.args.get("fail_on", CRITICAL))
+        if given in FAIL_ON:
+            return ""
+        del self._task.args["fail_on"]
+        return given
 
     def _options(self) -> dict[str, Any]:
         _checked, options = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -8,6 +8,7 @@ Each question is one round trip, and one that is not answered takes only the che
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ STATEMENTS_IN_DEPTH = 50
 #: What tells our own statements from those that somebody has to optimize, and how many there are.
 MARK = "/* gpt_agent.runbook */"
 OWN_STATEMENTS = 20
+#: Statements that look after tables and indexes take as long as they take; nobody's request waits for their end.
+UPKEEP = re.compile(r"\s*(?:VACUUM|ANALYZE|REINDEX|CLUSTER|(?:CREATE|CREATE\s+UNIQUE|DROP)\s+INDEX)\b", re.IGNORECASE)
 #: Fewer calls than these say nothing about the mean.
 STATEMENTS_ENOUGH = 20
 #: Rows of sessions that are fetched.
@@ -281,7 +284,8 @@ def _statements(connection: Connection, facts: Row, state: StateFile, shown: int
     top = []
     for key in ranked:
         text, user, database = texts.get(key, [None, None, None])
-        if text and MARK in text:
+        if text and (MARK in text or UPKEEP.match(text)):
+            del statements[key]
             continue
         top.append({"statement": text, "user": user, "database": database, "calls": statements[key][0], "seconds": statements[key][1]})
     return Statements(sum(each[0] for each in statements.values()), sum(each[1] for each in statements.values()), window, top[:shown], sample)

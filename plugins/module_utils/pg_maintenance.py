@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils import act
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, DONE, FAILED, OK, PLANNED, SKIPPED, UNKNOWN, WARNING, Action, Check
@@ -187,7 +187,8 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
         run = Run(control, workers, seen, task.rules, lambda space: room(seen, task, space), task.report)
         try:
             _open(workers)
-            run.work(steps)
+            run.work(steps, task.rules.time_budget)
+            run.work(*_more(task, run, plan))
             _finish(control, seen, run.actions)
         except (Refusal, Trouble) as lost:
             problem = str(lost) if isinstance(lost, Trouble) else f"{lost.summary}. {lost.remedy}"
@@ -200,6 +201,20 @@ def _carry_out(task: Task, control: Worker, seen: Inventory, plan: Plan, skipped
         problem = ". ".join(part for part in (problem, _count(actions), first) if part)
     rates = {name: work / seconds for name, (work, seconds) in run.speeds.items() if seconds > 1}
     return Outcome([verdict(seen, plan, actions, task, run, problem)], actions, problem, {**task.rates, **rates})
+
+
+def _more(task: Task, run: Run, plan: Plan) -> tuple[list[Step], float]:
+    """What is seen to be needed only now that statistics are fresh, and the seconds left: a server that has crashed has lost its counters."""
+    left = run.end - time.monotonic()
+    if left < 1 or not run.workers or not any(each.name == "postgres.analyze" and each.status == DONE for each in run.actions):
+        return [], 0.0
+    try:
+        run.seen = task.inspect()
+    except Unanswered:
+        return [], 0.0
+    known = {(step.operation, step.quoted) for step in plan.steps}
+    found = make_plan(run.seen, replace(task.rules, time_budget=left), task.rates, _rooms(run.seen, task)).wanted
+    return [step for step in found if (step.operation, step.quoted) not in known], left
 
 
 def _open(workers: list[Worker]) -> None:
@@ -268,8 +283,9 @@ def _standby(limits: Limits) -> Outcome:
 def taken_by(holder: str, limits: Limits) -> Outcome:
     """Somebody else is at it."""
     words = f"Another run maintains this database: {holder}"
-    check = limits.verdict("postgres.maintenance", CRITICAL, words, remedy="Wait until it is through.")
-    return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. Wait until it is through.")
+    remedy = "Wait until it is through. One that was interrupted goes on in the background of its host; SELECT pg_terminate_backend(PID) ends it."
+    check = limits.verdict("postgres.maintenance", CRITICAL, words, remedy=remedy)
+    return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. {remedy}")
 
 
 def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:

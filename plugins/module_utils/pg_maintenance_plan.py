@@ -277,7 +277,8 @@ def _analyze(table: Row, leaves: Sequence[Row], seen: Inventory, for_estimates: 
     if table["rows"] < 0 and size:
         return [replace(step, reason="it has never been analyzed")]
     if modified > due:
-        return [replace(step, reason=f"{modified:,} rows changed since it was analyzed")]
+        since = "since it was analyzed" if latest else "and when it was analyzed is not known"
+        return [replace(step, reason=f"{modified:,} rows changed {since}")]
     if table["partitioned"] and table["analyzed"] and latest > table["analyzed"] + WEEK:
         return [replace(step, reason="its partitions have been analyzed since, it has not")]
     if table["oid"] in for_estimates:
@@ -324,7 +325,7 @@ def _invalid(index: Row, step: Step, seen: Inventory) -> list[Step]:
         return [replace(step, operation="cleanup", reason="left behind by a DROP INDEX CONCURRENTLY that was cut off", work=0, space=0)]
     if index["twin"]:
         return [replace(step, reason="it is invalid", skip=f"{index['twin']} does the same and is valid: drop this one")]
-    return [replace(step, reason="it is invalid: its build was cut off, so it costs every write and serves no query", rank=math.inf)]
+    return [replace(step, reason="it is invalid: its build did not end well, so it costs every write and serves no query", rank=math.inf)]
 
 
 def statement(step: Step, rules: Rules, seen: Inventory) -> str:

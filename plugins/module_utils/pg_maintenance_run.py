@@ -88,16 +88,17 @@ class Run:
     queue: deque[tuple[Step, int]] = field(default_factory=deque)
     """What is to be started, and how often that was tried."""
     total: int = 0
+    end: float = 0.0
     lag: float = 0.0
     """Seconds that the slowest standby is behind."""
     blind: bool = False
     """Whether there are standbys of which that may not be seen."""
 
-    def work(self, steps: Sequence[Step]) -> None:
-        """Carry out the steps; raises `Refusal` or `TimeLimit` where the server is lost."""
+    def work(self, steps: Sequence[Step], seconds: float) -> None:
+        """Carry out the steps within so many seconds; raises `Refusal` or `TimeLimit` where the server is lost."""
         self.queue = deque((step, 0) for step in steps)
         self.total = len(steps)
-        self.end = time.monotonic() + self.rules.time_budget
+        self.end = time.monotonic() + seconds
         self._watched = self._reported = self._lagged = 0.0
         try:
             self._look_at_standbys(time.monotonic())
@@ -332,12 +333,15 @@ class Run:
     def _failed(self, each: Running, problem: Trouble, seconds: float) -> None:
         step = each.step
         if problem.code == "57014" and each.stopped and each.again:
-            self.queue.append((step, 1))
+            self.queue.append((replace(step, reason=f"{step.reason}; given up once, after {span(seconds)}, since {each.stopped}"), 1))
             return
         if problem.code == "57014" and each.stopped:
             self._add(step, SKIPPED, each.stopped, seconds=seconds)
         elif problem.code in ("42P01", "42704", "3F000"):
             self._add(step, SKIPPED, "it is gone", seconds=seconds)
+        elif problem.code == "23505":
+            words = "several rows have one key (find them with GROUP BY ... HAVING count(*) > 1): remove them, or drop the index"
+            self._add(step, FAILED, f"{problem}: {words}", seconds=seconds)
         else:
             self._add(step, FAILED, str(problem), seconds=seconds)
             if problem.code == "53100":  # the disk is full: a rebuild would fail like this one, and the app with it
@@ -365,7 +369,7 @@ class Run:
         elif step.operation == "analyze":
             self._add(step, DONE, seconds=seconds)
         else:
-            holder = self._holder(each) if dead > max(1000, each.before[1] / 2) else ""
+            holder = self._holder(each) if dead > max(1000, each.before[1] / 10) else ""
             if holder:
                 self.held.append((step.quoted, holder))
             words = f"{dead:,} of its dead rows could not be removed, because of {holder}" if holder else ""

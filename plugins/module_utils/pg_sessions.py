@@ -236,7 +236,7 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
     if now is None:
         words = f"{state}. {counted(len(plan.ended), 'session')} idle for too long would be ended"
         short = plan.short
-        command = f"To end them: 'ansible-playbook playbooks/relieve_connections.yml -e runbook_confirm={database}'. " if plan.ended else ""
+        command = f"To end them, give the same command with -e runbook_confirm={database} and without --check. " if plan.ended else ""
         remedy = command + remedy
     else:
         words, short = _result(seen, plan, outcome, now, rules)
@@ -246,7 +246,7 @@ def relief(seen: Seen, plan: Plan, rules: Rules, limits: Limits, database: str, 
             words += f"; they come back: {counted(count, 'session')} of {whose} connected since"
             remedy = f"Restart {whose}, whose pool connects again at once: -e runbook_restart_app=NAME with its name under PM2. {remedy}"
     if short > 0:
-        words += f"; {short} too many stay: {_stay(plan, seen)}"
+        words += f"; {short} too many stay: {_stay(plan, seen, rules)}"
     return limits.verdict("postgres.relief", WARNING, words, remedy=remedy, evidence=tuple(evidence))
 
 
@@ -263,8 +263,8 @@ def _back(seen: Seen, plan: Plan, now: Seen) -> list[Row]:
     return [session for session in now.sessions if (session["pid"], session["started"]) not in known and application(session) in relieved]
 
 
-def _stay(plan: Plan, seen: Seen) -> str:
+def _stay(plan: Plan, seen: Seen, rules: Rules) -> str:
     reasons = Counter(reason for session, reason in plan.spared).most_common(3)
     named = [f"{count} {reason}" for reason, count in reasons]
     rest = len(seen.sessions) - len(plan.ended) - len(plan.spared)
-    return ", ".join([*named, *([f"{rest} not known to be idle for long enough"] if rest else [])])
+    return ", ".join([*named, *([f"{rest} at work, of unknown state, or idle for less than {span(rules.idle_age)}"] if rest else [])])

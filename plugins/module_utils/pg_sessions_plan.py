@@ -19,6 +19,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import
 Row = Mapping[str, Any]
 Network = Union[IPv4Network, IPv6Network]
 
+#: A lasting timeout for what is idle: the runbook's five minutes, whatever an emergency asked for.
+LASTING = "5min"
 #: What this collection calls its own sessions.
 OWN_APPLICATION = "gpt_agent.runbook/"
 #: The address of a session that came through the socket, in the option for protected addresses.
@@ -176,14 +178,15 @@ def cure(plan: Plan, sessions: Sequence[Row], slots: Slots, rules: Rules) -> str
     fault = Counter(application(session) for session in idle).most_common(1)[0][0]
     mine = [session for session in idle if application(session) == fault]
     role = Counter(session["role"] for session in mine).most_common(1)[0][0]
-    timeouts = []
-    if any(in_transaction(session) for session in mine):
-        timeouts.append(("idle_in_transaction_session_timeout", rules.idle_in_transaction_age))
-    if any(not in_transaction(session) for session in mine):
-        timeouts.append(("idle_session_timeout", rules.idle_age))
-    statements = " ".join(f"ALTER ROLE {role} SET {name} = '{math.ceil(seconds)}s';" for name, seconds in timeouts)
+    others_of_role = sorted({who(session) for session in sessions if session["role"] == role and application(session) != fault})
+    timeouts = ["idle_in_transaction_session_timeout"] if any(in_transaction(session) for session in mine) else []
+    timeouts += ["idle_session_timeout"] if any(not in_transaction(session) for session in mine) else []
+    statements = " ".join(f"ALTER ROLE {role} SET {name} = '{LASTING}';" for name in timeouts)
+    also = f", and it holds for {', '.join(others_of_role[:3])} as well" if others_of_role else ""
     others = sum(application(session) != fault for session in sessions)
     room = max(1, slots.allowed(rules.usage) - others)
-    size = f"at most {max(1, room // rules.instances)} for each of its {rules.instances} instances" if rules.instances else f"{room} over all its instances"
-    text = f"Lasting cure for {who(mine[0])}: {statements} (not where a pooler connects as this role); its pool (DATABASE_POOL_MAX): {size}, "
+    size = f"at most {room} over all its instances"
+    if rules.instances:
+        size += f" ({max(1, room // rules.instances)} for each if it has {rules.instances})"
+    text = f"Lasting cure for {who(mine[0])}: {statements} (not where a pooler connects as this role{also}); its pool (DATABASE_POOL_MAX): {size}, "
     return text + f"so that {slots.allowed(rules.usage)} of {slots.limit} slots suffice."

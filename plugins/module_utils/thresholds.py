@@ -188,7 +188,7 @@ CATALOG: dict[str, Definition] = {
     ),
     "postgres.maintenance": Definition(
         "Every table and index has the vacuum, statistics and room that it needs.",
-        "See what was skipped and why in the evidence; run playbooks/database_maintenance.yml again when that has gone.",
+        "See in the actions what was skipped or failed and why; run playbooks/database_maintenance.yml again when that has gone.",
     ),
     "postgres.idle_in_transaction": Definition(
         "Age of the oldest session that is idle inside an open transaction.",
@@ -206,7 +206,7 @@ CATALOG: dict[str, Definition] = {
     ),
     "postgres.cache_hit": Definition(
         "Share of block reads that were found in shared buffers in the window.",
-        "Look for new sequential scans and slow statements; raise shared_buffers if the working set has grown.",
+        "Look for what reads much (sequential scans, a dump, maintenance, a restart); raise shared_buffers if the working set has grown.",
         "percent",
         _below(90, 80),
         f"{BENCHMARKS} (Cache Hit Rate)",

@@ -175,7 +175,7 @@ def _results(name: str, registered: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_step(step: str, result: Mapping[str, Any]) -> Iterator[Check | Action]:
-    if result.get("failed"):
+    if result.get("failed") and not _tells(result.get("checks")):
         yield _broken(step, _message(result))
     for key, parse in (("checks", parse_check), ("actions", parse_action)):
         items = result.get(key, [])
@@ -184,6 +184,11 @@ def _of_step(step: str, result: Mapping[str, Any]) -> Iterator[Check | Action]:
             continue
         for item in items:
             yield _parsed(step, key, parse, item)
+
+
+def _tells(checks: Any) -> bool:
+    """Whether one of a failed step's own checks says already that something is wrong."""
+    return isinstance(checks, (list, tuple)) and any(isinstance(each, Mapping) and each.get("status") == CRITICAL for each in checks)
 
 
 def _parsed(step: str, key: str, parse: Callable[[Any], Check | Action], item: Any) -> Check | Action:

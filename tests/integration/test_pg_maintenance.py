@@ -115,6 +115,17 @@ def test_a_table_that_was_never_analyzed_does_not_need_two_runs(server: Server, 
     assert maintain(bloat_bytes=1_000_000)["actions"] == []
 
 
+def test_what_only_fresh_statistics_show_is_done_in_the_same_run(server: Server, maintain: Maintain) -> None:
+    """With a crash PostgreSQL loses its counters; ANALYZE counts dead rows anew."""
+    run_sql(server.url(), "CREATE TABLE t (id int, word text)", "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100000) g", "VACUUM ANALYZE t")
+    run_sql(server.url(), "DELETE FROM t WHERE id % 2 = 0")
+    server.admin("SELECT pg_stat_reset()", database=server.own["database"])
+    run_sql(server.url(), "UPDATE t SET word = word WHERE id < 40000")
+    answer = maintain()
+    assert done(answer) == [("analyze", "public.t"), ("vacuum", "public.t")], answer
+    assert maintain()["actions"] == []
+
+
 def test_bloat_is_measured_where_pgstattuple_is_there(server: Server, maintain: Maintain) -> None:
     run_sql(server.url(), *bloated())
     estimated = maintain(check=True, bloat_bytes=1_000_000)["actions"]
@@ -377,6 +388,7 @@ def test_what_stands_in_rows_stays_in_the_database(server: Server, maintain: Mai
         connection.cursor().execute("CREATE UNIQUE INDEX CONCURRENTLY t_token ON t (token)")
     answer = maintain()
     assert "could not create unique index" in answer["msg"]
+    assert "several rows have one key" in answer["msg"]
     assert "of-a-user" not in json.dumps(answer)
 
 

@@ -306,6 +306,16 @@ def test_misuse_is_one_clear_sentence(playbook: Playbook, extra: dict[str, Any],
     assert not (run.folder.parent).exists()
 
 
+def test_a_typing_error_does_not_cost_the_report(playbook: Playbook) -> None:
+    """As the shipped playbooks have it; what was done must be told all the same."""
+    unchecked = {"name": "gpt_agent.runbook.report", "rolespec_validate": False}
+    role = {"hosts": "all", "gather_facts": False, "run_once": True, "tasks": [{"ansible.builtin.import_role": unchecked}]}
+    run = playbook([play(probe("host_health", FINE)), role], {"app1": {}}, "-e", "runbook_fail_on=warnings")
+    assert run.code == 2
+    assert "fail_on (runbook_fail_on) is 'warnings', and has to be one of never, critical" in run.output
+    assert run.report["counts"]["ok"] == 2
+
+
 def test_a_run_without_a_report_ends_without_a_table(playbook: Playbook) -> None:
     run = playbook([play(probe("host_health", FINE))], {"app1": {}})
     assert run.code == 0

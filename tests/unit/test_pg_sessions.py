@@ -151,9 +151,14 @@ def test_the_cure_names_the_app_at_fault_its_role_and_what_fits() -> None:
     others = [session(pid, application="web", state="active") for pid in range(50, 67)]
     wish = rules(instances=4, idle_age=299.5)
     text = cure(make_plan([*leaked, *others], slots(60), wish), [*leaked, *others], slots(60)[0], wish)
-    assert text.startswith("Lasting cure for app 'worker': ALTER ROLE \"the app\" SET idle_in_transaction_session_timeout = '300s'; ")
-    assert "ALTER ROLE \"the app\" SET idle_session_timeout = '300s';" in text
-    assert "at most 6 for each of its 4 instances, so that 42 of 60 slots suffice." in text  # (42 - 17) / 4
+    assert text.startswith("Lasting cure for app 'worker': ALTER ROLE \"the app\" SET idle_in_transaction_session_timeout = '5min'; ")
+    assert "ALTER ROLE \"the app\" SET idle_session_timeout = '5min';" in text
+    assert "at most 25 over all its instances (6 for each if it has 4), so that 42 of 60 slots suffice." in text  # 42 - 17
+    assert "holds for" not in text
+    web = [session(pid, application="web", state="active", role='"the app"') for pid in range(50, 67)]
+    assert "(not where a pooler connects as this role, and it holds for app 'web' as well)" in cure(
+        make_plan([*leaked, *web], slots(60), wish), [*leaked, *web], slots(60)[0], wish
+    )
     assert cure(make_plan(others, slots(10), wish), others, slots(10)[0], wish) == ""
 
 

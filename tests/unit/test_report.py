@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -105,6 +106,9 @@ def test_a_failed_step_always_says_something(result: dict[str, Any], summary: st
 def test_checks_of_a_step_that_failed_half_way_are_kept() -> None:
     report = built({"db1": {"__x_y": {"failed": True, "msg": "lost the connection", "checks": as_dicts([FINE])}}})
     assert [c["name"] for c in report["checks"]] == ["runbook.step", "host.cpu"]
+    sick = replace(FINE, status="critical")
+    report = built({"db1": {"__x_y": {"failed": True, "msg": "full", "checks": as_dicts([sick])}}})
+    assert [c["name"] for c in report["checks"]] == ["host.cpu"], "it says already what is wrong"
 
 
 @pytest.mark.parametrize("variables", [{}, {"ansible_host": "10.0.0.1"}, {"__app_health": {"skipped": True, "changed": False}}, {"__note": "text"}])
