@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(not FOLDERS, reason="POSTGRES_PROGRAMS names no 
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with throwaway(Path(request.param), shared_preload_libraries="pg_stat_statements", archive_mode="on") as own:
         made = Server(own)
-        made.admin("CREATE EXTENSION pg_stat_statements", "SELECT pg_create_physical_replication_slot('unread', true)", database="shop")
+        files = ["SELECT pg_logical_emit_message(false, '', 'x')", "SELECT pg_switch_wal()"] * 5  # of 16 MiB: a slot that keeps next to nothing is no matter
+        made.admin("CREATE EXTENSION pg_stat_statements", "SELECT pg_create_physical_replication_slot('unread', true)", *files, database="shop")
         yield made
 
 
