@@ -145,16 +145,17 @@ SELECT /* gpt_agent.runbook */ json_build_object(
 # own snapshot holds back no other, and a lost slot nothing any more; walsenders count as standbys. At READ COMMITTED each statement renews the
 # snapshot, so without a transaction id a session holds back no more than since its last one began. A session sees no less than what others hold,
 # so of equals it comes last.
+# Ages count from now(), as those of vacuums do: two clocks would make a vacuum younger than the session that came after it.
 HOLDERS = """
 SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
   (SELECT 'session' AS kind, 'pid ' || pid || ' (' || coalesce(nullif(application_name, ''), nullif(backend_type, 'client backend'), 'user ' || usename)
             || ')' AS whose,
           datname::text AS database, greatest(age(backend_xmin), age(backend_xid)) AS age,
-          extract(epoch FROM clock_timestamp() - CASE WHEN backend_xid IS NULL THEN greatest(query_start, xact_start) ELSE xact_start END)::float8 AS seconds
+          extract(epoch FROM now() - CASE WHEN backend_xid IS NULL THEN greatest(query_start, xact_start) ELSE xact_start END)::float8 AS seconds
    FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type NOT IN ('walsender', 'parallel worker')
      AND (%(database)s IS NULL OR datname = %(database)s) AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
    ORDER BY 4 DESC NULLS LAST LIMIT 5)
-  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM clock_timestamp() - prepared)::float8
+  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM now() - prepared)::float8
              FROM pg_prepared_xacts WHERE %(database)s IS NULL OR database = %(database)s ORDER BY prepared LIMIT 5)
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL
             FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'
