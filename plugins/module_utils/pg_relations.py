@@ -151,7 +151,8 @@ SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
   (SELECT 'session' AS kind, 'pid ' || pid || ' (' || coalesce(nullif(application_name, ''), nullif(backend_type, 'client backend'), 'user ' || usename)
             || ')' AS whose,
           datname::text AS database, greatest(age(backend_xmin), age(backend_xid)) AS age,
-          extract(epoch FROM now() - CASE WHEN backend_xid IS NULL THEN greatest(query_start, xact_start) ELSE xact_start END)::float8 AS seconds
+          greatest(0, extract(epoch FROM now() - CASE WHEN backend_xid IS NULL THEN greatest(query_start, xact_start) ELSE xact_start END))::float8
+            AS seconds
    FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type NOT IN ('walsender', 'parallel worker')
      AND (%(database)s IS NULL OR datname = %(database)s) AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
    ORDER BY 4 DESC NULLS LAST LIMIT 5)
