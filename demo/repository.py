@@ -28,9 +28,18 @@ class Version:
 
 
 VERSIONS = (
-    Version("v1.0.0", "2026-01-05T09:00:00Z", "Agents, behind a login", ("src/routes/documents.js", "db/migrations/20260302090000_*")),
+    Version(
+        "v1.0.0",
+        "2026-01-05T09:00:00Z",
+        "Agents, behind a login",
+        ("src/routes/documents.js", "db/migrations/20260302090000_*"),
+    ),
     Version("v1.1.0", "2026-03-02T09:00:00Z", "Documents of an agent"),
-    Version("v1.2.0", "2026-04-13T09:00:00Z", "Say in the health answer whether the app is closed for maintenance"),
+    Version(
+        "v1.2.0",
+        "2026-04-13T09:00:00Z",
+        "Say in the health answer whether the app is closed for maintenance",
+    ),
 )
 AUTHOR = (("NAME", "demo"), ("EMAIL", "demo@localhost"))
 DEPLOYED = ("v1.0.0", "v1.1.0")
@@ -50,7 +59,15 @@ def _git(repository: Path, *arguments: str, **variables: str) -> str:
     program = shutil.which("git")
     if program is None:
         raise StackError("git is missing: install it with the system's package manager")
-    done = subprocess.run([program, *arguments], cwd=repository, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=repository,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise StackError(f"git {arguments[0]} failed in {repository}: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -61,7 +78,12 @@ def _lay_out(version: Version, target: Path) -> None:
     for old in target.iterdir():
         if old.name != ".git":
             remove_tree(old)
-    shutil.copytree(HERE / "app", target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "dist", ".env"))
+    shutil.copytree(
+        HERE / "app",
+        target,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("node_modules", "dist", ".env"),
+    )
     for pattern in version.without:
         for path in target.glob(pattern):
             path.unlink()
@@ -70,7 +92,13 @@ def _lay_out(version: Version, target: Path) -> None:
         shutil.copytree(changed, target, dirs_exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         file = target / name
-        file.write_text(file.read_text().replace('"version": "1.1.0"', f'"version": "{version.tag.removeprefix("v")}"', 2 if name != "package.json" else 1))
+        file.write_text(
+            file.read_text().replace(
+                '"version": "1.1.0"',
+                f'"version": "{version.tag.removeprefix("v")}"',
+                2 if name != "package.json" else 1,
+            )
+        )
 
 
 def ensure_repository(repository: Path) -> None:
@@ -83,14 +111,20 @@ def ensure_repository(repository: Path) -> None:
     _git(fresh, "init", "--quiet", "--initial-branch=main", "--object-format=sha1")
     for version in VERSIONS:
         _lay_out(version, fresh)
-        signature = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (*AUTHOR, ("DATE", version.date))}
+        signature = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (*AUTHOR, ("DATE", version.date))
+        }
         _git(fresh, "add", "--all")
         _git(fresh, "commit", "--quiet", "--message", version.message, **signature)
         _git(fresh, "tag", "--annotate", version.tag, "--message", version.message, **signature)
     fresh.rename(repository)
 
 
-def ensure_release(repository: Path, tag: str, target: Path, node_modules: Path, environment_file: Path, build: Run) -> None:
+def ensure_release(
+    repository: Path, tag: str, target: Path, node_modules: Path, environment_file: Path, build: Run
+) -> None:
     """One version unpacked, with its packages and pages; it appears under its name when it is complete."""
     if target.exists():
         return

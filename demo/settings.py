@@ -24,7 +24,13 @@ LONGEST_SOCKET_HOME = 80
 """A socket's path holds at most 107 bytes, and 'pm2/interactor.sock' comes behind it."""
 PORTS = range(20_000, 32_000)
 """Below the ports that the system gives to outgoing connections, so that a stopped service finds its own again."""
-PORT_KEYS = (("postgres", "port"), ("redis", "port"), ("nginx", "http_port"), ("nginx", "https_port"), ("app", "port"))
+PORT_KEYS = (
+    ("postgres", "port"),
+    ("redis", "port"),
+    ("nginx", "http_port"),
+    ("nginx", "https_port"),
+    ("app", "port"),
+)
 
 
 def database_url(settings: Settings, user: str = "user", password: str = "password") -> str:  # noqa: S107 - names of settings
@@ -132,7 +138,9 @@ def choose_home(directory: Path, earlier: Settings, identity: Identity) -> Path:
         home.mkdir(mode=0o700)
     identity.own(parent, home)
     if not identity.may("-w", home):
-        raise StackError(f"neither {directory} nor {home} can be used by an unprivileged user: name another directory with --dir, or set TMPDIR")
+        raise StackError(
+            f"neither {directory} nor {home} can be used by an unprivileged user: name another directory with --dir, or set TMPDIR"
+        )
     return home
 
 
@@ -169,7 +177,10 @@ def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> 
         (home / name).mkdir(mode=0o700, exist_ok=True)
     folder = home / "bin"
     point(folder / "node", programs.node)
-    wrappers = {"npm": f'exec "{folder}/node" "{programs.npm}" "$@"', "pm2": f'PM2_HOME="{settings["pm2"]["home"]}" exec "{folder}/node" "{pm2}" "$@"'}
+    wrappers = {
+        "npm": f'exec "{folder}/node" "{programs.npm}" "$@"',
+        "pm2": f'PM2_HOME="{settings["pm2"]["home"]}" exec "{folder}/node" "{pm2}" "$@"',
+    }
     for name, command in wrappers.items():
         write_private(folder / name, f"#!/bin/sh\n{command}\n")
         (folder / name).chmod(0o700)

@@ -28,7 +28,18 @@ from demo import packages, repository
 from demo.certificates import write_private
 from demo.processes import Identity, Process, StackError, end, processes_of, remove_tree, wait_until
 from demo.services import SERVICES, App, Nginx, Service, fetch
-from demo.settings import PORT_KEYS, Settings, choose_home, choose_ports, database_url, is_free, make_folders, redis_url, settle, within_reach
+from demo.settings import (
+    PORT_KEYS,
+    Settings,
+    choose_home,
+    choose_ports,
+    database_url,
+    is_free,
+    make_folders,
+    redis_url,
+    settle,
+    within_reach,
+)
 
 DEFAULT_DIRECTORY = packages.HERE.parent / ".demo"
 
@@ -36,7 +47,11 @@ DEFAULT_DIRECTORY = packages.HERE.parent / ".demo"
 class Stack:
     """A demo stack in a directory of its own."""
 
-    def __init__(self, directory: Path | str = DEFAULT_DIRECTORY, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        directory: Path | str = DEFAULT_DIRECTORY,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.directory = Path(directory).absolute()
         self.say = say
         self._chosen: Identity | None = None
@@ -57,7 +72,9 @@ class Stack:
         try:
             settings: Settings = json.loads(self.settings_file.read_text())
         except FileNotFoundError:
-            raise StackError(f"there is no demo stack in {self.directory}: 'python -m demo.stack up' makes one") from None
+            raise StackError(
+                f"there is no demo stack in {self.directory}: 'python -m demo.stack up' makes one"
+            ) from None
         return settings
 
     @property
@@ -79,8 +96,20 @@ class Stack:
     def env(self, settings: Settings | None = None) -> dict[str, str]:
         """The environment of the stack's programs and clients; it holds no secrets."""
         settings = settings or self.settings
-        kept = {name: value for name, value in os.environ.items() if name in ("LANG", "LC_ALL", "TZ", "TERM", "TMPDIR")}
-        path = [f"{settings['directory']}/bin", settings["bin"]["postgres"], "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in ("LANG", "LC_ALL", "TZ", "TERM", "TMPDIR")
+        }
+        path = [
+            f"{settings['directory']}/bin",
+            settings["bin"]["postgres"],
+            "/usr/local/bin",
+            "/usr/bin",
+            "/bin",
+            "/usr/sbin",
+            "/sbin",
+        ]
         return {
             "LANG": "C.UTF-8",
             **kept,
@@ -106,7 +135,9 @@ class Stack:
             "PGPASSWORD": own["password"],
         }
 
-    def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run a client program as the stack's user, with ``env()`` and what is given beside it; raises when it fails unless ``check=False``."""
         return self.identity.run(argv, env={**self.env(), **(env or {})}, **options)
 
@@ -125,7 +156,9 @@ class Stack:
                 self.say(f"a port was taken by somebody else meanwhile, trying others ({error})")
                 settings = self._settle()
                 self._bring_up(settings)
-        self.say(f"up in {time.monotonic() - begin:.1f} s: https://localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})")
+        self.say(
+            f"up in {time.monotonic() - begin:.1f} s: https://localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})"
+        )
 
     def down(self, *, purge: bool = False) -> None:
         """End every process of the stack; with ``purge`` remove the directory, too."""
@@ -148,13 +181,21 @@ class Stack:
     def status(self) -> dict[str, dict[str, Any]]:
         """Each service: its process id, address, log file, and whether it runs."""
         if not self.settings_file.exists():
-            return {name: {"pid": None, "address": None, "log": None, "running": False} for name in SERVICES}
+            return {
+                name: {"pid": None, "address": None, "log": None, "running": False}
+                for name in SERVICES
+            }
         settings = self.settings
         found: dict[str, dict[str, Any]] = {}
         for name in SERVICES:
             service = self._service(settings, name)
             main = service.main()
-            found[name] = {"pid": main.pid if main else None, "address": service.address, "log": str(service.log), "running": main is not None}
+            found[name] = {
+                "pid": main.pid if main else None,
+                "address": service.address,
+                "log": str(service.log),
+                "running": main is not None,
+            }
             if isinstance(service, App):
                 found[name]["pids"] = service.instances()
         return found
@@ -240,8 +281,14 @@ class Stack:
 
     def _claim(self) -> None:
         """Never take a directory that holds something else."""
-        if self.directory.exists() and not (self.directory / "lock").exists() and any(self.directory.iterdir()):
-            raise StackError(f"{self.directory} is not empty and not the directory of a demo stack: name another one with --dir")
+        if (
+            self.directory.exists()
+            and not (self.directory / "lock").exists()
+            and any(self.directory.iterdir())
+        ):
+            raise StackError(
+                f"{self.directory} is not empty and not the directory of a demo stack: name another one with --dir"
+            )
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _wait_for_lock(self, handle: int) -> None:
@@ -257,7 +304,9 @@ class Stack:
         holder = os.pread(handle, 20, 0).decode().strip() or "another process"
         self.say(f"waiting for process {holder}, which is changing this stack")
         if not wait_until(taken, 300, 0.2):
-            raise StackError(f"process {holder} has been changing the stack in {self.directory} for 5 minutes")
+            raise StackError(
+                f"process {holder} has been changing the stack in {self.directory} for 5 minutes"
+            )
 
     def _settle(self) -> Settings:
         """Decide everything, and write it down before anything is made."""
@@ -266,9 +315,13 @@ class Stack:
         tools = packages.npm_install(packages.HERE, self.say)
         programs = packages.programs(lambda folder: within_reach(folder, home, self.identity))
         settings = settle(home, earlier, programs)
-        choose_ports(settings, earlier, lambda name: self._service(earlier, name).main() is not None)
+        choose_ports(
+            settings, earlier, lambda name: self._service(earlier, name).main() is not None
+        )
         write_private(self.settings_file, json.dumps(settings, indent=2) + "\n")
-        make_folders(settings, programs, within_reach(tools, home, self.identity) / "pm2" / "bin" / "pm2")
+        make_folders(
+            settings, programs, within_reach(tools, home, self.identity) / "pm2" / "bin" / "pm2"
+        )
         return settings
 
     def _processes(self, settings: Settings) -> dict[int, Process]:
@@ -287,7 +340,11 @@ class Stack:
             fault.unlink()
         self.identity.own(Path(settings["directory"]))
         with ThreadPoolExecutor(3) as pool:
-            steps = [pool.submit(self._ensure, settings, "postgres"), pool.submit(self._proxy_and_cache, settings), pool.submit(self._release, settings)]
+            steps = [
+                pool.submit(self._ensure, settings, "postgres"),
+                pool.submit(self._proxy_and_cache, settings),
+                pool.submit(self._release, settings),
+            ]
         for step in steps:
             step.result()
         self._ensure(settings, "app")
@@ -295,7 +352,10 @@ class Stack:
 
     def _lost_port(self, settings: Settings) -> bool:
         """Whether a service does not run because somebody else has its port."""
-        return any(self._service(settings, section).main() is None and not is_free(settings[section][key]) for section, key in PORT_KEYS)
+        return any(
+            self._service(settings, section).main() is None and not is_free(settings[section][key])
+            for section, key in PORT_KEYS
+        )
 
     def _ensure(self, settings: Settings, name: str) -> None:
         done = self._service(settings, name).ensure()
@@ -313,11 +373,18 @@ class Stack:
 
         def build(folder: Path) -> None:
             self.identity.own(folder)
-            self.identity.run([settings["bin"]["node"], "scripts/build.js"], env=self.env(settings), cwd=folder)
+            self.identity.run(
+                [settings["bin"]["node"], "scripts/build.js"], env=self.env(settings), cwd=folder
+            )
 
         for tag in tags or repository.DEPLOYED:
             repository.ensure_release(
-                Path(app["repository"]), tag, Path(app["releases"]) / tag, modules, Path(settings["directory"]) / "shared" / ".env", build
+                Path(app["repository"]),
+                tag,
+                Path(app["releases"]) / tag,
+                modules,
+                Path(settings["directory"]) / "shared" / ".env",
+                build,
             )
         current = Path(app["current"])
         if not current.exists():
@@ -325,27 +392,56 @@ class Stack:
 
     def _exercise(self, settings: Settings) -> None:
         """A few requests through the proxy, so that logs, statement statistics and the cache's hit rate mean something."""
-        base, ca = f"https://localhost:{settings['nginx']['https_port']}", settings["certificates"]["ca"]
-        for path in ("/", "/login", "/api/health", "/api/health/db", "/api/health/redis", *["/api/agents", "/api/documents"] * 10):
+        base, ca = (
+            f"https://localhost:{settings['nginx']['https_port']}",
+            settings["certificates"]["ca"],
+        )
+        for path in (
+            "/",
+            "/login",
+            "/api/health",
+            "/api/health/db",
+            "/api/health/redis",
+            *["/api/agents", "/api/documents"] * 10,
+        ):
             status, said = fetch(base + path, ca)
             if status not in (200, 404):  # an older release does not know every path
-                raise StackError(f"{path} through nginx says {status} {said}; log files: {settings['directory']}/logs")
+                raise StackError(
+                    f"{path} through nginx says {status} {said}; log files: {settings['directory']}/logs"
+                )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m demo.stack", description="Run the demo stack: PostgreSQL, Valkey, nginx, and a Node.js app under PM2.")
-    parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, metavar="DIR", help="where it lives (default: .demo in the checkout)")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.stack",
+        description="Run the demo stack: PostgreSQL, Valkey, nginx, and a Node.js app under PM2.",
+    )
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        metavar="DIR",
+        help="where it lives (default: .demo in the checkout)",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="bring every service up; prints progress on stderr")
     down = commands.add_parser("down", help="end every process of the stack")
     down.add_argument("--purge", action="store_true", help="remove its directory, too")
-    commands.add_parser("status", help="print one JSON object: service -> pid, address, log, running")
-    deploy = commands.add_parser("deploy", help="put another version of the app into service, however broken it is")
+    commands.add_parser(
+        "status", help="print one JSON object: service -> pid, address, log, running"
+    )
+    deploy = commands.add_parser(
+        "deploy", help="put another version of the app into service, however broken it is"
+    )
     deploy.add_argument("tag", choices=[version.tag for version in repository.VERSIONS])
-    run = commands.add_parser("run", help="run a client (psql, pm2, npm …) with the stack's environment and credentials")
+    run = commands.add_parser(
+        "run", help="run a client (psql, pm2, npm …) with the stack's environment and credentials"
+    )
     run.add_argument("argv", nargs=argparse.REMAINDER, metavar="PROGRAM [ARGUMENT …]")
     arguments = parser.parse_args()
-    stack = Stack(arguments.dir, say=lambda text: print(f"demo: {text}", file=sys.stderr, flush=True))
+    stack = Stack(
+        arguments.dir, say=lambda text: print(f"demo: {text}", file=sys.stderr, flush=True)
+    )
     try:
         if arguments.command == "up":
             stack.up()
@@ -357,7 +453,9 @@ def main() -> int:
             stack.deploy(arguments.tag)
         else:
             inherited = {"stdin": None, "stdout": None, "stderr": None}
-            return stack.run(arguments.argv, env=stack.credentials(), check=False, timeout=None, **inherited).returncode
+            return stack.run(
+                arguments.argv, env=stack.credentials(), check=False, timeout=None, **inherited
+            ).returncode
     except StackError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -24,7 +24,9 @@ class PostgresTls:
         self._certificates: Mapping[str, str] = settings["certificates"]
         self._backend = (settings["postgres"]["host"], settings["postgres"]["port"])
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="postgres-tls", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="postgres-tls", daemon=True
+        )
         self.host, self.port = "127.0.0.1", 0
         self.reload()
 
@@ -35,7 +37,9 @@ class PostgresTls:
 
     def __enter__(self) -> PostgresTls:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, self.host, 0), self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, self.host, 0), self._loop
+        ).result(10)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -53,7 +57,12 @@ class PostgresTls:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError), contextlib.closing(writer):
+        with (
+            contextlib.suppress(
+                OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError
+            ),
+            contextlib.closing(writer),
+        ):
             if await reader.readexactly(len(SSL_REQUEST)) != SSL_REQUEST:
                 return
             writer.write(b"S")

@@ -10,13 +10,19 @@ PAGE = ROOT / "docs" / "checks.md"
 
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.text import human  # noqa: E402
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.thresholds import CATALOG, Definition  # noqa: E402
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_view import component, component_title  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import (  # noqa: E402
+    CATALOG,
+    Definition,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.text import human  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (  # noqa: E402
+    component,
+    component_title,
+)
 
 HEAD = """# All checks
 
-Made by `make docs` from `plugins/module_utils/thresholds.py`; edit it there.
+Made by `make docs` from `plugins/module_utils/core/catalog.py`; edit it there.
 
 A value is judged by its limits: beyond the first it is `warning`, beyond the second `critical`. A check without limits is either
 right or wrong, or its verdict follows from several facts. What could not be looked at is `unknown`.
@@ -48,7 +54,10 @@ def page() -> str:
 
 def row(name: str, check: Definition) -> str:
     side = "below" if check.limit.below else "above"
-    levels = ["" if limit is None else f"{side} {human(limit, check.unit)}" for limit in (check.limit.warning, check.limit.critical)]
+    levels = [
+        "" if limit is None else f"{side} {human(limit, check.unit)}"
+        for limit in (check.limit.warning, check.limit.critical)
+    ]
     cells = [f"`{name}`", f"{check.meaning}<br>*{check.remedy}*", check.unit, *levels, check.source]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
@@ -58,7 +67,9 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         if PAGE.exists() and PAGE.read_text(encoding="utf-8") == new:
             return 0
-        print("docs/checks.md is not what the table of checks says: run 'make docs'", file=sys.stderr)
+        print(
+            "docs/checks.md is not what the table of checks says: run 'make docs'", file=sys.stderr
+        )
         return 1
     PAGE.write_text(new, encoding="utf-8")
     return 0

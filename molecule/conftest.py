@@ -35,7 +35,11 @@ class Run:
     @property
     def bad(self) -> set[tuple[str, str, str]]:
         """Host, name and subject of every check that is neither ok nor unknown."""
-        return {(check["host"], check["name"], check["subject"]) for check in self.report["checks"] if check["status"] in ("warning", "critical")}
+        return {
+            (check["host"], check["name"], check["subject"])
+            for check in self.report["checks"]
+            if check["status"] in ("warning", "critical")
+        }
 
 
 Playbook = Callable[..., Run]
@@ -44,7 +48,9 @@ Network = Callable[[str, str], None]
 
 
 def _host(name: str) -> Host:
-    return testinfra.get_host(f"ssh://{name}", ssh_config=str(DIRECTORY / "ssh" / "config"), sudo=True)
+    return testinfra.get_host(
+        f"ssh://{name}", ssh_config=str(DIRECTORY / "ssh" / "config"), sudo=True
+    )
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +71,18 @@ def passwords() -> dict[str, str]:
 
 def _play(directory: Path, name: str, *arguments: str) -> Run:
     """Run a shipped playbook with the project's own settings, and read its report."""
-    command = ["ansible-playbook", f"playbooks/{name}.yml", f"--inventory={INVENTORY}", "-e", f"runbook_report_dir={directory}", *arguments]
+    command = [
+        "ansible-playbook",
+        f"playbooks/{name}.yml",
+        f"--inventory={INVENTORY}",
+        "-e",
+        f"runbook_report_dir={directory}",
+        *arguments,
+    ]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "160"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     latest = directory / name / "latest.json"
     assert latest.exists(), f"no report:\n{done.stdout}\n{done.stderr}"
     report = json.loads(latest.read_text())
@@ -85,7 +100,12 @@ def playbook(tmp_path: Path) -> Playbook:
 def addresses() -> dict[str, str]:
     """The hosts' addresses, by host."""
     lines = [line.split() for line in (DIRECTORY / "ssh" / "config").read_text().splitlines()]
-    return dict(zip([line[1] for line in lines if line[0] == "HostKeyAlias"], [line[1] for line in lines if line[0] == "HostName"]))
+    return dict(
+        zip(
+            [line[1] for line in lines if line[0] == "HostKeyAlias"],
+            [line[1] for line in lines if line[0] == "HostName"],
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +131,16 @@ def network(addresses: dict[str, str]) -> Network:
     name = f"gpt-agent-runbook-{hashlib.sha1(str(DIRECTORY).encode()).hexdigest()[:8]}"  # as in the inventory
 
     def change(what: str, host: str) -> None:
-        address = ["--ip", addresses[host], "--alias", f"{host}.staging.test"] if what == "connect" else []
-        subprocess.run(["docker", "network", what, *address, name, f"{name}-{host}"], capture_output=True, timeout=60, check=True)
+        address = (
+            ["--ip", addresses[host], "--alias", f"{host}.staging.test"]
+            if what == "connect"
+            else []
+        )
+        subprocess.run(
+            ["docker", "network", what, *address, name, f"{name}-{host}"],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
 
     return change

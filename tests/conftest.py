@@ -18,14 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent
 RunModule = Callable[..., dict[str, Any]]
 
 
-def start_module(name: str, args: dict[str, Any], env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start_module(
+    name: str, args: dict[str, Any], env: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start a module of the collection in a process of its own, with its arguments on its standard input."""
     code = f"import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{name}', run_name='__main__')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections"), **(env or {})}
     with tempfile.TemporaryFile("w+") as given:
         json.dump({"ANSIBLE_MODULE_ARGS": args}, given)
         given.seek(0)
-        return subprocess.Popen([sys.executable, "-c", code], stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +44,14 @@ def run_module() -> RunModule:
     ``run_module("host_health", {"timeout": 5}, check=True, env={...})``; a failed module is returned with ``failed`` set.
     """
 
-    def run(name: str, args: dict[str, Any] | None = None, *, check: bool = False, env: dict[str, str] | None = None, timeout: float = 60) -> dict[str, Any]:
+    def run(
+        name: str,
+        args: dict[str, Any] | None = None,
+        *,
+        check: bool = False,
+        env: dict[str, str] | None = None,
+        timeout: float = 60,
+    ) -> dict[str, Any]:
         with start_module(name, {**(args or {}), "_ansible_check_mode": check}, env) as process:
             try:
                 output, errors = process.communicate(timeout=timeout)
@@ -54,7 +70,15 @@ def run_module() -> RunModule:
 SERVER_CHECKS = {
     f"postgres.{name}"
     for name in (
-        *("reachable", "connections", "idle_in_transaction", "long_transactions", "cache_hit", "deadlocks", "wraparound"),
+        *(
+            "reachable",
+            "connections",
+            "idle_in_transaction",
+            "long_transactions",
+            "cache_hit",
+            "deadlocks",
+            "wraparound",
+        ),
         *("query_time_mean", "replication", "archiver"),
     )
 }
@@ -63,8 +87,14 @@ SERVER_CHECKS = {
 def by_name(answer: dict[str, Any], name: str, subject: str | None = None) -> dict[str, Any]:
     """The one check of that name (and subject) in a module's answer."""
     assert "checks" in answer, answer
-    found = [c for c in answer["checks"] if c["name"] == name and (subject is None or c["subject"] == subject)]
-    assert len(found) == 1, f"{len(found)} checks {name} {subject or ''} in {[(c['name'], c['subject']) for c in answer['checks']]}"
+    found = [
+        c
+        for c in answer["checks"]
+        if c["name"] == name and (subject is None or c["subject"] == subject)
+    ]
+    assert len(found) == 1, (
+        f"{len(found)} checks {name} {subject or ''} in {[(c['name'], c['subject']) for c in answer['checks']]}"
+    )
     return found[0]
 
 

@@ -13,4 +13,6 @@ from demo.services.redis import Redis
 
 __all__ = ["SERVICES", "App", "Nginx", "Pm2", "Postgres", "Redis", "Service", "fetch"]
 
-SERVICES: dict[str, type[Service]] = {service.name: service for service in (Postgres, Redis, Nginx, Pm2, App)}
+SERVICES: dict[str, type[Service]] = {
+    service.name: service for service in (Postgres, Redis, Nginx, Pm2, App)
+}

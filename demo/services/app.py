@@ -42,7 +42,13 @@ class Pm2(Service):
         """Run PM2's own command; what it says is kept in a log file."""
         log = self.home / "logs" / "pm2-client.log"
         with suppress(*(() if check else (StackError,))):
-            self.identity.launch([self.settings["bin"]["pm2"], *arguments], env=self.environment, log=log, cwd=self.home, timeout=timeout)
+            self.identity.launch(
+                [self.settings["bin"]["pm2"], *arguments],
+                env=self.environment,
+                log=log,
+                cwd=self.home,
+                timeout=timeout,
+            )
 
     def starting(self) -> bool:
         """Whether a client that an earlier, killed run left behind is still giving orders."""
@@ -77,7 +83,9 @@ class App(Service):
     name = "app"
     programs = ("node",)
 
-    def __init__(self, settings: Settings, identity: Identity, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, identity: Identity, environment: Mapping[str, str]
+    ) -> None:
         super().__init__(settings, identity, environment)
         self.manager = Pm2(settings, identity, environment)
 
@@ -95,7 +103,10 @@ class App(Service):
 
     def instances(self) -> list[int]:
         running = self.processes()
-        pids = (read_pid(file) for file in sorted(self.pid_file.parent.glob(f"{self.own['name']}-*.pid")))
+        pids = (
+            read_pid(file)
+            for file in sorted(self.pid_file.parent.glob(f"{self.own['name']}-*.pid"))
+        )
         return list(dict.fromkeys(pid for pid in pids if pid in running))
 
     def main(self) -> Process | None:
@@ -132,7 +143,9 @@ class App(Service):
         picked = f"const env = Object.fromEntries({json.dumps(list(variables))}.map((name) => [name, process.env[name]]));\n"
         ecosystem = f"{loader}{picked}module.exports = {{ apps: [{{ ...{json.dumps(process, indent=2)}, env }}] }};\n"
         return {
-            self.shared / ".env": "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items()),
+            self.shared / ".env": "".join(
+                f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items()
+            ),
             self.shared / "ecosystem.config.js": ecosystem,
         }
 
@@ -158,12 +171,20 @@ class App(Service):
             self.start()
             done = "restarted" if was_running else "started"
         paths = ("/api/health/db", "/api/health/redis")
-        if not wait_until(lambda: not self.trouble(*paths), 15):  # a running app needs a moment to connect again
-            raise StackError(f"the app does not reach its services: {self.trouble(*paths)}; log file: {self.log}")
+        if not wait_until(
+            lambda: not self.trouble(*paths), 15
+        ):  # a running app needs a moment to connect again
+            raise StackError(
+                f"the app does not reach its services: {self.trouble(*paths)}; log file: {self.log}"
+            )
         return done
 
     def migrate(self) -> None:
-        self.identity.run([self.settings["bin"]["node"], "scripts/migrate.js", "up"], env=self.environment, cwd=self.own["current"])
+        self.identity.run(
+            [self.settings["bin"]["node"], "scripts/migrate.js", "up"],
+            env=self.environment,
+            cwd=self.own["current"],
+        )
 
     def start(self) -> None:
         """Begin with a clean slate: neither counters nor states of earlier processes."""
@@ -177,7 +198,9 @@ class App(Service):
         self.launch()
         if not wait_until(lambda: not self.trouble(), 20):
             release = Path(self.own["current"]).resolve().name
-            raise StackError(f"the app ({release}) was started but does not work: {self.trouble()}; log file: {self.log}")
+            raise StackError(
+                f"the app ({release}) was started but does not work: {self.trouble()}; log file: {self.log}"
+            )
 
     def reload(self) -> None:
         """Let the instances follow the link 'current' to another release, one after the other."""

@@ -27,7 +27,9 @@ class Service(ABC):
     programs: tuple[str, ...]
     log_key: str
 
-    def __init__(self, settings: Settings, identity: Identity, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, identity: Identity, environment: Mapping[str, str]
+    ) -> None:
         self.settings = settings
         self.own: dict[str, Any] = settings[self.name]
         self.identity = identity
@@ -102,7 +104,9 @@ class Service(ABC):
         self.configure()
         self.launch()
         if not wait_until(lambda: not self.trouble(), 30):
-            raise StackError(f"{self.name} was started but does not work: {self.trouble()}; log file: {self.log}")
+            raise StackError(
+                f"{self.name} was started but does not work: {self.trouble()}; log file: {self.log}"
+            )
         self.complete()
 
     def ensure(self) -> str:
@@ -121,7 +125,9 @@ class Service(ABC):
 def fetch(url: str, ca: str | None = None, timeout: float = 3) -> tuple[int, str]:
     """Status and text of an answer; status 0 and the reason where there is none."""
     context = ssl.create_default_context(cafile=ca) if ca else None
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
     try:
         with opener.open(url, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")

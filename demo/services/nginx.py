@@ -48,8 +48,21 @@ class Nginx(Service):
             "upstream_addr": "$upstream_addr",
             "upstream_response_time": "$upstream_response_time",
         }
-        numbers = {"status": "$status", "bytes_sent": "$body_bytes_sent", "request_time": "$request_time"}
-        log_format = "{" + ",".join([*(f'"{key}":"{value}"' for key, value in fields.items()), *(f'"{key}":{value}' for key, value in numbers.items())]) + "}"
+        numbers = {
+            "status": "$status",
+            "bytes_sent": "$body_bytes_sent",
+            "request_time": "$request_time",
+        }
+        log_format = (
+            "{"
+            + ",".join(
+                [
+                    *(f'"{key}":"{value}"' for key, value in fields.items()),
+                    *(f'"{key}":{value}' for key, value in numbers.items()),
+                ]
+            )
+            + "}"
+        )
         content = f"""\
 # Written by demo/services.py at each start.
 daemon on;
@@ -123,7 +136,15 @@ http {{
         self.pid_file.unlink(missing_ok=True)
 
     def launch(self) -> None:
-        command: list[str | Path] = [self.settings["bin"]["nginx"], "-p", self.prefix, "-e", self.log, "-c", self.own["conf"]]
+        command: list[str | Path] = [
+            self.settings["bin"]["nginx"],
+            "-p",
+            self.prefix,
+            "-e",
+            self.log,
+            "-c",
+            self.own["conf"],
+        ]
         self.identity.launch(command, env=self.environment, log=self.log, cwd=self.prefix)
 
     def trouble(self) -> str:
@@ -134,7 +155,9 @@ http {{
     def complete(self) -> None:
         """Serve the certificate that is on disk."""
         served = ssl.get_server_certificate((self.own["host"], self.own["https_port"]), timeout=5)
-        if ssl.PEM_cert_to_DER_cert(served) != ssl.PEM_cert_to_DER_cert(Path(self.settings["certificates"]["cert"]).read_text()):
+        if ssl.PEM_cert_to_DER_cert(served) != ssl.PEM_cert_to_DER_cert(
+            Path(self.settings["certificates"]["cert"]).read_text()
+        ):
             self.reload()
 
     def reload(self) -> None:
@@ -144,7 +167,17 @@ http {{
             raise StackError("nginx does not run")
         workers = {process.pid for process in self.processes().values()} - {main.pid}
         check = self.identity.run(
-            [self.settings["bin"]["nginx"], "-p", self.prefix, "-e", "stderr", "-c", self.own["conf"], "-t", "-q"],
+            [
+                self.settings["bin"]["nginx"],
+                "-p",
+                self.prefix,
+                "-e",
+                "stderr",
+                "-c",
+                self.own["conf"],
+                "-t",
+                "-q",
+            ],
             env=self.environment,
             check=False,
             cwd=self.prefix,

@@ -46,9 +46,19 @@ class Postgres(Service):
             "log_min_duration_statement": "1s",
             "log_temp_files": "10MB",
         }
-        lines = (f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'" for name, value in values.items())
-        hba = ("local all all scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256", "local replication all scram-sha-256")
-        return {self.data / "demo.conf": "\n".join(lines) + "\n", self.data / "pg_hba.conf": "\n".join(hba) + "\n"}
+        lines = (
+            f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'"
+            for name, value in values.items()
+        )
+        hba = (
+            "local all all scram-sha-256",
+            "host all all 127.0.0.1/32 scram-sha-256",
+            "local replication all scram-sha-256",
+        )
+        return {
+            self.data / "demo.conf": "\n".join(lines) + "\n",
+            self.data / "pg_hba.conf": "\n".join(hba) + "\n",
+        }
 
     def prepare(self) -> None:
         for folder in (self.data.parent, Path(self.own["socket_dir"])):
@@ -57,9 +67,13 @@ class Postgres(Service):
         programs = Path(self.settings["bin"]["postgres"])
         if self.data.exists():
             major = (self.data / "PG_VERSION").read_text().strip()
-            here = self.identity.run([programs / "postgres", "--version"], env=self.environment).stdout.split()[-1]
+            here = self.identity.run(
+                [programs / "postgres", "--version"], env=self.environment
+            ).stdout.split()[-1]
             if here.split(".")[0] != major:
-                raise StackError(f"{self.data} is of PostgreSQL {major}, the installed one is {here}: start afresh with 'down --purge'")
+                raise StackError(
+                    f"{self.data} is of PostgreSQL {major}, the installed one is {here}: start afresh with 'down --purge'"
+                )
             for stale in (self.pid_file, *Path(self.own["socket_dir"]).glob(".s.PGSQL.*")):
                 stale.unlink(missing_ok=True)
             return
@@ -78,17 +92,36 @@ class Postgres(Service):
             # fmt: on
         finally:
             password.unlink()
-        write_private(fresh / "postgresql.conf", (fresh / "postgresql.conf").read_text() + "\ninclude 'demo.conf'\n")
+        write_private(
+            fresh / "postgresql.conf",
+            (fresh / "postgresql.conf").read_text() + "\ninclude 'demo.conf'\n",
+        )
         self.identity.own(fresh)
         fresh.rename(self.data)
 
     def launch(self) -> None:
         program = Path(self.settings["bin"]["postgres"]) / "pg_ctl"
-        command: list[str | Path] = [program, "start", "--pgdata", self.data, "--log", self.log, "--wait", "--timeout", "60", "--silent"]
+        command: list[str | Path] = [
+            program,
+            "start",
+            "--pgdata",
+            self.data,
+            "--log",
+            self.log,
+            "--wait",
+            "--timeout",
+            "60",
+            "--silent",
+        ]
         self.identity.launch(command, env=self.environment, log=self.log, cwd=self.home, timeout=90)
 
     @contextmanager
-    def connected(self, database: str, user: str = "admin_user", password: str = "admin_password") -> Iterator[Any]:  # noqa: S107 - names of settings
+    def connected(
+        self,
+        database: str,
+        user: str = "admin_user",
+        password: str = "admin_password",  # noqa: S107 - names of settings
+    ) -> Iterator[Any]:
         import psycopg2
 
         connection = psycopg2.connect(
@@ -123,12 +156,17 @@ class Postgres(Service):
 
         user, database = self.own["user"], self.own["database"]
         with self.connected("postgres") as cursor:
-            cursor.execute("SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s), (SELECT count(*) FROM pg_database WHERE datname = %s)", (user, database))
+            cursor.execute(
+                "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s), (SELECT count(*) FROM pg_database WHERE datname = %s)",
+                (user, database),
+            )
             has_user, has_database = cursor.fetchone()
             name = quote_ident(user, cursor)
             if not has_user:
                 # Encrypted here, so that the password itself reaches neither the log nor pg_stat_statements.
-                verifier = encrypt_password(self.own["password"], user, cursor.connection, "scram-sha-256")
+                verifier = encrypt_password(
+                    self.own["password"], user, cursor.connection, "scram-sha-256"
+                )
                 cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD %s", (verifier,))
             cursor.execute(f"GRANT pg_monitor TO {name}")
             if not has_database:

@@ -38,7 +38,10 @@ class Redis(Service):
             "maxmemory-policy": "allkeys-lru",
             "save": "3600 1 300 100",
         }
-        lines = (f"{name} {value if name == 'save' else json.dumps(str(value))}" for name, value in values.items())
+        lines = (
+            f"{name} {value if name == 'save' else json.dumps(str(value))}"
+            for name, value in values.items()
+        )
         return {self.data / "valkey.conf": "\n".join(lines) + "\n"}
 
     def prepare(self) -> None:
@@ -56,7 +59,14 @@ class Redis(Service):
 
         once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
         own = self.own
-        with redis.Redis(own["host"], own["port"], password=own["password"], socket_timeout=2, socket_connect_timeout=2, retry=once) as client:
+        with redis.Redis(
+            own["host"],
+            own["port"],
+            password=own["password"],
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=once,
+        ) as client:
             try:
                 client.ping()
             except redis.RedisError as error:

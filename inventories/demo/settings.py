@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-directory = Path(os.environ.get("RUNBOOK_DEMO_DIR") or Path(__file__).resolve().parents[2] / ".demo").absolute()
+directory = Path(
+    os.environ.get("RUNBOOK_DEMO_DIR") or Path(__file__).resolve().parents[2] / ".demo"
+).absolute()
 file = directory / "stack.json"
 if not file.exists():
-    raise SystemExit(f"The demo stack has never been started: there is no {file}. Start it with 'make demo-up'.")
+    raise SystemExit(
+        f"The demo stack has never been started: there is no {file}. Start it with 'make demo-up'."
+    )
 demo = json.loads(file.read_text())
 postgres, redis = demo["postgres"], demo["redis"]
 variables = {

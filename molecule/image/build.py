@@ -40,15 +40,29 @@ class BuildError(Exception):
 
 def run(*command: str | Path) -> str:
     """Run a program to its end; its output is returned, and shown where it fails."""
-    done = subprocess.run(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     if done.returncode:
-        raise BuildError(f"{done.stdout[-4000:]}\n'{' '.join(map(str, command))}' ended with exit code {done.returncode}")
+        raise BuildError(
+            f"{done.stdout[-4000:]}\n'{' '.join(map(str, command))}' ended with exit code {done.returncode}"
+        )
     return str(done.stdout)
 
 
 def succeeds(*command: str, timeout: float = 60) -> bool:
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False).returncode == 0
+        return (
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -64,8 +78,16 @@ def apt_sources() -> list[str]:
     """This machine's own sources of the images' release, as lines of a sources.list; none where it has another system."""
     if not shutil.which("apt-get"):
         return []
-    found = run("apt-get", "indextargets", "--format", "$(ORIGIN)|deb $(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages")
-    lines = {line.removeprefix("Debian|") for line in found.splitlines() if line.startswith("Debian|")}
+    found = run(
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(ORIGIN)|deb $(SITE) $(RELEASE) $(COMPONENT)",
+        "Created-By: Packages",
+    )
+    lines = {
+        line.removeprefix("Debian|") for line in found.splitlines() if line.startswith("Debian|")
+    }
     return sorted(line for line in lines if line.split()[2].partition("-")[0] == RELEASE)
 
 
@@ -74,13 +96,20 @@ def apt_settings() -> str:
     if not shutil.which("apt-config"):
         return ""
     wanted = re.compile(r'Acquire::(https?::(\S+::)?Proxy|Check-Date|Check-Valid-Until) ".+";')
-    return "".join(f"{line}\n" for line in run("apt-config", "dump").splitlines() if wanted.fullmatch(line))
+    return "".join(
+        f"{line}\n" for line in run("apt-config", "dump").splitlines() if wanted.fullmatch(line)
+    )
 
 
 def trusted() -> str:
     """The certificates that this machine trusts."""
     default = ssl.get_default_verify_paths()
-    for file in (os.environ.get("SSL_CERT_FILE"), default.cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+    for file in (
+        os.environ.get("SSL_CERT_FILE"),
+        default.cafile,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+    ):
         if file and Path(file).is_file():
             return Path(file).read_text()
     return ""
@@ -96,7 +125,9 @@ def programs() -> packages.Programs:
 
 def lay_out(context: Path) -> str:
     """Everything the Dockerfile copies, except Node.js; returns the tag of what is made of it."""
-    shutil.copytree(HERE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
+    shutil.copytree(
+        HERE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build.py", "__pycache__")
+    )
     machine = context / "machine"
     machine.mkdir()
     shutil.move(context / "trust.py", machine)
@@ -117,14 +148,18 @@ def add_node(context: Path) -> None:
     target.mkdir(parents=True)
     shutil.copy2(programs().node, target / "node")
     packages.link_tree(programs().npm.parents[1], context / "node" / "lib" / "node_modules" / "npm")
-    packages.link_tree(packages.npm_install(packages.HERE, say), context / "node" / "lib" / "pm2" / "node_modules")
+    packages.link_tree(
+        packages.npm_install(packages.HERE, say), context / "node" / "lib" / "pm2" / "node_modules"
+    )
     (target / "npm").symlink_to("../lib/node_modules/npm/bin/npm-cli.js")
     (target / "pm2").symlink_to("../lib/pm2/node_modules/pm2/bin/pm2")
 
 
 def base_image() -> str:
     """The base image's name; it is fetched, or made where no registry can be reached."""
-    if succeeds("docker", "image", "inspect", BASE) or succeeds("docker", "pull", "--quiet", BASE, timeout=180):
+    if succeeds("docker", "image", "inspect", BASE) or succeeds(
+        "docker", "pull", "--quiet", BASE, timeout=180
+    ):
         return BASE
     made = f"{REPOSITORY}:base-{RELEASE}"
     if not succeeds("docker", "image", "inspect", made):
@@ -135,7 +170,9 @@ def base_image() -> str:
 
 def bootstrap(name: str) -> None:
     if os.geteuid() != 0:
-        raise BuildError(f"{BASE} cannot be pulled, and only root can make a base image with debootstrap: connect a registry, or run this as root")
+        raise BuildError(
+            f"{BASE} cannot be pulled, and only root can make a base image with debootstrap: connect a registry, or run this as root"
+        )
     if not shutil.which("debootstrap"):
         run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", "debootstrap")
     mirrors = [line.split()[1] for line in apt_sources() if line.split()[2] == RELEASE]
@@ -146,14 +183,21 @@ def bootstrap(name: str) -> None:
         shutil.rmtree(root / "var" / "cache" / "apt" / "archives", ignore_errors=True)
         archive = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
         try:
-            subprocess.run(["docker", "import", "-", name], stdin=archive.stdout, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                ["docker", "import", "-", name],
+                stdin=archive.stdout,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
         finally:
             archive.wait()
 
 
 def remove_others(names: Sequence[str]) -> None:
     """Remove the images of earlier states of the checkout; one that a container still needs stays."""
-    listed = run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split()
+    listed = run(
+        "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY
+    ).split()
     for old in set(listed) - {*names, f"{REPOSITORY}:base-{RELEASE}"}:
         succeeds("docker", "image", "rm", old)
 
@@ -163,13 +207,28 @@ def build() -> None:
         context = Path(directory)
         tag = lay_out(context)
         names = {host: f"{REPOSITORY}:{host}-{tag}" for host in HOSTS}
-        missing = [host for host, name in names.items() if not succeeds("docker", "image", "inspect", name)]
+        missing = [
+            host for host, name in names.items() if not succeeds("docker", "image", "inspect", name)
+        ]
         if missing:
             base = base_image()
             add_node(context)
             for host in missing:
                 say(f"building {names[host]}")
-                run("docker", "build", "--network", "host", *LIMITS, "--build-arg", f"BASE={base}", "--target", host, "--tag", names[host], directory)
+                run(
+                    "docker",
+                    "build",
+                    "--network",
+                    "host",
+                    *LIMITS,
+                    "--build-arg",
+                    f"BASE={base}",
+                    "--target",
+                    host,
+                    "--tag",
+                    names[host],
+                    directory,
+                )
         for host, name in names.items():
             run("docker", "tag", name, f"{REPOSITORY}:{host}")
         remove_others([*names.values(), *(f"{REPOSITORY}:{host}" for host in HOSTS)])

@@ -13,11 +13,17 @@ ADDED = Path("/usr/local/share/ca-certificates")
 
 
 def certificates(bundle: Path) -> list[str]:
-    return re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", bundle.read_text(), re.DOTALL)
+    return re.findall(
+        r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", bundle.read_text(), re.DOTALL
+    )
 
 
 known = {certificate.strip() for certificate in certificates(BUNDLE)}
-missing = [certificate for certificate in certificates(Path(sys.argv[1])) if certificate.strip() not in known]
+missing = [
+    certificate
+    for certificate in certificates(Path(sys.argv[1]))
+    if certificate.strip() not in known
+]
 for number, certificate in enumerate(missing):
     (ADDED / f"machine-{number}.crt").write_text(certificate)
 if missing:

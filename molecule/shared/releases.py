@@ -29,7 +29,9 @@ def main(target: Path, environment_file: Path) -> None:
         work = Path(directory)
         repository.ensure_repository(work / "repository")
         for tag in repository.DEPLOYED:
-            repository.ensure_release(work / "repository", tag, work / tag, modules, environment_file, build)
+            repository.ensure_release(
+                work / "repository", tag, work / tag, modules, environment_file, build
+            )
             with tarfile.open(work / "archive", "w:gz", compresslevel=1) as archive:
                 archive.add(work / tag, tag)
             os.replace(work / "archive", target / f"{tag}.tar.gz")

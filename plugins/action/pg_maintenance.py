@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import Rules
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.background import WatchedAction
+from ..module_utils.postgres.maintenance.plan import Rules
+from ..plugin_utils.background import WatchedAction
 
 
 class ActionModule(WatchedAction):

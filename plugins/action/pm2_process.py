@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2_process import LONGEST
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.background import WatchedAction
+from ..module_utils.pm2.restart import LONGEST
+from ..plugin_utils.background import WatchedAction
 
 
 class ActionModule(WatchedAction):

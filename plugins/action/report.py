@@ -15,20 +15,25 @@ from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils import playbook_clock
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report import FAIL_ON, Run, build, title_of
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_console import show
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_files import TEXTFILE_MODE, replace_file, write_report
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_formats import SUFFIXES, documents, metrics
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_view import sentence
+from ..module_utils.core.check import CRITICAL
+from ..plugin_utils import playbook_clock
+from ..plugin_utils.report.console import show
+from ..plugin_utils.report.document import FAIL_ON, Run, build, title_of
+from ..plugin_utils.report.files import TEXTFILE_MODE, replace_file, write_report
+from ..plugin_utils.report.formats import SUFFIXES, documents, metrics
+from ..plugin_utils.report.view import sentence
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "report_dir": {"type": "path", "default": "reports"},
     "playbook": {"type": "str"},
     "title": {"type": "str"},
     "fail_on": {"type": "str", "default": CRITICAL, "choices": list(FAIL_ON)},
-    "formats": {"type": "list", "elements": "str", "default": [], "choices": ["junit", "prometheus"]},
+    "formats": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "choices": ["junit", "prometheus"],
+    },
     "textfile": {"type": "path"},
     "keep": {"type": "int", "default": 90},
 }
@@ -42,7 +47,9 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         wrong = self._unfit_limit()
@@ -50,10 +57,18 @@ class ActionModule(ActionBase):
         run = self._run(options, variables)
         report = build(run, *_hosts(variables))
         folder = os.path.abspath(os.path.join(options["report_dir"], run.playbook))
-        paths = _written(report, folder, lambda: write_report(folder, run.finished, documents(report, options["formats"]), options["keep"]))
+        paths = _written(
+            report,
+            folder,
+            lambda: write_report(
+                folder, run.finished, documents(report, options["formats"]), options["keep"]
+            ),
+        )
         if options["textfile"]:
             textfile = os.path.abspath(options["textfile"])
-            _written(report, textfile, lambda: replace_file(textfile, metrics(report), TEXTFILE_MODE))
+            _written(
+                report, textfile, lambda: replace_file(textfile, metrics(report), TEXTFILE_MODE)
+            )
         if wrong:
             show(report)
             raise AnsibleActionFail(
@@ -68,7 +83,11 @@ class ActionModule(ActionBase):
             counts=report["counts"],
             action_counts=report["action_counts"],
             paths={name: paths[suffix] for name, suffix in SUFFIXES.items() if suffix in paths},
-            ansible_stats={"data": _statistics(report, paths["json"]), "per_host": False, "aggregate": False},
+            ansible_stats={
+                "data": _statistics(report, paths["json"]),
+                "per_host": False,
+                "aggregate": False,
+            },
         )
         return result
 
@@ -84,11 +103,17 @@ class ActionModule(ActionBase):
         _checked, options = self.validate_argument_spec(ARGUMENT_SPEC)
         options["playbook"] = options["playbook"] or self._running_playbook()
         if not _NAME.fullmatch(options["playbook"]):
-            raise AnsibleActionFail(f"playbook: {options['playbook']!r} cannot be the name of a folder; use letters, digits, '.', '_' and '-'")
+            raise AnsibleActionFail(
+                f"playbook: {options['playbook']!r} cannot be the name of a folder; use letters, digits, '.', '_' and '-'"
+            )
         if options["keep"] < 0:
-            raise AnsibleActionFail(f"keep: {options['keep']} is no number of reports; use 0 to keep all")
+            raise AnsibleActionFail(
+                f"keep: {options['keep']} is no number of reports; use 0 to keep all"
+            )
         if options["textfile"] and not options["textfile"].endswith(".prom"):
-            raise AnsibleActionFail(f"textfile: {options['textfile']!r} does not end in '.prom', so that node_exporter would not read it")
+            raise AnsibleActionFail(
+                f"textfile: {options['textfile']!r} does not end in '.prom', so that node_exporter would not read it"
+            )
         return dict(options)
 
     def _run(self, options: Mapping[str, Any], variables: Mapping[str, Any]) -> Run:
@@ -105,7 +130,11 @@ class ActionModule(ActionBase):
     def _running_playbook(self) -> str:
         """The playbook that was asked for, also where the play comes from one that it imports."""
         asked = context.CLIARGS.get("args")
-        path: str = asked[0] if isinstance(asked, (tuple, list)) and len(asked) == 1 else self._task.get_play().get_path().rpartition(":")[0]
+        path: str = (
+            asked[0]
+            if isinstance(asked, (tuple, list)) and len(asked) == 1
+            else self._task.get_play().get_path().rpartition(":")[0]
+        )
         name = os.path.basename(path)
         stem, extension = os.path.splitext(name)
         # what has no extension of a playbook is the name of one in a collection: namespace.collection.playbook
@@ -115,7 +144,9 @@ class ActionModule(ActionBase):
 def _hosts(variables: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Every host of the play with its variables as they are, and those of them that Ansible took out of the run."""
     names = list(variables["ansible_play_hosts_all"])
-    return {name: variables["hostvars"].raw_get(name) for name in names}, set(names) - set(variables["ansible_play_hosts"])
+    return {name: variables["hostvars"].raw_get(name) for name in names}, set(names) - set(
+        variables["ansible_play_hosts"]
+    )
 
 
 def _written(report: Mapping[str, Any], path: str, write: Callable[[], Done]) -> Done:

@@ -30,7 +30,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils import playbook_clock
+from ..plugin_utils import playbook_clock
 
 REPORT = "gpt_agent.runbook.report"
 
@@ -58,8 +58,8 @@ class CallbackModule(CallbackBase):
         self._reports.clear()
 
     def _show(self, path: str) -> None:
-        from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report import readable
-        from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report_console import show
+        from ..plugin_utils.report.console import show
+        from ..plugin_utils.report.document import readable
 
         try:
             with open(path, encoding="utf-8") as stream:

@@ -168,26 +168,33 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.cert_check import assess
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.cert_look import collect, requests_from
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates import IMPORT_ERROR, Anchors
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import UNKNOWN, Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, Deadline, require, run_probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.tls import root_files
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.tls_connect import Connector
+from ..module_utils.certificates.assess import assess
+from ..module_utils.certificates.certificate import IMPORT_ERROR, Anchors
+from ..module_utils.certificates.collect import collect, requests_from
+from ..module_utils.certificates.connection import Connector
+from ..module_utils.core.check import UNKNOWN, Check
+from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, require, run_probe
+from ..module_utils.core.thresholds import Limits
+from ..module_utils.net.tls import root_files
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "default": 443},
     "server_name": {"type": "str"},
-    "starttls": {"type": "str", "choices": ["none", "postgres", "postgres_direct"], "default": "none"},
+    "starttls": {
+        "type": "str",
+        "choices": ["none", "postgres", "postgres_direct"],
+        "default": "none",
+    },
     "address": {"type": "str"},
     "file": {"type": "path"},
     "key_file": {"type": "path", "no_log": False},
 }
 
-FILE_OPTIONS: dict[str, Any] = {"path": {"type": "path", "required": True}, "key_file": {"type": "path", "no_log": False}}
+FILE_OPTIONS: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "key_file": {"type": "path", "no_log": False},
+}
 
 OPTIONS: dict[str, Any] = {
     **PROBE_OPTIONS,
@@ -206,7 +213,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     params = module.params
     require(module, IMPORT_ERROR, "cryptography", "python3-cryptography")
-    warnings.simplefilter("ignore")  # cryptography grumbles at odd certificates; what is to be said of them the checks say
+    warnings.simplefilter(
+        "ignore"
+    )  # cryptography grumbles at odd certificates; what is to be said of them the checks say
 
     def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
         requests = requests_from(params)
@@ -217,7 +226,11 @@ def main() -> None:
             yield from assess(look, limits, datetime.now(timezone.utc))
 
     def silent(limits: Limits) -> Check:
-        return limits.verdict("certificate.expiry", UNKNOWN, f"the probe got nowhere within {params['timeout']:g} s; raise timeout")
+        return limits.verdict(
+            "certificate.expiry",
+            UNKNOWN,
+            f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
+        )
 
     run_probe(module, probe, silent)
 

@@ -130,12 +130,12 @@ from collections.abc import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.host_health import Wanted, assess, collect, silent
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.host_mounts import IGNORED
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, run_probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+from ..module_utils.core.check import Check
+from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, run_probe
+from ..module_utils.core.state import StateFile, remember
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.host.assess import Wanted, assess, collect, silent
+from ..module_utils.host.mounts import IGNORED
 
 ARGUMENT_SPEC = {
     "cpu_interval": {"type": "float", "default": 0.2},
@@ -152,7 +152,9 @@ def main() -> None:
 
     def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
         if not 0.1 <= params["cpu_interval"] <= params["timeout"] / 2:
-            raise Misuse(f"cpu_interval: {params['cpu_interval']:g} is not between 0.1 and half of the timeout of {params['timeout']:g} seconds")
+            raise Misuse(
+                f"cpu_interval: {params['cpu_interval']:g} is not between 0.1 and half of the timeout of {params['timeout']:g} seconds"
+            )
         state = StateFile(params["state_dir"], "host", "this host")
         wanted = Wanted(params["cpu_interval"], params["mounts"], params["mounts_ignore"])
         snapshot, sample = collect(wanted, state, deadline)

@@ -209,12 +209,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import UNKNOWN, Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.http_check import assess, endpoints_from, masked
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.http_client import IMPORT_ERROR, Client, Settings
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.http_queue import collect
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, Deadline, require, run_probe
+from ..module_utils.core.check import UNKNOWN, Check
+from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, require, run_probe
+from ..module_utils.core.thresholds import Limits
+from ..module_utils.web.assess import assess, endpoints_from, masked
+from ..module_utils.web.client import IMPORT_ERROR, Client, Settings
+from ..module_utils.web.collect import collect
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "url": {"type": "str", "required": True, "no_log": True},
@@ -235,7 +235,12 @@ ENDPOINT_OPTIONS: dict[str, Any] = {
 
 OPTIONS: dict[str, Any] = {
     **PROBE_OPTIONS,
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": ENDPOINT_OPTIONS},
+    "endpoints": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": ENDPOINT_OPTIONS,
+    },
     "samples": {"type": "int", "default": 10},
     "concurrency": {"type": "int", "default": 4},
     "request_timeout": {"type": "float", "default": 5.0},
@@ -245,7 +250,14 @@ OPTIONS: dict[str, Any] = {
     "use_proxy": {"type": "bool", "default": True},
 }
 
-CLIENT_OPTIONS = ("ca_file", "validate_certs", "use_proxy", "request_timeout", "max_body", "concurrency")
+CLIENT_OPTIONS = (
+    "ca_file",
+    "validate_certs",
+    "use_proxy",
+    "request_timeout",
+    "max_body",
+    "concurrency",
+)
 
 #: Seconds of the time limit that are kept for judging and reporting.
 RESERVE = 0.25
@@ -259,12 +271,24 @@ def main() -> None:
 
     def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
         endpoints = endpoints_from(given, params)
-        client = Client(endpoints, Settings(**{option: params[option] for option in CLIENT_OPTIONS}))
+        client = Client(
+            endpoints, Settings(**{option: params[option] for option in CLIENT_OPTIONS})
+        )
         seconds = deadline.remaining() - RESERVE
-        return assess(collect(endpoints, client.fetch, params["concurrency"], params["request_timeout"], seconds), limits, seconds)
+        return assess(
+            collect(
+                endpoints, client.fetch, params["concurrency"], params["request_timeout"], seconds
+            ),
+            limits,
+            seconds,
+        )
 
     def silent(limits: Limits) -> Check:
-        return limits.verdict("web.endpoint", UNKNOWN, f"the probe got nowhere within {params['timeout']:g} s; raise timeout")
+        return limits.verdict(
+            "web.endpoint",
+            UNKNOWN,
+            f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
+        )
 
     run_probe(module, probe, silent)
 

@@ -144,15 +144,25 @@ from itertools import islice
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_depth import AREAS, Depth, in_depth, ran_out
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import assess, unreachable
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health_queries import STATEMENTS_IN_DEPTH, STATEMENTS_SHOWN, Missing, collect
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+from ..module_utils.core.check import Check
+from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
+from ..module_utils.core.state import StateFile, remember
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    parse_url,
+)
+from ..module_utils.postgres.errors import Refusal
+from ..module_utils.postgres.health.assess import assess, unreachable
+from ..module_utils.postgres.health.collect import (
+    STATEMENTS_IN_DEPTH,
+    STATEMENTS_SHOWN,
+    Missing,
+    collect,
+)
+from ..module_utils.postgres.review.assess import AREAS, Depth, in_depth, ran_out
 
 #: The area of the daily checklist.
 SERVER = "server"
@@ -179,21 +189,38 @@ def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Itera
     areas = [area for area in given["areas"] if area != SERVER]
     # A review compares with the last review: the daily checklist, which may run every few minutes, has counters of its own.
     suffix = "_review" if areas else ""
-    databases, statements = (StateFile(given["state_dir"], f"{probe}{suffix}", connection.target.address) for probe in ("pg_health", "pg_health_statements"))
+    databases, statements = (
+        StateFile(given["state_dir"], f"{probe}{suffix}", connection.target.address)
+        for probe in ("pg_health", "pg_health_statements")
+    )
     with closing(connection):
         try:
             connection.open()
-            seen = collect(connection, given["ignore_applications"], databases, statements, STATEMENTS_IN_DEPTH if areas else STATEMENTS_SHOWN)
+            seen = collect(
+                connection,
+                given["ignore_applications"],
+                databases,
+                statements,
+                STATEMENTS_IN_DEPTH if areas else STATEMENTS_SHOWN,
+            )
         except Refusal as refusal:
             yield unreachable(refusal, limits)
             return
         checks = assess(seen, limits, given["replicas"])
         yield from checks if SERVER in given["areas"] else islice(checks, 1)
         for state, part in ((databases, seen.databases), (statements, seen.statements)):
-            if not isinstance(part, Missing) and {SERVER, "statements"}.intersection(given["areas"]):
+            if not isinstance(part, Missing) and {SERVER, "statements"}.intersection(
+                given["areas"]
+            ):
                 remember(module, state, part.sample)
         if areas:
-            depth = Depth(areas, given["databases"], given["unused_after"], given["state_dir"], lambda state, sample: remember(module, state, sample))
+            depth = Depth(
+                areas,
+                given["databases"],
+                given["unused_after"],
+                given["state_dir"],
+                lambda state, sample: remember(module, state, sample),
+            )
             yield from in_depth(depth, connection, seen, limits)
 
 
@@ -204,7 +231,11 @@ def main() -> None:
     answered: list[Check] = []
 
     def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
-        opened.append(Connection(parse_url(module.params["database_url"]), "gpt_agent.runbook/pg_health", deadline))
+        opened.append(
+            Connection(
+                parse_url(module.params["database_url"]), "gpt_agent.runbook/pg_health", deadline
+            )
+        )
         for check in look(module, opened[0], limits):
             answered.append(check)
             yield check

@@ -205,19 +205,31 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import conclude
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance import Outcome, Task, literally, maintained, planned, rates_of
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_maintenance_plan import OPERATIONS, Rules
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import STATE_OPTION, require
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import PROGRESS_OPTION, Report, reporter
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, now_sample, remember
+from ..module_utils.core.operation import conclude
+from ..module_utils.core.probe import STATE_OPTION, require
+from ..module_utils.core.progress import PROGRESS_OPTION, Report, reporter
+from ..module_utils.core.state import StateFile, now_sample, remember
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, parse_url
+from ..module_utils.postgres.maintenance.operation import (
+    Outcome,
+    Task,
+    literally,
+    maintained,
+    planned,
+    rates_of,
+)
+from ..module_utils.postgres.maintenance.plan import OPERATIONS, Rules
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
     **STATE_OPTION,
-    "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "default": list(OPERATIONS)},
+    "operations": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(OPERATIONS),
+        "default": list(OPERATIONS),
+    },
     "only": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "time_budget": {"type": "float", "default": 3600.0},
@@ -237,21 +249,47 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "float", "default": 30.0},
     **PROGRESS_OPTION,
 }
-RULES = ("time_budget", "jobs", "dead_share", "bloat_share", "bloat_bytes", "cost_delay", "cost_limit", "max_wait", "max_block", "max_lag")
+RULES = (
+    "time_budget",
+    "jobs",
+    "dead_share",
+    "bloat_share",
+    "bloat_bytes",
+    "cost_delay",
+    "cost_limit",
+    "max_wait",
+    "max_block",
+    "max_lag",
+)
 
 
 def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
     """What the operator wants; raises `Misuse` where it makes no sense."""
     given = module.params
     if not 0 < given["timeout"] <= 3600:
-        raise Misuse(f"timeout: {given['timeout']:g} is not a number of seconds above 0 and up to 3600")
+        raise Misuse(
+            f"timeout: {given['timeout']:g} is not a number of seconds above 0 and up to 3600"
+        )
     try:
         free = None if given["disk_free"] is None else float(human_to_bytes(given["disk_free"]))
     except ValueError:
         raise Misuse(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
-    rules = Rules(tuple(given["operations"]), tuple(given["only"]), tuple(given["exclude"]), **{name: given[name] for name in RULES})
+    rules = Rules(
+        tuple(given["operations"]),
+        tuple(given["only"]),
+        tuple(given["exclude"]),
+        **{name: given[name] for name in RULES},
+    )
     rates = rates_of(state.earlier(now_sample("", {})))
-    return Task(parse_url(given["database_url"]), rules, Limits(given["thresholds"]), given["timeout"], rates, free, report)
+    return Task(
+        parse_url(given["database_url"]),
+        rules,
+        Limits(given["thresholds"]),
+        given["timeout"],
+        rates,
+        free,
+        report,
+    )
 
 
 def run(module: AnsibleModule, report: Report) -> Outcome:
@@ -284,7 +322,9 @@ def main() -> None:
     except Misuse as error:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
-        module.warn("The literal recipe locks each table against writers, and in effect readers, while its indexes are rebuilt.")
+        module.warn(
+            "The literal recipe locks each table against writers, and in effect readers, while its indexes are rebuilt."
+        )
     conclude(module, outcome)
 
 

@@ -203,15 +203,21 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import Outcome, conclude
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import CRITICAL, UNKNOWN
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection, Unanswered, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_health import unreachable
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_refusal import Refusal
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions import look, relieve
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pg_sessions_plan import Rules
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, Deadline, TimeLimit, require
+from ..module_utils.core.check import CRITICAL, UNKNOWN
+from ..module_utils.core.operation import Outcome, conclude
+from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, TimeLimit, require
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    Unanswered,
+    parse_url,
+)
+from ..module_utils.postgres.errors import Refusal
+from ..module_utils.postgres.health.assess import unreachable
+from ..module_utils.postgres.sessions.operation import look, relieve
+from ..module_utils.postgres.sessions.plan import Rules
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -223,8 +229,16 @@ ARGUMENT_SPEC = {
     "idle_in_transaction_age": {"type": "float", "default": 300.0},
     "keep_per_application": {"type": "int", "default": 2},
     "max_ended": {"type": "int", "default": 50},
-    "poolers": {"type": "list", "elements": "str", "default": ["pgbouncer*", "pgcat*", "odyssey*", "pgpool*", "supavisor*"]},
-    "protect_applications": {"type": "list", "elements": "str", "default": ["pg_dump", "pg_restore"]},
+    "poolers": {
+        "type": "list",
+        "elements": "str",
+        "default": ["pgbouncer*", "pgcat*", "odyssey*", "pgpool*", "supavisor*"],
+    },
+    "protect_applications": {
+        "type": "list",
+        "elements": "str",
+        "default": ["pg_dump", "pg_restore"],
+    },
     "protect_users": {"type": "list", "elements": "str", "default": []},
     "protect_databases": {"type": "list", "elements": "str", "default": []},
     "protect_addresses": {"type": "list", "elements": "str", "default": []},
@@ -239,9 +253,21 @@ def rules_of(module: AnsibleModule) -> Rules:
     for name, longest in (("timeout", 3600), ("wait", 60)):
         if not 0 <= given[name] <= longest or not given["timeout"]:
             raise Misuse(f"{name}: {given[name]:g} is not a number of seconds up to {longest}")
-    plain = ("usage", "idle_age", "idle_in_transaction_age", "keep_per_application", "max_ended", "instances")
+    plain = (
+        "usage",
+        "idle_age",
+        "idle_in_transaction_age",
+        "keep_per_application",
+        "max_ended",
+        "instances",
+    )
     values: dict[str, Any] = {name: given[name] for name in plain}
-    values.update({name: tuple(given[f"protect_{name}"]) for name in ("applications", "users", "databases", "addresses")})
+    values.update(
+        {
+            name: tuple(given[f"protect_{name}"])
+            for name in ("applications", "users", "databases", "addresses")
+        }
+    )
     return Rules(**values, poolers=tuple(given["poolers"]))
 
 
@@ -249,21 +275,42 @@ def run(module: AnsibleModule) -> Outcome:
     """Connect, look, and act where that is asked for. A server that cannot be had fails an act, but not a look."""
     given, rules, limits = module.params, rules_of(module), Limits(module.params["thresholds"])
     acting = given["state"] == "relieved"
-    connection = Connection(parse_url(given["database_url"]), "gpt_agent.runbook/pg_sessions", Deadline(given["timeout"] + given["wait"]))
+    connection = Connection(
+        parse_url(given["database_url"]),
+        "gpt_agent.runbook/pg_sessions",
+        Deadline(given["timeout"] + given["wait"]),
+    )
     try:
         try:
             connection.open()
             if acting:
-                return relieve(connection, rules, limits, None if module.check_mode else given["confirm"], given["wait"])
+                return relieve(
+                    connection,
+                    rules,
+                    limits,
+                    None if module.check_mode else given["confirm"],
+                    given["wait"],
+                )
             return look(connection, rules, limits)
         except Unanswered as problem:
-            check = limits.verdict("postgres.relief", CRITICAL if acting else UNKNOWN, f"Not known: {problem.reason}", remedy=problem.remedy)
-            return Outcome([check], problem=f"Nothing was ended: {problem.reason}. {problem.remedy}" if acting else "")
+            check = limits.verdict(
+                "postgres.relief",
+                CRITICAL if acting else UNKNOWN,
+                f"Not known: {problem.reason}",
+                remedy=problem.remedy,
+            )
+            return Outcome(
+                [check],
+                problem=f"Nothing was ended: {problem.reason}. {problem.remedy}" if acting else "",
+            )
         finally:
             connection.close()
     except (Refusal, TimeLimit) as lost:
         refusal = lost if isinstance(lost, Refusal) else connection.silence()
-        return Outcome([unreachable(refusal, limits)], problem=f"Nothing was ended: {refusal.summary}. {refusal.remedy}" if acting else "")
+        return Outcome(
+            [unreachable(refusal, limits)],
+            problem=f"Nothing was ended: {refusal.summary}. {refusal.remedy}" if acting else "",
+        )
 
 
 def main() -> None:

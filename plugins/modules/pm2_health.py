@@ -142,10 +142,10 @@ checks:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import default_home
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2_health import Options, Probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, run_probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, run_probe
+from ..module_utils.core.state import StateFile, remember
+from ..module_utils.pm2.client import default_home
+from ..module_utils.pm2.collect import Options, Probe
 
 ARGUMENT_SPEC = {
     **PROBE_OPTIONS,

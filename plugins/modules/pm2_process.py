@@ -131,11 +131,11 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.act import conclude
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import default_home
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2_process import Order, planned, restarted
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.progress import PROGRESS_OPTION, reporter
+from ..module_utils.core.operation import conclude
+from ..module_utils.core.progress import PROGRESS_OPTION, reporter
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.pm2.client import default_home
+from ..module_utils.pm2.restart import Order, planned, restarted
 
 ARGUMENT_SPEC = {
     **PROGRESS_OPTION,
@@ -161,7 +161,11 @@ def main() -> None:
     )
     try:
         with reporter(given["progress_file"]) as report:
-            outcome = planned(order, Limits()) if module.check_mode else restarted(order, Limits(), report)
+            outcome = (
+                planned(order, Limits())
+                if module.check_mode
+                else restarted(order, Limits(), report)
+            )
     except Misuse as error:
         module.fail_json(msg=str(error))
     conclude(module, outcome)

@@ -130,13 +130,13 @@ from collections.abc import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.limits import Limits, Misuse
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_connection import IMPORT_ERROR, REDIS_OPTIONS, parse_url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_facts import collect
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis_health import Declared, assess, silent
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import StateFile, remember
+from ..module_utils.core.check import Check
+from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
+from ..module_utils.core.state import StateFile, remember
+from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.redis.assess import Declared, assess, silent
+from ..module_utils.redis.collect import collect
+from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS, parse_url
 
 ARGUMENT_SPEC = {
     "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
@@ -158,12 +158,27 @@ def main() -> None:
         if not 1 <= params["samples"] <= 1000:
             raise Misuse(f"samples: {params['samples']} is not a number from 1 to 1000")
         endpoint = parse_url(params["redis_url"], params["ca_file"])
-        snapshot, sample = collect(endpoint, params["samples"], StateFile(params["state_dir"], "redis", endpoint.address), deadline)
+        snapshot, sample = collect(
+            endpoint,
+            params["samples"],
+            StateFile(params["state_dir"], "redis", endpoint.address),
+            deadline,
+        )
         if sample:
             remember(module, StateFile(params["state_dir"], "redis", endpoint.address), sample)
-        yield from assess(snapshot, Declared(params["purpose"] or "", params["replicas"], params["min_lookups"]), limits)
+        yield from assess(
+            snapshot,
+            Declared(params["purpose"] or "", params["replicas"], params["min_lookups"]),
+            limits,
+        )
 
-    run_probe(module, probe, lambda limits: silent(parse_url(params["redis_url"], params["ca_file"]).address, limits, params["timeout"]))
+    run_probe(
+        module,
+        probe,
+        lambda limits: silent(
+            parse_url(params["redis_url"], params["ca_file"]).address, limits, params["timeout"]
+        ),
+    )
 
 
 if __name__ == "__main__":

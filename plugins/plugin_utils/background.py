@@ -17,7 +17,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.state import span
+from ..module_utils.core.state import span
 
 #: Seconds after which work is long enough to say where it is, and between two such lines.
 PATIENCE = 10.0
@@ -26,11 +26,21 @@ POLL = 1.0
 #: Seconds that a module may need beyond its longest work: to look, to cancel, to clean up.
 GRACE = 600
 #: What Ansible adds to the result of a job in the background.
-OF_THE_JOB = ("started", "finished", "ansible_job_id", "results_file", "stdout", "stderr", "stdout_lines", "stderr_lines", "erased")
+OF_THE_JOB = (
+    "started",
+    "finished",
+    "ansible_job_id",
+    "results_file",
+    "stdout",
+    "stderr",
+    "stdout_lines",
+    "stderr_lines",
+    "erased",
+)
 
 
 class WatchedAction(ActionBase):
-    """Runs the module of its own name, and shows what that keeps in its ``progress_file`` (see module_utils/progress.py).
+    """Runs the module of its own name, and shows what that keeps in its ``progress_file`` (see module_utils/core/progress.py).
 
     In check mode, and where the task is asynchronous already, this is the module and nothing else. A connection to the host that
     is lost meanwhile does not end the work: it goes on, and the next question finds it.
@@ -48,24 +58,34 @@ class WatchedAction(ActionBase):
     def longest(self) -> float:
         """Seconds that the module may work, by its arguments. Where they make no sense the module says so, so any number will do."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode or self._task.async_val or self._task.args.get("progress_file"):
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            result.update(
+                self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)
+            )
         else:
             result.update(self._watched(task_vars or {}))
         return result
 
     def _watched(self, variables: dict[str, Any]) -> dict[str, Any]:
-        folder = self.get_shell_option("async_dir", default="~/.ansible_async")  # its '~' is the home of whoever the modules run as
-        progress = self._connection._shell.join_path(folder, f"{self._task.action.rpartition('.')[2]}.{secrets.token_hex(8)}")
+        folder = self.get_shell_option(
+            "async_dir", default="~/.ansible_async"
+        )  # its '~' is the home of whoever the modules run as
+        progress = self._connection._shell.join_path(
+            folder, f"{self._task.action.rpartition('.')[2]}.{secrets.token_hex(8)}"
+        )
         host = variables.get("inventory_hostname", "")
         try:
             job = self._begun({**self._task.args, "progress_file": progress}, variables)
         except AnsibleConnectionFailure:
             raise
         except AnsibleError as error:  # who becomes an unprivileged user needs setfacl for files on the host, and none for a module that is piped in
-            Display().display(f"{host}: the work is done in the foreground, and nothing says where it is (the package acl on the host helps): {error.message}")
+            Display().display(
+                f"{host}: the work is done in the foreground, and nothing says where it is (the package acl on the host helps): {error.message}"
+            )
             foreground: dict[str, Any] = self._execute_module(task_vars=variables)
             return foreground
         if job.get("failed") or "ansible_job_id" not in job:
@@ -76,10 +96,20 @@ class WatchedAction(ActionBase):
         while time.monotonic() - started < self.longest() + GRACE:
             time.sleep(POLL)
             try:
-                answer: dict[str, Any] = self._execute_module("ansible.legacy.async_status", {**status, "mode": "status"}, task_vars=variables)
+                answer: dict[str, Any] = self._execute_module(
+                    "ansible.legacy.async_status", {**status, "mode": "status"}, task_vars=variables
+                )
                 # A file that is half-written does not parse; the next look finds it whole.
-                if answer.get("finished") or (answer.get("failed") and answer.get("_ansible_parsed", True) and "started" not in answer):
-                    self._execute_module("ansible.legacy.async_status", {**status, "mode": "cleanup"}, task_vars=variables)
+                if answer.get("finished") or (
+                    answer.get("failed")
+                    and answer.get("_ansible_parsed", True)
+                    and "started" not in answer
+                ):
+                    self._execute_module(
+                        "ansible.legacy.async_status",
+                        {**status, "mode": "cleanup"},
+                        task_vars=variables,
+                    )
                     return {key: value for key, value in answer.items() if key not in OF_THE_JOB}
                 if time.monotonic() - shown >= PATIENCE:
                     shown = time.monotonic()
@@ -87,17 +117,24 @@ class WatchedAction(ActionBase):
                 lost = None
             except AnsibleConnectionFailure as error:
                 if lost is None:
-                    Display().warning(f"{host}: the connection is lost; {self.work} goes on there, and it is tried again until it answers: {error}")
+                    Display().warning(
+                        f"{host}: the connection is lost; {self.work} goes on there, and it is tried again until it answers: {error}"
+                    )
                 lost = error
         if lost is not None:
             raise lost
-        return {"failed": True, "msg": f"{self.work.capitalize()} has not ended {span(GRACE)} after the time it may take: see whether its host still answers."}
+        return {
+            "failed": True,
+            "msg": f"{self.work.capitalize()} has not ended {span(GRACE)} after the time it may take: see whether its host still answers.",
+        }
 
     def _begun(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Start the module in the background; whatever becomes of this, nobody else waits for the job."""
         self._task.async_val = int(self.longest() + GRACE)
         try:
-            begun: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables, wrap_async=True)
+            begun: dict[str, Any] = self._execute_module(
+                module_args=arguments, task_vars=variables, wrap_async=True
+            )
         finally:
             self._task.async_val = 0
         return begun

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.postgres import Server, Throwaway, database
+from tests.support.postgres import Server, Throwaway, database
 
 
 @pytest.fixture

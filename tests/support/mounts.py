@@ -1,0 +1,64 @@
+"""Mounts for tests that need a disk of their own: seen by the test and its children alone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _may_mount() -> bool:
+    """Whether this user may mount here: root in a container often may not."""
+    return (
+        os.geteuid() == 0
+        and subprocess.run(
+            ["unshare", "--mount", "true"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+needs_mount = pytest.mark.skipif(not _may_mount(), reason="this user may not mount here")
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_BIND, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 0x1000, 1
+
+
+def _checked(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+@contextmanager
+def mounts_of_its_own() -> Iterator[None]:
+    """What the test mounts is seen by the test and its children alone: everybody else on the machine would report it, too."""
+    here, before = Path.cwd(), os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
+    _checked(LIBC.unshare(CLONE_NEWNS))
+    try:
+        _checked(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+        yield
+    finally:
+        _checked(LIBC.setns(before, CLONE_NEWNS))
+        os.close(before)
+        os.chdir(here)  # who joins a namespace stands at its root
+
+
+@contextmanager
+def mounted(
+    point: Path, kind: str, source: str = "none", options: str = "", flags: int = 0
+) -> Iterator[Path]:
+    point.mkdir(exist_ok=True)
+    if LIBC.mount(
+        source.encode(), str(point).encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()
+    ):
+        pytest.skip(f"no mount of {kind} here: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield point
+    finally:
+        LIBC.umount2(str(point).encode(), 2)  # MNT_DETACH

@@ -1,0 +1,139 @@
+"""A PM2 of the tests' own, with apps that fail as they are told to.
+
+``PM2_UNDER_TEST=/path/to/node_modules/pm2`` takes another version of PM2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from demo import packages
+
+SECRET = "hunter2-of-the-environment"
+
+#: Says what SAY holds on its error output, then lives for LIFE milliseconds, or for ever; instance FAILING does not live at all.
+#: With a file ``fail`` beside it, it fails with what that holds; SLOW is how many milliseconds it takes to be ready.
+APP = """
+const fs = require('fs');
+for (const line of (process.env.SAY || '').split('|')) if (line) console.error(line);
+if (process.env.NODE_APP_INSTANCE === process.env.FAILING) process.exit(3);
+if (fs.existsSync(__dirname + '/fail')) {
+  console.error(fs.readFileSync(__dirname + '/fail', 'utf8'));
+  setTimeout(() => process.exit(3), 50); // in cluster mode PM2 writes logs from within the process, and what is not yet written is lost
+}
+if (process.env.LIFE) setTimeout(() => process.exit(Number(process.env.CODE || 1)), Number(process.env.LIFE));
+if (process.env.DEAF) process.on('SIGINT', () => {});
+if (process.env.SLOW && !fs.existsSync(__dirname + '/never')) setTimeout(() => process.send('ready'), Number(process.env.SLOW));
+setInterval(() => {}, 1000);
+console.log('runs');
+"""
+
+
+class Pm2:
+    """A PM2 of the tests' own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "pm2"
+        self.node = packages.programs(lambda package: package).node
+        self.package = Path(
+            os.environ.get("PM2_UNDER_TEST") or packages.npm_install(packages.HERE, print) / "pm2"
+        )
+        (folder / "app.js").write_text(APP)
+
+    def cli(self, *arguments: str, cwd: Path | None = None) -> str:
+        environment = {
+            "PATH": f"{self.node.parent}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "PM2_HOME": str(self.home),
+            "PM2_DISABLE_VERSION_CHECK": "true",
+            "PM2_DISCRETE_MODE": "true",
+            "DATABASE_PASSWORD": SECRET,
+        }
+        command = [self.node, self.package / "bin" / "pm2", *arguments]
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=cwd or self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == 0, f"pm2 {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self, *apps: dict[str, Any]) -> None:
+        file = self.folder / "ecosystem.json"
+        file.write_text(
+            json.dumps(
+                {"apps": [{"script": "./app.js", "exec_mode": "fork", **app} for app in apps]}
+            )
+        )
+        self.cli("start", str(file))
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """What PM2's own command says of an app: the word of another witness."""
+        return [row for row in self.everything() if row["name"] == name]
+
+    def everything(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = json.loads(self.cli("jlist", "--silent"))
+        return listed
+
+    def wait(
+        self, name: str, condition: Callable[[list[dict[str, Any]]], bool], seconds: float = 30
+    ) -> None:
+        until = time.monotonic() + seconds
+        while not condition(found := self.rows(name)):
+            states = [(row["pm2_env"]["status"], row["pm2_env"]["restart_time"]) for row in found]
+            assert time.monotonic() < until, f"{name}: {states}"
+            time.sleep(0.2)
+
+    def log(self, name: str) -> Path:
+        (path,) = {Path(row["pm2_env"]["pm_err_log_path"]) for row in self.rows(name)}
+        return path
+
+    def said(self, name: str, text: str) -> None:
+        """Wait until an app has written something to its error log."""
+        log = self.log(name)
+        self.wait(name, lambda rows: text in log.read_text())
+
+    def run(self, *apps: dict[str, Any]) -> None:
+        """Start apps, and wait until each instance has come to the end of its script."""
+        self.start(*apps)
+        for app in apps:
+            self.wait(
+                app["name"],
+                lambda rows: all(
+                    "runs" in Path(row["pm2_env"]["pm_out_log_path"]).read_text() for row in rows
+                ),
+            )
+
+    @property
+    def daemon(self) -> int:
+        return int((self.home / "pm2.pid").read_text())
+
+
+@contextlib.contextmanager
+def own_pm2() -> Iterator[Pm2]:
+    with tempfile.TemporaryDirectory(
+        prefix="pm2-"
+    ) as folder:  # the name of a socket has to be short
+        pm2 = Pm2(Path(folder))
+        try:
+            yield pm2
+        finally:
+            if (pm2.home / "rpc.sock").exists():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    os.kill(pm2.daemon, signal.SIGCONT)
+                pm2.cli("kill")

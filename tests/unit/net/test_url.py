@@ -1,0 +1,213 @@
+"""Names, URLs and failures: what may be shown, and in which words."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import ssl
+from contextlib import suppress
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import (
+    dropped,
+    timed_out,
+    tls_reason,
+    trusting_context,
+    verification_reason,
+    why,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import (
+    Url,
+    ascii_host,
+    at,
+    is_loopback,
+    shown_url,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://your-domain.com/api/health", "https://your-domain.com/api/health"),
+        ("https://ops:geheim@your-domain.com/", "https://***@your-domain.com/"),
+        ("https://geheim@your-domain.com/", "https://***@your-domain.com/"),
+        (
+            "https://your-domain.com/?token=geheim&page=2#geheim",
+            "https://your-domain.com/?token=***&page=***",
+        ),
+        ("https://your-domain.com/?geheim", "https://your-domain.com/?***"),
+        ("https://your-domain.com/@user/x", "https://your-domain.com/@user/x"),
+        ("https://your-domain.com:8443/@user", "https://your-domain.com:8443/@user"),
+        ("https://ops:ge/heim@your-domain.com/x", "https://***@your-domain.com/x"),
+        ("https://ops:ge#heim@your-domain.com/x", "https://***@your-domain.com/x"),
+        ("https://ops:ge?heim@your-domain.com/x", "https://***@your-domain.com/x"),
+        ("ops:geheim@your-domain.com", "***@your-domain.com"),
+        ("http:/ops:geheim@your-domain.com/", "***@your-domain.com/"),
+        ("https://[::1]:8443/@x?y=1", "https://[::1]:8443/@x?y=***"),
+    ],
+)
+def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+SECRET = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=4).map(
+    lambda text: f"Q{text}Q"
+)
+
+
+@given(SECRET, SECRET)
+def test_no_password_or_query_value_is_ever_shown(password: str, value: str) -> None:
+    # A password of digits up to a slash reads as host and port, to every program there is; a host that holds it is no secret.
+    assume("@" not in password)
+    assume(not any(sign in value for sign in "&#=@"))
+    shown = shown_url(f"https://ops:{password}@your-domain.com/x?key={value}")
+    assert password not in shown
+    assert value not in shown
+    assert "your-domain.com/x" in shown
+
+
+@given(st.text())
+def test_anything_can_be_shown_and_parsed(text: str) -> None:
+    shown_url(text)
+    with suppress(Misuse):
+        url = Url.parse("url", text)
+        assert url.host
+        assert 1 <= url.port <= 65535
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "has to start with http:// or https://"),
+        ("your-domain.com/api", "has to start with http:// or https://"),
+        ("ftp://your-domain.com/", "has to start with http:// or https://"),
+        ("https://", "names no host"),
+        ("https:///api", "names no host"),
+        ("https://your domain.com/", "space or a control character"),
+        ("https://your-domain.com/\n", "space or a control character"),
+        ("https://your-domain.com:port/", "is not a URL"),
+        ("https://your-domain.com:99999/", "is not a URL"),
+        ("https://your-domain.com:0/", "port 0"),
+        ("https://[::1/", "is not a URL"),
+        ("https://-x.com/", "names no host"),
+        ("https://a..b/", "names no host"),
+        ("https://ops:geheim@:443/", "names no host"),
+    ],
+)
+def test_a_malformed_url_is_one_clear_sentence(url: str, words: str) -> None:
+    with pytest.raises(Misuse, match=r"^endpoints\[0\]\.url: ") as caught:
+        Url.parse("endpoints[0].url", url)
+    assert words in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_url_is_asked_without_credentials_and_fragment() -> None:
+    url = Url.parse("url", "HTTPS://op%40s:p%2Fw@Your-Domain.com:443/a?b=c#d")
+    assert url.text == "https://your-domain.com/a?b=c"
+    assert url.credentials == ("op@s", "p/w")
+    assert url.origin == ("https", "your-domain.com", 443)
+    assert "p/w" not in repr(url)
+    assert Url.parse("url", "http://[::1]:8080").text == "http://[::1]:8080/"
+    assert Url.parse("url", "http://bücher.example/").host == "xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("given_host", "host"),
+    [
+        ("Example.COM.", "example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("[::1]", "::1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("my_host", "my_host"),
+    ],
+)
+def test_hosts_in_ascii(given_host: str, host: str) -> None:
+    assert ascii_host(given_host) == host
+
+
+def test_loopback_and_ports() -> None:
+    assert all(map(is_loopback, ("localhost", "app.localhost", "127.0.0.1", "127.8.8.8", "::1")))
+    assert not any(map(is_loopback, ("10.0.0.1", "localhost.example.com", "example.com")))
+    assert at("::1", 443) == "[::1]:443"
+
+
+def wrapped(cause: BaseException) -> Exception:
+    """As libraries wrap what the operating system says."""
+    try:
+        try:
+            raise cause
+        except BaseException as error:
+            raise ValueError("Max retries exceeded with url: /") from error
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ConnectionRefusedError(111, "Connection refused"),
+            "connection refused: nothing listens on db:5432",
+        ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "the name 'db' does not resolve",
+        ),
+        (
+            socket.gaierror(socket.EAI_AGAIN, "Temporary failure"),
+            "the name server does not answer for 'db'",
+        ),
+        (http.client.RemoteDisconnected("x"), "db:5432 closed the connection without an answer"),
+        (ConnectionResetError(104, "x"), "db:5432 broke off the connection"),
+        (OSError(errno.EHOSTUNREACH, "x"), "no route to db:5432"),
+        (http.client.BadStatusLine("SSH-2.0-OpenSSH"), "what db:5432 answers is not HTTP"),
+        (OSError("odd, password=geheim"), "no answer from db:5432: odd, password=***"),
+    ],
+)
+def test_why_there_is_no_answer(error: BaseException, words: str) -> None:
+    assert why(wrapped(error), "db", 5432) == words
+
+
+def test_what_timed_out_and_what_was_dropped() -> None:
+    assert timed_out(wrapped(socket.timeout("timed out")))
+    assert not timed_out(wrapped(ConnectionRefusedError()))
+    assert dropped(wrapped(http.client.RemoteDisconnected("x")))
+    assert not dropped(wrapped(ConnectionRefusedError()))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (10, "expired"),
+        (9, "not valid yet"),
+        (62, "another name than 'x.example'"),
+        (18, "signed by itself"),
+        (19, "root is unknown"),
+        (20, "issuer is unknown"),
+    ],
+)
+def test_verdicts_of_openssl_in_plain_words(code: int, words: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "openssl's own words"
+    assert words in tls_reason(error, "x.example")
+    assert words in verification_reason(code, "", "x.example")
+
+
+def test_a_verdict_without_words_of_ours_keeps_those_of_openssl() -> None:
+    assert (
+        verification_reason(66, "EE certificate key too weak", "x") == "EE certificate key too weak"
+    )
+    assert "10.0.0.1" in verification_reason(64, "", "10.0.0.1")
+
+
+def test_a_ca_file_that_is_none_is_one_clear_sentence() -> None:
+    with pytest.raises(Misuse, match=r"^ca_file: /nowhere/ca\.pem cannot be read: No such file"):
+        trusting_context("/nowhere/ca.pem")
+    with pytest.raises(Misuse, match=r"^ca_file: .* holds no certificate"):
+        trusting_context(__file__)
