@@ -125,7 +125,7 @@ def main() -> int:
             output = bench.play(CHECKLIST, one, None, "-vvv")[1]
             recap = re.search(r"demo01 +: ok=(\d+) .*skipped=(\d+)", output)
             runs, tasks = output.count("Using module file"), int(recap[1]) + int(recap[2])
-            bench.promises.judge(
+            bench.promises.status_of(
                 "module runs on a machine that holds everything",
                 runs,
                 8,
@@ -135,7 +135,7 @@ def main() -> int:
             ping = bench.pings(tasks)
             ours, pinging = bench.medians((CHECKLIST, one, None), (ping, one, None))
             figures = f"{ours:.2f} s / {pinging:.2f} s"
-            bench.promises.judge(
+            bench.promises.status_of(
                 f"checklist / a playbook of {tasks} pings, as many tasks",
                 ours / pinging,
                 1.6,
@@ -144,7 +144,7 @@ def main() -> int:
             )
             if options.peers:
                 ours, theirs = bench.medians((CHECKLIST, one, None), (PEERS, one, options.peers))
-                bench.promises.judge(
+                bench.promises.status_of(
                     "other collections / checklist",
                     theirs / ours,
                     3.0,
@@ -162,7 +162,7 @@ def main() -> int:
                 (pinging_many - pinging) / (HOSTS - 1),
             )
             figures = f"{further:.3f} s / {ping_further:.3f} s for each further host of {HOSTS}"
-            bench.promises.judge(
+            bench.promises.status_of(
                 "a further host / a further host of the pings",
                 further / ping_further,
                 1.3,

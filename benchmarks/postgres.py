@@ -173,14 +173,14 @@ class Bench:
             f"SELECT sum(calls)::int, sum(total_exec_time + total_plan_time)::float8 / 1000 {ours}",
             database="many",
         )[0]
-        self.promises.judge(
+        self.promises.status_of(
             f"queries for all checks of {RELATIONS:,} relations",
             queries,
             25,
             at_least=False,
             figures=f"{queries} queries",
         )
-        self.promises.judge(
+        self.promises.status_of(
             "seconds of server time for them",
             seconds,
             2,
@@ -204,7 +204,7 @@ class Bench:
             ]
         )
         what = f"modules of community.postgresql / pg_health in depth, {where}"
-        self.promises.judge(
+        self.promises.status_of(
             what, theirs / ours, promise, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s"
         )
 
@@ -230,7 +230,7 @@ class Bench:
         )
         ratio, ours_p99, quiet_p99, _ours, _quiet = sorted(rounds)[1]
         words = f"{ours_p99:.1f} ms / {quiet_p99:.1f} ms, the median of three (recipe {p99(recipe):.1f} ms)"
-        self.promises.judge(
+        self.promises.status_of(
             "p99 latency during pg_maintenance / in quiet",
             ratio,
             1.5,
@@ -239,7 +239,7 @@ class Bench:
         )
         stall, quiet_stall = max(each[3] for each in rounds), max(each[4] for each in rounds)
         words = f"{stall:.0f} ms, the longest of three / {max(recipe):.0f} ms (quiet {quiet_stall:.0f} ms)"
-        self.promises.judge(
+        self.promises.status_of(
             "longest stall during pg_maintenance / during REINDEX DATABASE; VACUUM ANALYZE",
             stall / max(recipe),
             0.1,
@@ -364,7 +364,7 @@ class Bench:
             )
         (ours, size), (theirs, theirs_size) = results
         figures = f"{ours:.1f} s / {theirs:.1f} s"
-        self.promises.judge(
+        self.promises.status_of(
             "pg_maintenance / vacuumdb -z -j2 and reindexdb --concurrently -j2 where 10 % need it",
             ours / theirs,
             1 / 3,
@@ -372,7 +372,7 @@ class Bench:
             figures=figures,
         )
         figures = f"{size / 1e6:.0f} MB / {theirs_size / 1e6:.0f} MB"
-        self.promises.judge(
+        self.promises.status_of(
             "size of the indexes afterwards / after rebuilding all of them",
             size / theirs_size,
             1.1,

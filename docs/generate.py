@@ -10,11 +10,9 @@ PAGE = ROOT / "docs" / "checks.md"
 
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import (  # noqa: E402
-    CATALOG,
-    Definition,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.text import human  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.definition import Definition  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import format_value  # noqa: E402
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (  # noqa: E402
     component,
     component_title,
@@ -53,10 +51,10 @@ def page() -> str:
 
 
 def row(name: str, check: Definition) -> str:
-    side = "below" if check.limit.below else "above"
+    side = "below" if check.threshold.below else "above"
     levels = [
-        "" if limit is None else f"{side} {human(limit, check.unit)}"
-        for limit in (check.limit.warning, check.limit.critical)
+        "" if limit is None else f"{side} {format_value(limit, check.unit)}"
+        for limit in (check.threshold.warning, check.threshold.critical)
     ]
     cells = [f"`{name}`", f"{check.meaning}<br>*{check.remedy}*", check.unit, *levels, check.source]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"

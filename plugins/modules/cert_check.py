@@ -170,11 +170,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.certificates.assess import assess
 from ..module_utils.certificates.certificate import IMPORT_ERROR, Anchors
+from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.collect import collect, requests_from
 from ..module_utils.certificates.connection import Connector
 from ..module_utils.core.check import UNKNOWN, Check
-from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, require, run_probe
-from ..module_utils.core.thresholds import Limits
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.options import PROBE_OPTIONS
+from ..module_utils.core.probe import require, run_probe
+from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.net.tls import root_files
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
@@ -217,22 +220,22 @@ def main() -> None:
         "ignore"
     )  # cryptography grumbles at odd certificates; what is to be said of them the checks say
 
-    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         requests = requests_from(params)
         ways = {request.place.starttls for request in requests if request.place}
         connector = Connector(params["ca_file"], params["connect_timeout"], ways)
         anchors = Anchors([*([params["ca_file"]] if params["ca_file"] else []), *root_files()])
         for look in collect(requests, connector, anchors, deadline.remaining() - RESERVE):
-            yield from assess(look, limits, datetime.now(timezone.utc))
+            yield from assess(look, thresholds, datetime.now(timezone.utc))
 
-    def silent(limits: Limits) -> Check:
-        return limits.verdict(
+    def silent(thresholds: Thresholds) -> Check:
+        return thresholds.verdict(
             "certificate.expiry",
             UNKNOWN,
             f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
         )
 
-    run_probe(module, probe, silent)
+    run_probe(module, CHECKS, probe, silent)
 
 
 if __name__ == "__main__":

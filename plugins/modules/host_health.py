@@ -131,10 +131,14 @@ from collections.abc import Iterator
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import Check
-from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, run_probe
-from ..module_utils.core.state import StateFile, remember
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
+from ..module_utils.core.probe import run_probe
+from ..module_utils.core.state import StateFile, store_sample
+from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.host.assess import Wanted, assess, collect, silent
+from ..module_utils.host.checks import CHECKS
 from ..module_utils.host.mounts import IGNORED
 
 ARGUMENT_SPEC = {
@@ -150,19 +154,19 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
 
-    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         if not 0.1 <= params["cpu_interval"] <= params["timeout"] / 2:
-            raise Misuse(
+            raise UsageError(
                 f"cpu_interval: {params['cpu_interval']:g} is not between 0.1 and half of the timeout of {params['timeout']:g} seconds"
             )
         state = StateFile(params["state_dir"], "host", "this host")
         wanted = Wanted(params["cpu_interval"], params["mounts"], params["mounts_ignore"])
         snapshot, sample = collect(wanted, state, deadline)
         if sample:
-            remember(module, state, sample)
-        yield from assess(snapshot, limits)
+            store_sample(module, state, sample)
+        yield from assess(snapshot, thresholds)
 
-    run_probe(module, probe, lambda limits: silent(limits, params["timeout"]))
+    run_probe(module, CHECKS, probe, lambda thresholds: silent(thresholds, params["timeout"]))
 
 
 if __name__ == "__main__":

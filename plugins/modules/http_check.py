@@ -210,9 +210,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import UNKNOWN, Check
-from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, require, run_probe
-from ..module_utils.core.thresholds import Limits
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.options import PROBE_OPTIONS
+from ..module_utils.core.probe import require, run_probe
+from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.web.assess import assess, endpoints_from, masked
+from ..module_utils.web.checks import CHECKS
 from ..module_utils.web.client import IMPORT_ERROR, Client, Settings
 from ..module_utils.web.collect import collect
 
@@ -269,7 +272,7 @@ def main() -> None:
     given = conceal(module)
     require(module, IMPORT_ERROR, "requests", "python3-requests")
 
-    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         endpoints = endpoints_from(given, params)
         client = Client(
             endpoints, Settings(**{option: params[option] for option in CLIENT_OPTIONS})
@@ -279,18 +282,18 @@ def main() -> None:
             collect(
                 endpoints, client.fetch, params["concurrency"], params["request_timeout"], seconds
             ),
-            limits,
+            thresholds,
             seconds,
         )
 
-    def silent(limits: Limits) -> Check:
-        return limits.verdict(
+    def silent(thresholds: Thresholds) -> Check:
+        return thresholds.verdict(
             "web.endpoint",
             UNKNOWN,
             f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
         )
 
-    run_probe(module, probe, silent)
+    run_probe(module, CHECKS, probe, silent)
 
 
 def conceal(module: AnsibleModule) -> list[dict[str, Any]]:

@@ -145,9 +145,13 @@ from itertools import islice
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import Check
-from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
-from ..module_utils.core.state import StateFile, remember
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
+from ..module_utils.core.probe import require, run_probe
+from ..module_utils.core.state import StateFile, store_sample
+from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
@@ -179,13 +183,13 @@ ARGUMENT_SPEC = {
 }
 
 
-def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Iterator[Check]:
+def look(module: AnsibleModule, connection: Connection, thresholds: Thresholds) -> Iterator[Check]:
     """Connect, ask, judge, and keep the counters for the next run."""
     given = module.params
     if given["replicas"] < 0:
-        raise Misuse(f"replicas: {given['replicas']} is not a number of standbys")
+        raise UsageError(f"replicas: {given['replicas']} is not a number of standbys")
     if not given["unused_after"] >= 0:
-        raise Misuse(f"unused_after: {given['unused_after']:g} is not a number of days")
+        raise UsageError(f"unused_after: {given['unused_after']:g} is not a number of days")
     areas = [area for area in given["areas"] if area != SERVER]
     # A review compares with the last review: the daily checklist, which may run every few minutes, has counters of its own.
     suffix = "_review" if areas else ""
@@ -204,24 +208,24 @@ def look(module: AnsibleModule, connection: Connection, limits: Limits) -> Itera
                 STATEMENTS_IN_DEPTH if areas else STATEMENTS_SHOWN,
             )
         except Refusal as refusal:
-            yield unreachable(refusal, limits)
+            yield unreachable(refusal, thresholds)
             return
-        checks = assess(seen, limits, given["replicas"])
+        checks = assess(seen, thresholds, given["replicas"])
         yield from checks if SERVER in given["areas"] else islice(checks, 1)
         for state, part in ((databases, seen.databases), (statements, seen.statements)):
             if not isinstance(part, Missing) and {SERVER, "statements"}.intersection(
                 given["areas"]
             ):
-                remember(module, state, part.sample)
+                store_sample(module, state, part.sample)
         if areas:
             depth = Depth(
                 areas,
                 given["databases"],
                 given["unused_after"],
                 given["state_dir"],
-                lambda state, sample: remember(module, state, sample),
+                lambda state, sample: store_sample(module, state, sample),
             )
-            yield from in_depth(depth, connection, seen, limits)
+            yield from in_depth(depth, connection, seen, thresholds)
 
 
 def main() -> None:
@@ -230,20 +234,24 @@ def main() -> None:
     opened: list[Connection] = []
     answered: list[Check] = []
 
-    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         opened.append(
             Connection(
                 parse_url(module.params["database_url"]), "gpt_agent.runbook/pg_health", deadline
             )
         )
-        for check in look(module, opened[0], limits):
+        for check in look(module, opened[0], thresholds):
             answered.append(check)
             yield check
 
-    def silent(limits: Limits) -> Check:
-        return ran_out(opened[0], limits) if answered else unreachable(opened[0].silence(), limits)
+    def silent(thresholds: Thresholds) -> Check:
+        return (
+            ran_out(opened[0], thresholds)
+            if answered
+            else unreachable(opened[0].silence(), thresholds)
+        )
 
-    run_probe(module, probe, silent)
+    run_probe(module, CHECKS, probe, silent)
 
 
 if __name__ == "__main__":

@@ -205,11 +205,14 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
-from ..module_utils.core.operation import conclude
-from ..module_utils.core.probe import STATE_OPTION, require
-from ..module_utils.core.progress import PROGRESS_OPTION, Report, reporter
-from ..module_utils.core.state import StateFile, now_sample, remember
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.operation import exit_operation
+from ..module_utils.core.options import PROGRESS_OPTION, STATE_OPTION
+from ..module_utils.core.probe import require
+from ..module_utils.core.progress import Report, progress_reporter
+from ..module_utils.core.state import StateFile, now_sample, store_sample
+from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, parse_url
 from ..module_utils.postgres.maintenance.operation import (
     Outcome,
@@ -264,16 +267,16 @@ RULES = (
 
 
 def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
-    """What the operator wants; raises `Misuse` where it makes no sense."""
+    """What the operator wants; raises `UsageError` where it makes no sense."""
     given = module.params
     if not 0 < given["timeout"] <= 3600:
-        raise Misuse(
+        raise UsageError(
             f"timeout: {given['timeout']:g} is not a number of seconds above 0 and up to 3600"
         )
     try:
         free = None if given["disk_free"] is None else float(human_to_bytes(given["disk_free"]))
     except ValueError:
-        raise Misuse(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
+        raise UsageError(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
     rules = Rules(
         tuple(given["operations"]),
         tuple(given["only"]),
@@ -284,7 +287,7 @@ def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
     return Task(
         parse_url(given["database_url"]),
         rules,
-        Limits(given["thresholds"]),
+        Thresholds(CHECKS, given["thresholds"]),
         given["timeout"],
         rates,
         free,
@@ -303,7 +306,7 @@ def run(module: AnsibleModule, report: Report) -> Outcome:
         return planned(task)
     outcome = maintained(task)
     if outcome.rates:
-        remember(module, state, now_sample("", outcome.rates))
+        store_sample(module, state, now_sample("", outcome.rates))
     return outcome
 
 
@@ -317,15 +320,15 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _ended)  # so that what is running is cancelled
     try:
-        with reporter(module.params["progress_file"]) as report:
+        with progress_reporter(module.params["progress_file"]) as report:
             outcome = run(module, report)
-    except Misuse as error:
+    except UsageError as error:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
         module.warn(
             "The literal recipe locks each table against writers, and in effect readers, while its indexes are rebuilt."
         )
-    conclude(module, outcome)
+    exit_operation(module, outcome)
 
 
 if __name__ == "__main__":

@@ -204,9 +204,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import CRITICAL, UNKNOWN
-from ..module_utils.core.operation import Outcome, conclude
-from ..module_utils.core.probe import PROBE_OPTIONS, Deadline, TimeLimit, require
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.deadline import Deadline, DeadlineExceeded
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.operation import Outcome, exit_operation
+from ..module_utils.core.options import PROBE_OPTIONS
+from ..module_utils.core.probe import require
+from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
@@ -248,11 +252,11 @@ ARGUMENT_SPEC = {
 
 
 def rules_of(module: AnsibleModule) -> Rules:
-    """What the operator wants; raises `Misuse` where it makes no sense."""
+    """What the operator wants; raises `UsageError` where it makes no sense."""
     given = module.params
     for name, longest in (("timeout", 3600), ("wait", 60)):
         if not 0 <= given[name] <= longest or not given["timeout"]:
-            raise Misuse(f"{name}: {given[name]:g} is not a number of seconds up to {longest}")
+            raise UsageError(f"{name}: {given[name]:g} is not a number of seconds up to {longest}")
     plain = (
         "usage",
         "idle_age",
@@ -273,7 +277,11 @@ def rules_of(module: AnsibleModule) -> Rules:
 
 def run(module: AnsibleModule) -> Outcome:
     """Connect, look, and act where that is asked for. A server that cannot be had fails an act, but not a look."""
-    given, rules, limits = module.params, rules_of(module), Limits(module.params["thresholds"])
+    given, rules, thresholds = (
+        module.params,
+        rules_of(module),
+        Thresholds(CHECKS, module.params["thresholds"]),
+    )
     acting = given["state"] == "relieved"
     connection = Connection(
         parse_url(given["database_url"]),
@@ -287,13 +295,13 @@ def run(module: AnsibleModule) -> Outcome:
                 return relieve(
                     connection,
                     rules,
-                    limits,
+                    thresholds,
                     None if module.check_mode else given["confirm"],
                     given["wait"],
                 )
-            return look(connection, rules, limits)
+            return look(connection, rules, thresholds)
         except Unanswered as problem:
-            check = limits.verdict(
+            check = thresholds.verdict(
                 "postgres.relief",
                 CRITICAL if acting else UNKNOWN,
                 f"Not known: {problem.reason}",
@@ -305,10 +313,10 @@ def run(module: AnsibleModule) -> Outcome:
             )
         finally:
             connection.close()
-    except (Refusal, TimeLimit) as lost:
+    except (Refusal, DeadlineExceeded) as lost:
         refusal = lost if isinstance(lost, Refusal) else connection.silence()
         return Outcome(
-            [unreachable(refusal, limits)],
+            [unreachable(refusal, thresholds)],
             problem=f"Nothing was ended: {refusal.summary}. {refusal.remedy}" if acting else "",
         )
 
@@ -318,9 +326,9 @@ def main() -> None:
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     try:
         outcome = run(module)
-    except Misuse as error:
+    except UsageError as error:
         module.fail_json(msg=str(error))
-    conclude(module, outcome)
+    exit_operation(module, outcome)
 
 
 if __name__ == "__main__":

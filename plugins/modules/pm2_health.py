@@ -142,8 +142,10 @@ checks:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, run_probe
-from ..module_utils.core.state import StateFile, remember
+from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
+from ..module_utils.core.probe import run_probe
+from ..module_utils.core.state import StateFile, store_sample
+from ..module_utils.pm2.checks import CHECKS
 from ..module_utils.pm2.client import default_home
 from ..module_utils.pm2.collect import Options, Probe
 
@@ -174,9 +176,9 @@ def main() -> None:
     probe = Probe(
         options,
         state=lambda label: StateFile(given["state_dir"], "pm2", f"{options.home} {label}"),
-        keep=lambda state, sample: remember(module, state, sample),
+        keep=lambda state, sample: store_sample(module, state, sample),
     )
-    run_probe(module, probe, probe.silent)
+    run_probe(module, CHECKS, probe, probe.silent)
 
 
 if __name__ == "__main__":

@@ -131,9 +131,12 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.operation import conclude
-from ..module_utils.core.progress import PROGRESS_OPTION, reporter
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.operation import exit_operation
+from ..module_utils.core.options import PROGRESS_OPTION
+from ..module_utils.core.progress import progress_reporter
+from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.pm2.checks import CHECKS
 from ..module_utils.pm2.client import default_home
 from ..module_utils.pm2.restart import Order, planned, restarted
 
@@ -160,15 +163,15 @@ def main() -> None:
         timeout=given["timeout"],
     )
     try:
-        with reporter(given["progress_file"]) as report:
+        with progress_reporter(given["progress_file"]) as report:
             outcome = (
-                planned(order, Limits())
+                planned(order, Thresholds(CHECKS))
                 if module.check_mode
-                else restarted(order, Limits(), report)
+                else restarted(order, Thresholds(CHECKS), report)
             )
-    except Misuse as error:
+    except UsageError as error:
         module.fail_json(msg=str(error))
-    conclude(module, outcome)
+    exit_operation(module, outcome)
 
 
 if __name__ == "__main__":

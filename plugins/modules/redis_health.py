@@ -131,10 +131,14 @@ from collections.abc import Iterator
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import Check
-from ..module_utils.core.probe import PROBE_OPTIONS, STATE_OPTION, Deadline, require, run_probe
-from ..module_utils.core.state import StateFile, remember
-from ..module_utils.core.thresholds import Limits, Misuse
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
+from ..module_utils.core.probe import require, run_probe
+from ..module_utils.core.state import StateFile, store_sample
+from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.redis.assess import Declared, assess, silent
+from ..module_utils.redis.checks import CHECKS
 from ..module_utils.redis.collect import collect
 from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS, parse_url
 
@@ -154,9 +158,9 @@ def main() -> None:
     require(module, IMPORT_ERROR, "redis", "python3-redis")
     params = module.params
 
-    def probe(limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         if not 1 <= params["samples"] <= 1000:
-            raise Misuse(f"samples: {params['samples']} is not a number from 1 to 1000")
+            raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
         endpoint = parse_url(params["redis_url"], params["ca_file"])
         snapshot, sample = collect(
             endpoint,
@@ -165,18 +169,19 @@ def main() -> None:
             deadline,
         )
         if sample:
-            remember(module, StateFile(params["state_dir"], "redis", endpoint.address), sample)
+            store_sample(module, StateFile(params["state_dir"], "redis", endpoint.address), sample)
         yield from assess(
             snapshot,
             Declared(params["purpose"] or "", params["replicas"], params["min_lookups"]),
-            limits,
+            thresholds,
         )
 
     run_probe(
         module,
+        CHECKS,
         probe,
-        lambda limits: silent(
-            parse_url(params["redis_url"], params["ca_file"]).address, limits, params["timeout"]
+        lambda thresholds: silent(
+            parse_url(params["redis_url"], params["ca_file"]).address, thresholds, params["timeout"]
         ),
     )
 

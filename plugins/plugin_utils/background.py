@@ -17,7 +17,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.core.state import span
+from ..module_utils.core.units import format_duration
 
 #: Seconds after which work is long enough to say where it is, and between two such lines.
 PATIENCE = 10.0
@@ -125,7 +125,7 @@ class WatchedAction(ActionBase):
             raise lost
         return {
             "failed": True,
-            "msg": f"{self.work.capitalize()} has not ended {span(GRACE)} after the time it may take: see whether its host still answers.",
+            "msg": f"{self.work.capitalize()} has not ended {format_duration(GRACE)} after the time it may take: see whether its host still answers.",
         }
 
     def _begun(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -154,5 +154,5 @@ def words(progress: Mapping[str, Any]) -> str:
     for each in progress["work"]:
         share = f", {100 * each['share']:.0f} %" if each["share"] is not None else ""
         phase = f": {each['phase']}{share}" if each["phase"] else share
-        parts.append(f"{each['what']} for {span(each['seconds'])}{phase}")
+        parts.append(f"{each['what']} for {format_duration(each['seconds'])}{phase}")
     return "; ".join(parts)

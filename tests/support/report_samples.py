@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import (
     CRITICAL,
     OK,
@@ -17,11 +18,11 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check impor
     Check,
     as_dicts,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.document import Run, build
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.formats import schema
 
-LIMITS = Limits()
+LIMITS = Thresholds(CATALOG)
 GIB = 2**30
 
 
@@ -54,7 +55,7 @@ def done(*actions: Action) -> dict[str, Any]:
 
 
 def host_health(disk: float = 48.2, memory: float = 61) -> dict[str, Any]:
-    judged = LIMITS.judged
+    judged = LIMITS.evaluate
     return step(
         judged(
             "host.cpu",
@@ -86,7 +87,7 @@ def host_health(disk: float = 48.2, memory: float = 61) -> dict[str, Any]:
 
 
 def postgres_health(used: int = 93) -> dict[str, Any]:
-    judged = LIMITS.judged
+    judged = LIMITS.evaluate
     rows = tuple(
         {"application": a, "state": s, "sessions": n, "oldest": o}
         for a, s, n, o in (
@@ -148,10 +149,10 @@ def app_health(errors: int = 3) -> dict[str, Any]:
             subject="gpt-agent",
             value=2,
         ),
-        LIMITS.judged(
+        LIMITS.evaluate(
             "app.memory", 41, "the largest instance uses 420 MiB of 1 GiB", subject="gpt-agent"
         ),
-        LIMITS.judged(
+        LIMITS.evaluate(
             "app.errors",
             errors,
             f"{errors} error messages of 2 shapes",
@@ -168,7 +169,7 @@ def web_health(p95: float = 0.141) -> dict[str, Any]:
         LIMITS.verdict(
             "web.endpoint", OK, "answered 200 with status 'ok' in 84 ms", subject=url, value=0.084
         ),
-        LIMITS.judged(
+        LIMITS.evaluate(
             "web.response_time_p95",
             p95,
             f"95 % of 20 requests were answered within {p95 * 1000:.0f} ms",
@@ -181,7 +182,7 @@ def web_health(p95: float = 0.141) -> dict[str, Any]:
 def certificates_health(days: float = 61) -> dict[str, Any]:
     subject = "gpt-agent.example.com:443"
     return step(
-        LIMITS.judged(
+        LIMITS.evaluate(
             "certificate.expiry", days, f"expires in {days:g} days, on 2027-01-23", subject=subject
         ),
         LIMITS.verdict("certificate.chain", OK, "complete, up to ISRG Root X1", subject=subject),

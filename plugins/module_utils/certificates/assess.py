@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..core.catalog import Limit
 from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ..core.text import human
-from ..core.thresholds import Limits
+from ..core.definition import Threshold
+from ..core.thresholds import Thresholds
+from ..core.units import format_value
 from ..net.tls import (
     EXPIRED,
     NOT_YET_VALID,
@@ -67,35 +67,35 @@ class Look:
     """Public half of the key file."""
 
 
-def assess(look: Look, limits: Limits, now: datetime) -> Iterator[Check]:
+def assess(look: Look, thresholds: Thresholds, now: datetime) -> Iterator[Check]:
     """The checks of one target."""
     target = look.target
     if not look.chain:
-        yield _nothing(look, limits)
+        yield _nothing(look, thresholds)
         return
     leaf, path = look.chain[0], path_from(look.chain)
-    yield _expiry(look, leaf, limits, now)
+    yield _expiry(look, leaf, thresholds, now)
     if target.name or not leaf.authority:
-        yield _chain(look, path, limits, now)
+        yield _chain(look, path, thresholds, now)
     if target.name:
-        yield _hostname(target, leaf, limits)
-    yield _key(look, path, limits)
+        yield _hostname(target, leaf, thresholds)
+    yield _key(look, path, thresholds)
     if target.name and target.file:
-        yield _served_is_file(look, leaf, limits)
+        yield _served_is_file(look, leaf, thresholds)
 
 
-def _nothing(look: Look, limits: Limits) -> Check:
+def _nothing(look: Look, thresholds: Thresholds) -> Check:
     """The verdict where no certificate was seen. That a service is down is its own check's matter; a file that holds no certificate is ours."""
     subject, problem = look.target.subject, look.disk
     if isinstance(problem, FileProblem):
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.expiry",
             _file_status(problem),
             str(problem),
             subject=subject,
             remedy=_file_remedy(problem),
         )
-    return limits.verdict(
+    return thresholds.verdict(
         "certificate.expiry", UNKNOWN, look.failure, subject=subject, remedy=look.remedy
     )
 
@@ -103,10 +103,10 @@ def _nothing(look: Look, limits: Limits) -> Check:
 # --- dates ------------------------------------------------------------------------------------------------------------
 
 
-def _expiry(look: Look, leaf: Certificate, limits: Limits, now: datetime) -> Check:
+def _expiry(look: Look, leaf: Certificate, thresholds: Thresholds, now: datetime) -> Check:
     subject = look.target.subject
     left, until = days(leaf.not_after - now), f"{leaf.not_after:%Y-%m-%d}"
-    limit = expiry_limit(leaf, limits, subject)
+    limit = expiry_limit(leaf, thresholds, subject)
     evidence = [{**_row(one), "days": round(days(one.not_after - now), 1)} for one in look.chain]
     more: dict[str, Any] = {
         "subject": subject,
@@ -116,7 +116,7 @@ def _expiry(look: Look, leaf: Certificate, limits: Limits, now: datetime) -> Che
         "evidence": evidence,
     }
     if left <= 0:
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.expiry",
             CRITICAL,
             f"expired {_span(-left)} ago, on {until}: clients refuse it",
@@ -125,23 +125,23 @@ def _expiry(look: Look, leaf: Certificate, limits: Limits, now: datetime) -> Che
     if leaf.not_before > now:
         summary = f"not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC, in {_span(days(leaf.not_before - now))}: clients refuse it"
         remedy = "Check this machine's clock ('timedatectl'); if it is right, serve the previous certificate until then, or issue a new one."
-        return limits.verdict("certificate.expiry", CRITICAL, summary, remedy=remedy, **more)
-    summary = f"{_span(left)} left, until {until} ({human(100 * left / leaf.lifetime_days, 'percent')} of its {human(round(leaf.lifetime_days), 'days')})"
-    return limits.judged(
+        return thresholds.verdict("certificate.expiry", CRITICAL, summary, remedy=remedy, **more)
+    summary = f"{_span(left)} left, until {until} ({format_value(100 * left / leaf.lifetime_days, 'percent')} of its {format_value(round(leaf.lifetime_days), 'days')})"
+    return thresholds.evaluate(
         "certificate.expiry",
         round(left, 3),
         summary,
         subject=subject,
-        limit=limit,
+        threshold=limit,
         evidence=evidence,
     )
 
 
-def expiry_limit(certificate: Certificate, limits: Limits, subject: str) -> Limit:
+def expiry_limit(certificate: Certificate, thresholds: Thresholds, subject: str) -> Threshold:
     """The limits in days; for a short lifetime the shares of it in `certificate.lifetime_left`, where these are less."""
     in_days, share = (
-        limits.limit("certificate.expiry", subject),
-        limits.limit("certificate.lifetime_left", subject),
+        thresholds.of("certificate.expiry", subject),
+        thresholds.of("certificate.lifetime_left", subject),
     )
 
     def least(fixed: float | None, percent: float | None) -> float | None:
@@ -149,7 +149,7 @@ def expiry_limit(certificate: Certificate, limits: Limits, subject: str) -> Limi
             return fixed
         return min(fixed, round(percent / 100 * certificate.lifetime_days, 3))
 
-    return Limit(
+    return Threshold(
         least(in_days.warning, share.warning), least(in_days.critical, share.critical), below=True
     )
 
@@ -157,7 +157,7 @@ def expiry_limit(certificate: Certificate, limits: Limits, subject: str) -> Limi
 def _span(length: float) -> str:
     """Days as people count them; hours where there are few."""
     if length >= 3:
-        return human(int(length), "days")
+        return format_value(int(length), "days")
     hours = int(length * 24)
     return f"{hours} hour{'' if hours == 1 else 's'}" if hours else f"{int(length * 1440)} minutes"
 
@@ -177,7 +177,7 @@ def _row(one: Certificate) -> Mapping[str, Any]:
 # --- chain ------------------------------------------------------------------------------------------------------------
 
 
-def _chain(look: Look, path: Sequence[Certificate], limits: Limits, now: datetime) -> Check:
+def _chain(look: Look, path: Sequence[Certificate], thresholds: Thresholds, now: datetime) -> Check:
     subject = look.target.subject
     evidence = [
         {"sent": number, "certificate": one.subject, "issuer": one.issuer}
@@ -185,7 +185,7 @@ def _chain(look: Look, path: Sequence[Certificate], limits: Limits, now: datetim
     ]
 
     def verdict(status: str, summary: str, remedy: str = "") -> Check:
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.chain", status, summary, subject=subject, remedy=remedy, evidence=evidence
         )
 
@@ -223,12 +223,12 @@ def _chain(look: Look, path: Sequence[Certificate], limits: Limits, now: datetim
             "complete, but sent in the wrong order, which older clients refuse",
             "Put the certificate first and then each one's issuer, and reload.",
         )
-    limit = limits.limit("certificate.expiry")
+    limit = thresholds.of("certificate.expiry")
     for one in path[1:]:
         left = days(one.not_after - now)
-        if limit.judge(left) != OK:
+        if limit.status_of(left) != OK:
             return verdict(
-                limit.judge(left),
+                limit.status_of(left),
                 f"the intermediate {one.subject!r} expires in {_span(left)}",
                 "Serve the issuer's next intermediate and reload.",
             )
@@ -282,12 +282,12 @@ def _trusted(look: Look, path: Sequence[Certificate]) -> str:
 # --- name -------------------------------------------------------------------------------------------------------------
 
 
-def _hostname(target: Target, leaf: Certificate, limits: Limits) -> Check:
+def _hostname(target: Target, leaf: Certificate, thresholds: Thresholds) -> Check:
     subject, name = target.subject, target.name
     covered = (*leaf.names, *leaf.addresses)
     if covers(leaf, name):
         further = f" and {len(covered) - 1} more" if len(covered) > 1 else ""
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.hostname", OK, f"made out for {name!r}{further}", subject=subject
         )
     if not covered:
@@ -297,7 +297,7 @@ def _hostname(target: Target, leaf: Certificate, limits: Limits) -> Check:
             f" and {len(covered) - 4} more" if len(covered) > 4 else ""
         )
         summary = f"made out for {listed}, not for {name!r}"
-    return limits.verdict(
+    return thresholds.verdict(
         "certificate.hostname",
         CRITICAL,
         summary,
@@ -326,14 +326,14 @@ def covers(certificate: Certificate, name: str) -> bool:
 # --- key --------------------------------------------------------------------------------------------------------------
 
 
-def _key(look: Look, path: Sequence[Certificate], limits: Limits) -> Check:
+def _key(look: Look, path: Sequence[Certificate], thresholds: Thresholds) -> Check:
     subject, leaf = look.target.subject, path[0]
     evidence = [
         {"certificate": one.subject, "key": one.key, "signature": one.signature} for one in path
     ]
 
     def verdict(status: str, summary: str, remedy: str = "") -> Check:
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.key", status, summary, subject=subject, remedy=remedy, evidence=evidence
         )
 
@@ -368,10 +368,10 @@ def weak_key(one: Certificate) -> bool:
 # --- what is served and what lies on disk -----------------------------------------------------------------------------
 
 
-def _served_is_file(look: Look, leaf: Certificate, limits: Limits) -> Check:
+def _served_is_file(look: Look, leaf: Certificate, thresholds: Thresholds) -> Check:
     subject, file = look.target.subject, look.target.file
     if isinstance(look.disk, FileProblem):
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.served_is_file",
             _file_status(look.disk),
             str(look.disk),
@@ -381,7 +381,7 @@ def _served_is_file(look: Look, leaf: Certificate, limits: Limits) -> Check:
     disk = look.disk[0]
     evidence = [{"where": "served", **_row(leaf)}, {"where": "file", **_row(disk)}]
     if disk.fingerprint == leaf.fingerprint:
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.served_is_file",
             OK,
             f"serves what lies in {file}",
@@ -390,12 +390,12 @@ def _served_is_file(look: Look, leaf: Certificate, limits: Limits) -> Check:
         )
     if disk.not_before >= leaf.not_before:
         summary = f"{file} was renewed on {disk.not_before:%Y-%m-%d}, but the old certificate is still served (until {leaf.not_after:%Y-%m-%d}): not reloaded"
-        return limits.verdict(
+        return thresholds.verdict(
             "certificate.served_is_file", CRITICAL, summary, subject=subject, evidence=evidence
         )
     summary = f"serves another certificate than {file}, a newer one (from {leaf.not_before:%Y-%m-%d}; the file's is from {disk.not_before:%Y-%m-%d})"
     remedy = "See which file the server reads ('nginx -T | grep ssl_certificate'), and name that one here; or put the new certificate there."
-    return limits.verdict(
+    return thresholds.verdict(
         "certificate.served_is_file",
         WARNING,
         summary,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ..core.parallel import Crew
-from ..core.text import human
-from ..core.thresholds import Misuse
+from ..core.errors import UsageError
+from ..core.parallel import ParallelCalls
+from ..core.units import format_value
 from ..net.tls import INVALID_CA, NO_LOCAL_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, why
-from ..net.url import ascii_host, at, is_address
+from ..net.url import ascii_host, host_port, is_address
 from .assess import Look, Target
 from .certificate import (
     Anchors,
@@ -49,13 +49,13 @@ class Request:
 
 
 def requests_from(options: Mapping[str, Any]) -> list[Request]:
-    """What the module's options ask for; `Misuse` says what makes no sense."""
+    """What the module's options ask for; `UsageError` says what makes no sense."""
     if not options["endpoints"] and not options["files"]:
-        raise Misuse(
+        raise UsageError(
             "endpoints, files: both are empty; name at least one endpoint or one certificate file"
         )
     if not 0 < options["connect_timeout"] <= 3600:
-        raise Misuse(
+        raise UsageError(
             f"connect_timeout: {options['connect_timeout']:g} is not a number of seconds above 0 and up to 3600"
         )
     found = [
@@ -64,7 +64,7 @@ def requests_from(options: Mapping[str, Any]) -> list[Request]:
     ]
     for number, one in enumerate(options["files"]):
         if not one["path"].startswith("/"):
-            raise Misuse(
+            raise UsageError(
                 f"files[{number}].path: {one['path']!r} has to be a full path, one that starts with /"
             )
         found.append(Request(Target(one["path"], file=one["path"], key_file=one["key_file"] or "")))
@@ -76,10 +76,10 @@ def _endpoint(what: str, one: Mapping[str, Any], all_addresses: bool) -> Request
     server_name = _host(f"{what}.server_name", one["server_name"]) if one["server_name"] else host
     address = (one["address"] or "").strip("[]")
     if not 1 <= one["port"] <= 65535:
-        raise Misuse(f"{what}.port: {one['port']} is not a port; ports are 1 to 65535")
+        raise UsageError(f"{what}.port: {one['port']} is not a port; ports are 1 to 65535")
     if address and not is_address(address):
-        raise Misuse(f"{what}.address: {address!r} is not an IP address")
-    subject = at(server_name, one["port"])
+        raise UsageError(f"{what}.address: {address!r} is not an IP address")
+    subject = host_port(server_name, one["port"])
     if address or server_name != host:
         subject += f" at {address or host}"
     target = Target(subject, server_name, one["file"] or "", one["key_file"] or "")
@@ -89,13 +89,13 @@ def _endpoint(what: str, one: Mapping[str, Any], all_addresses: bool) -> Request
 
 def _host(what: str, host: str) -> str:
     if "://" in host:
-        raise Misuse(
+        raise UsageError(
             f"{what}: {host.split('://')[0] + '://…'!r} is a URL; give the host alone, like your-domain.com, and the port apart"
         )
     try:
         return ascii_host(host)
     except ValueError:
-        raise Misuse(
+        raise UsageError(
             f"{what}: {host!r} is neither a host name nor an address; the port is given apart"
         ) from None
 
@@ -119,7 +119,7 @@ def collect(
     requests: Sequence[Request], connector: Connector, anchors: Anchors, seconds: float
 ) -> list[Look]:
     """Look at everything, in the order in which it was asked for; what is not done within the seconds says so."""
-    crew: Crew[Request] = Crew()
+    crew: ParallelCalls[Request] = ParallelCalls()
     end = time.monotonic() + seconds
     waiting: list[Request] = list(requests)
     running: set[Request] = set()
@@ -141,7 +141,7 @@ def collect(
     for request in (*running, *waiting):
         late = Look(
             request.target,
-            failure=f"not seen within the {human(seconds, 'seconds')} that the probe had",
+            failure=f"not seen within the {format_value(seconds, 'seconds')} that the probe had",
             remedy=_UNREACHED,
         )
         looks.append((request.number, request.target.subject, late))
@@ -162,7 +162,7 @@ def _each_address(request: Request, place: Place) -> Look | list[Request]:
         found = addresses(place.host, place.port)
     except OSError as error:
         return Look(request.target, failure=why(error, place.host, place.port), remedy=_UNREACHED)
-    name = at(place.server_name, place.port)
+    name = host_port(place.server_name, place.port)
     return [
         replace(
             request,

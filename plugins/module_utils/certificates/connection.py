@@ -14,17 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ..core.text import human
+from ..core.units import format_value
 from ..net.tls import (
     EXPIRED,
     NOT_YET_VALID,
-    careless_context,
     timed_out,
     tls_reason,
-    trusting_context,
+    unverified_context,
+    verified_context,
     why,
 )
-from ..net.url import at
+from ..net.url import host_port
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 #: Seconds in which the other side may say goodbye.
@@ -75,9 +75,9 @@ class _Contexts:
 
     def __init__(self, ca_file: str | None, protocol: str) -> None:
         self.strict, self.timeless, self.lenient = (
-            trusting_context(ca_file),
-            trusting_context(ca_file),
-            careless_context(),
+            verified_context(ca_file),
+            verified_context(ca_file),
+            unverified_context(),
         )
         for verifying in (self.strict, self.timeless):
             verifying.check_hostname = False  # the name is a verdict of its own
@@ -160,7 +160,7 @@ class Connector:
             return Served(failure=str(error), remedy=error.remedy)
         if timed_out(error):
             return Served(
-                failure=f"{at(host, place.port)} showed no certificate within {human(self._timeout, 'seconds')}"
+                failure=f"{host_port(host, place.port)} showed no certificate within {format_value(self._timeout, 'seconds')}"
             )
         return Served(failure=why(error, host, place.port, place.server_name))
 
@@ -169,14 +169,14 @@ class Connector:
             (place.address or place.host, place.port), timeout=self._timeout
         ) as plain:
             if place.starttls == "postgres":
-                _ask_postgres(plain, at(place.address or place.host, place.port))
+                _ask_postgres(plain, host_port(place.address or place.host, place.port))
             peer = plain.getpeername()
             with context.wrap_socket(plain, server_hostname=place.server_name) as tls:
                 chain, whole = _chain(tls)
                 version = tls.version() or ""
                 _take_leave(tls)
                 return Served(
-                    chain=chain, whole=whole, code=0, peer=at(peer[0], peer[1]), tls=version
+                    chain=chain, whole=whole, code=0, peer=host_port(peer[0], peer[1]), tls=version
                 )
 
 

@@ -39,7 +39,7 @@ class Outcome:
         }
 
 
-def conclude(module: AnsibleModule, outcome: Outcome) -> NoReturn:
+def exit_operation(module: AnsibleModule, outcome: Outcome) -> NoReturn:
     """Exit the module with what was done, or fail it with the same and the reason."""
     result: dict[str, Any] = {
         "changed": outcome.changed,

@@ -12,7 +12,7 @@ from typing import Any, Callable, Generic, TypeVar
 Key = TypeVar("Key")
 
 
-class Crew(Generic[Key]):
+class ParallelCalls(Generic[Key]):
     """Starts calls and hands back what they return, in the order in which they end.
 
     Threads of `concurrent.futures` are waited for when Python exits; a name server that never answers would then keep the

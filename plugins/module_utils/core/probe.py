@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every probe module shares: its options, its time limit, and how misuse and missing libraries are told."""
+"""What every probe module shares: its time limit, and how usage errors and missing libraries are reported."""
 
 from __future__ import annotations
 
@@ -11,44 +11,20 @@ import platform
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterable
-from typing import Any, Callable, NoReturn
+from collections.abc import Iterable, Mapping
+from typing import Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .check import Check, as_dicts
-from .thresholds import Limits, Misuse
-
-#: Options of every probe, documented in the fragment ``gpt_agent.runbook.probe``.
-PROBE_OPTIONS: dict[str, Any] = {
-    "thresholds": {"type": "dict", "default": {}},
-    "timeout": {"type": "float", "default": 10.0},
-}
-#: Option of the probes that judge counters over time, documented in the fragment ``gpt_agent.runbook.state``.
-STATE_OPTION: dict[str, Any] = {"state_dir": {"type": "path"}}
+from .deadline import Deadline, DeadlineExceeded
+from .definition import Definition
+from .errors import UsageError
+from .options import checked_seconds
+from .thresholds import Thresholds
 
 #: Seconds after which a probe stuck in a call that no signal interrupts (name resolution, a dead network mount) is ended.
 GRACE = 1.0
-
-
-class TimeLimit(BaseException):
-    """The probe's time is used up. Not an Exception, so that no library's ``except Exception`` swallows the alarm."""
-
-
-class Deadline:
-    """The moment by which a probe has to be done, to be handed to whatever can wait."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def remaining(self, at_most: float | None = None) -> float:
-        """Seconds left, never more than ``at_most``; raises `TimeLimit` where none are."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeLimit
-        return left if at_most is None else min(left, at_most)
 
 
 def require(module: AnsibleModule, import_error: str | None, library: str, debian: str) -> None:
@@ -65,41 +41,38 @@ def require(module: AnsibleModule, import_error: str | None, library: str, debia
 
 def run_probe(
     module: AnsibleModule,
-    probe: Callable[[Limits, Deadline], Iterable[Check]],
-    silent: Callable[[Limits], Check],
+    definitions: Mapping[str, Definition],
+    probe: Callable[[Thresholds, Deadline], Iterable[Check]],
+    no_answer: Callable[[Thresholds], Check],
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
-    ``probe`` gets the limits to judge by and the deadline, and returns or yields checks. ``silent`` makes the check that says
-    that the thing looked at gave no answer in time; it is added to what was yielded until then. Misuse ends the module with
-    its one sentence; a sick service never does.
+    ``definitions`` are the checks that it can make. ``probe`` gets their thresholds and the deadline, and returns or
+    yields checks. ``no_answer`` makes the check that says that the service gave no answer in time; it is added to what
+    was yielded until then. A usage error fails the module with its one sentence; a sick service never does.
     """
-    seconds = module.params["timeout"]
-    if not 0 < seconds <= 3600:
-        module.fail_json(
-            msg=f"timeout: {seconds:g} is not a number of seconds above 0 and up to 3600"
-        )
     checks: list[Check] = []
     try:
-        limits = Limits(module.params["thresholds"])
-        guard = _hard_limit(seconds + GRACE, lambda: [*checks, silent(limits)])
-        signal.signal(signal.SIGALRM, _raise_time_limit)
+        seconds = checked_seconds("timeout", module.params["timeout"])
+        thresholds = Thresholds(definitions, module.params["thresholds"])
+        guard = _hard_limit(seconds + GRACE, lambda: [*checks, no_answer(thresholds)])
+        signal.signal(signal.SIGALRM, _raise_deadline_exceeded)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
-            checks.extend(probe(limits, Deadline(seconds)))
-        except TimeLimit:
-            checks.append(silent(limits))
+            checks.extend(probe(thresholds, Deadline(seconds)))
+        except DeadlineExceeded:
+            checks.append(no_answer(thresholds))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             guard.cancel()
-    except Misuse as error:
+    except UsageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, checks=as_dicts(checks))
     raise AssertionError("exit_json does not return")
 
 
-def _raise_time_limit(signum: int, frame: object) -> NoReturn:
-    raise TimeLimit
+def _raise_deadline_exceeded(signum: int, frame: object) -> NoReturn:
+    raise DeadlineExceeded
 
 
 def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.Timer:

@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, Callable
 
 #: Option of the modules whose work can be long; their action plugins set it.
-PROGRESS_OPTION: dict[str, Any] = {"progress_file": {"type": "path"}}
-
 Report = Callable[[Mapping[str, Any]], None]
 
 
@@ -30,7 +28,7 @@ def at_work(
 
 
 @contextmanager
-def reporter(path: str | None) -> Iterator[Report]:
+def progress_reporter(path: str | None) -> Iterator[Report]:
     """Something that keeps the newest progress in a file until the work ends; without a path it does nothing."""
 
     def write(newest: Mapping[str, Any]) -> None:

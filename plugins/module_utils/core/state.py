@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
+
+from .files import write_atomically
+from .units import format_duration, iso_duration
 
 #: Seconds that have to lie between two samples. Looking again a moment later is judged against the same earlier sample.
 SPACING = 300.0
@@ -75,7 +77,7 @@ class StateFile:
 
     def total(self, now: Sample, epoch_seconds: float | None, epoch_words: str) -> Delta:
         """What was counted since the epoch."""
-        age = "" if epoch_seconds is None else f" {span(epoch_seconds)} ago"
+        age = "" if epoch_seconds is None else f" {format_duration(epoch_seconds)} ago"
         return Delta(dict(now.counters), f"since {epoch_words}{age}", epoch_seconds or 0.0, False)
 
     def earlier(self, now: Sample) -> list[Sample]:
@@ -97,20 +99,11 @@ class StateFile:
             return
         folder = os.path.dirname(self.path)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        data = [
-            {"time": s.time, "epoch": s.epoch, "counters": dict(s.counters)}
-            for s in [*kept[-1:], now]
+        samples = [
+            {"time": sample.time, "epoch": sample.epoch, "counters": dict(sample.counters)}
+            for sample in [*kept[-1:], now]
         ]
-        handle, partial = tempfile.mkstemp(dir=folder, prefix=".partial-")  # created with mode 0600
-        try:
-            with os.fdopen(handle, "w") as stream:
-                json.dump({"samples": data}, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(partial, self.path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        write_atomically(self.path, json.dumps({"samples": samples}))
 
     def _load(self) -> list[Sample]:
         """The stored samples, oldest first; a missing or damaged file holds none."""
@@ -137,25 +130,7 @@ def interval(earlier: Sample, now: Sample) -> str:
     return f"{datetime.fromtimestamp(earlier.time, timezone.utc):%Y-%m-%dT%H:%MZ}/{iso_duration(now.time - earlier.time)}"
 
 
-def span(seconds: float) -> str:
-    """A length of time in the one or two units that matter: ``9 days``, ``3 h 20 min``."""
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
-    if days >= 2:
-        return f"{days} days"
-    if hours >= 1:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    if minutes >= 1:
-        return f"{minutes} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
-
-
-def iso_duration(seconds: float) -> str:
-    """ISO 8601, to the minute: ``PT24H``, ``PT5M``."""
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes or not hours else "")
-
-
-def remember(module: Any, state: StateFile, sample: Sample) -> None:
+def store_sample(module: Any, state: StateFile, sample: Sample) -> None:
     """Store a sample, except in check mode; a state folder that cannot be written is a warning, never the end of a probe."""
     if module.check_mode:
         return

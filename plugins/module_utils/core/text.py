@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Words for people: quantities as they are read, and texts from elsewhere without the secrets they may hold."""
+"""Texts from elsewhere: without the secrets that they may hold, and cut to a length."""
 
 from __future__ import annotations
 
@@ -36,49 +36,7 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
     return _ASSIGNED.sub(rf"\1\2{MASK}", text)
 
 
-def counted(count: int, what: str, more: str = "") -> str:
-    """A count with its noun: ``1 table``, ``1,200 tables``; ``more`` is a plural that does not just end in s."""
-    return f"{count:,} {what if count == 1 else more or what + 's'}"
-
-
 def shorten(text: str, length: int) -> str:
     """One line of at most so many characters."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def human(value: float | None, unit: str = "") -> str:
-    """A quantity as people read it: ``1.5 GiB``, ``12 ms``, ``93 %``, ``1,300,000``."""
-    if value is None:
-        return "–"
-    if unit == "bytes":
-        return _bytes(value)
-    if unit == "seconds":
-        return _seconds(value)
-    number = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.3g}"
-    return {"percent": f"{number} %", "days": f"{number} day{'' if number == '1' else 's'}"}.get(
-        unit, number
-    )
-
-
-def _bytes(value: float) -> str:
-    for name in ("B", "KiB", "MiB", "GiB"):
-        if abs(value) < 1024:
-            return (
-                f"{value:.0f} {name}" if name == "B" or abs(value) >= 100 else f"{value:.3g} {name}"
-            )
-        value /= 1024
-    return f"{value:,.1f} TiB"
-
-
-def _seconds(value: float) -> str:
-    size = abs(value)
-    if size < 0.001 and size > 0:
-        return f"{value * 1e6:.0f} µs"
-    if size < 1:
-        return f"{value * 1000:.3g} ms"
-    if size < 120:
-        return f"{value:.3g} s"
-    if size < 7200:
-        return f"{value / 60:.0f} min"
-    return f"{value / 3600:.0f} h" if size < 172800 else f"{value / 86400:,.0f} days"

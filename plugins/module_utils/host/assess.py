@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, TypeVar
 
 from ..core.check import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Check
-from ..core.probe import Deadline
+from ..core.deadline import Deadline
 from ..core.state import Delta, Sample, StateFile, now_sample
-from ..core.text import human
-from ..core.thresholds import Limits
+from ..core.thresholds import Thresholds
+from ..core.units import format_value
 from ..linux.cgroup import CpuGroup, MemoryGroup, cpu_group, memory_group
 from .mounts import PATIENCE, Mount, assess_mounts, measure, real_mounts
 from .system import Clock, FailedUnits, UnitQuery, clock, in_container
@@ -138,32 +138,32 @@ def collect(wanted: Wanted, state: StateFile, deadline: Deadline) -> tuple[Snaps
     ), sample
 
 
-def assess(snapshot: Snapshot, limits: Limits) -> Iterator[Check]:
+def assess(snapshot: Snapshot, thresholds: Thresholds) -> Iterator[Check]:
     """The verdicts."""
-    yield _cpu(snapshot, limits)
-    yield _memory(snapshot, limits)
-    yield from assess_mounts(snapshot.mounts, limits)
-    yield _load(snapshot, limits)
-    yield _swap(snapshot, limits)
-    yield _oom_kills(snapshot, limits)
+    yield _cpu(snapshot, thresholds)
+    yield _memory(snapshot, thresholds)
+    yield from assess_mounts(snapshot.mounts, thresholds)
+    yield _load(snapshot, thresholds)
+    yield _swap(snapshot, thresholds)
+    yield _oom_kills(snapshot, thresholds)
     if snapshot.units:
-        yield _failed_units(snapshot.units, limits)
-    yield _clock(snapshot, limits)
+        yield _failed_units(snapshot.units, thresholds)
+    yield _clock(snapshot, thresholds)
 
 
-def silent(limits: Limits, seconds: float) -> Check:
+def silent(thresholds: Thresholds, seconds: float) -> Check:
     """The check of a host that did not even get to look at itself."""
-    summary = f"The host did not manage to look at itself within {human(seconds, 'seconds')}: it is overloaded or hangs"
-    return limits.verdict("host.reachable", CRITICAL, summary)
+    summary = f"The host did not manage to look at itself within {format_value(seconds, 'seconds')}: it is overloaded or hangs"
+    return thresholds.verdict("host.reachable", CRITICAL, summary)
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
-def _cpu(snapshot: Snapshot, limits: Limits) -> Check:
+def _cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     first, last = snapshot.first, snapshot.last
     if not first or not last or last.cpu.total <= first.cpu.total:
-        return _not_seen("host.cpu", snapshot, "cpu", limits)
+        return _not_seen("host.cpu", snapshot, "cpu", thresholds)
     seconds, total = last.time - first.time, last.cpu.total - first.cpu.total
     waiting, stolen = (
         100 * max(0.0, after - before) / total
@@ -173,37 +173,37 @@ def _cpu(snapshot: Snapshot, limits: Limits) -> Check:
         ]
     )
     percent = min(100.0, max(0.0, 100 - 100 * (last.cpu.idle - first.cpu.idle) / total - waiting))
-    summary = f"{human(round(percent), 'percent')} of {_processors(last.cpu.processors)} busy over {seconds:.1f} s"
+    summary = f"{format_value(round(percent), 'percent')} of {_processors(last.cpu.processors)} busy over {seconds:.1f} s"
     if stolen >= 5:
-        summary += f", {human(round(stolen), 'percent')} taken by other virtual machines"
+        summary += f", {format_value(round(stolen), 'percent')} taken by other virtual machines"
     if waiting >= 10:
-        summary += f", and {human(round(waiting), 'percent')} idle waiting for a disk"
+        summary += f", and {format_value(round(waiting), 'percent')} idle waiting for a disk"
     more: dict[str, Any] = {
         "window": f"{seconds:.1f} s",
         "evidence": _busiest(first, last, seconds) + _waited(snapshot, "cpu", "a processor"),
     }
     machine = _lasting(
-        limits.judged("host.cpu", round(percent, 1), summary, **more),
+        thresholds.evaluate("host.cpu", round(percent, 1), summary, **more),
         snapshot,
         last.cpu.processors,
-        limits,
+        thresholds,
     )
     if not first.group or not last.group or first.group.used is None or last.group.used is None:
         return machine
     share = min(100.0, 100 * (last.group.used - first.group.used) / (seconds * last.group.limit))
-    summary = f"{human(round(share), 'percent')} of the {last.group.limit:g} processors that this container may use, over {seconds:.1f} s"
+    summary = f"{format_value(round(share), 'percent')} of the {last.group.limit:g} processors that this container may use, over {seconds:.1f} s"
     throttled = last.group.throttled - first.group.throttled
     summary += f", held back {throttled} times" if throttled > 0 else ""
     container = _lasting(
-        limits.judged("host.cpu", round(share, 1), summary, **more),
+        thresholds.evaluate("host.cpu", round(share, 1), summary, **more),
         snapshot,
         last.group.limit,
-        limits,
+        thresholds,
     )
     return _worse(container, machine)
 
 
-def _lasting(check: Check, snapshot: Snapshot, processors: float, limits: Limits) -> Check:
+def _lasting(check: Check, snapshot: Snapshot, processors: float, thresholds: Thresholds) -> Check:
     """The runbook means processors that are busy for five minutes. Had they been, the five-minute load would be higher than this.
 
     Without it, whatever runs while the probe looks, such as the probes of other hosts on the same machine, would be an alarm.
@@ -217,26 +217,26 @@ def _lasting(check: Check, snapshot: Snapshot, processors: float, limits: Limits
     ):
         return check
     summary = f"{check.summary}, but only for the moment: the load over five minutes is {snapshot.load:.2f}"
-    return limits.verdict(
+    return thresholds.verdict(
         "host.cpu", OK, summary, value=check.value, window=check.window, evidence=check.evidence
     )
 
 
-def _memory(snapshot: Snapshot, limits: Limits) -> Check:
+def _memory(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     total, available = snapshot.meminfo.get("MemTotal"), snapshot.meminfo.get("MemAvailable")
     if not total or available is None:
-        return _not_seen("host.memory", snapshot, "memory", limits)
+        return _not_seen("host.memory", snapshot, "memory", thresholds)
     percent = 100 * (total - available) / total
-    summary = f"{human(round(percent), 'percent')} in use, {human(available, 'bytes')} of {human(total, 'bytes')} available"
+    summary = f"{format_value(round(percent), 'percent')} in use, {format_value(available, 'bytes')} of {format_value(total, 'bytes')} available"
     evidence = _largest(snapshot) + _waited(snapshot, "memory", "memory")
-    machine = limits.judged("host.memory", round(percent, 1), summary, evidence=evidence)
+    machine = thresholds.evaluate("host.memory", round(percent, 1), summary, evidence=evidence)
     group = snapshot.memory_group
     if not group or group.limit >= total:
         return machine
     percent = 100 * group.used / group.limit
-    summary = f"{human(round(percent), 'percent')} in use, {human(group.used, 'bytes')} of the {human(group.limit, 'bytes')} that this container may use"
+    summary = f"{format_value(round(percent), 'percent')} in use, {format_value(group.used, 'bytes')} of the {format_value(group.limit, 'bytes')} this container may use"
     return _worse(
-        limits.judged("host.memory", round(percent, 1), summary, evidence=evidence), machine
+        thresholds.evaluate("host.memory", round(percent, 1), summary, evidence=evidence), machine
     )
 
 
@@ -247,13 +247,13 @@ def _worse(container: Check, machine: Check) -> Check:
     )
 
 
-def _load(snapshot: Snapshot, limits: Limits) -> Check:
+def _load(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if snapshot.load is None or not snapshot.last:
-        return _not_seen("host.load", snapshot, "load", limits)
+        return _not_seen("host.load", snapshot, "load", thresholds)
     # The load is the machine's, whatever a container may use of it, so the machine's processors carry it.
     processors = snapshot.last.cpu.machine
     summary = f"Load {snapshot.load:.2f} on {_processors(processors)}"
-    return limits.judged(
+    return thresholds.evaluate(
         "host.load",
         round(snapshot.load / processors, 2),
         summary,
@@ -262,22 +262,22 @@ def _load(snapshot: Snapshot, limits: Limits) -> Check:
     )
 
 
-def _swap(snapshot: Snapshot, limits: Limits) -> Check:
+def _swap(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     total, free = snapshot.meminfo.get("SwapTotal"), snapshot.meminfo.get("SwapFree")
     if total is None or free is None:
-        return _not_seen("host.swap", snapshot, "memory", limits)
+        return _not_seen("host.swap", snapshot, "memory", thresholds)
     if not total:
-        return limits.verdict("host.swap", OK, "No swap space is set up")
-    return limits.judged(
+        return thresholds.verdict("host.swap", OK, "No swap space is set up")
+    return thresholds.evaluate(
         "host.swap",
         round(100 * (total - free) / total, 1),
-        f"{human(total - free, 'bytes')} of {human(total, 'bytes')} swap in use",
+        f"{format_value(total - free, 'bytes')} of {format_value(total, 'bytes')} swap in use",
     )
 
 
-def _oom_kills(snapshot: Snapshot, limits: Limits) -> Check:
+def _oom_kills(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if not snapshot.oom:
-        return _not_seen("host.oom_kills", snapshot, "oom_kills", limits)
+        return _not_seen("host.oom_kills", snapshot, "oom_kills", thresholds)
     count = snapshot.oom.counters["oom_kill"]
     what = (
         "No process was"
@@ -286,15 +286,15 @@ def _oom_kills(snapshot: Snapshot, limits: Limits) -> Check:
         if count == 1
         else f"{count:.0f} processes were"
     )
-    return limits.judged(
+    return thresholds.evaluate(
         "host.oom_kills", count, f"{what} killed for lack of memory", window=snapshot.oom.window
     )
 
 
-def _failed_units(units: FailedUnits, limits: Limits) -> Check:
+def _failed_units(units: FailedUnits, thresholds: Thresholds) -> Check:
     if units.trouble:
         remedy = "Run 'systemctl list-units --failed' on the host and see why it does not answer."
-        return limits.verdict(
+        return thresholds.verdict(
             "host.failed_units",
             UNKNOWN,
             f"systemd was not willing to list its units: {units.trouble}",
@@ -309,39 +309,39 @@ def _failed_units(units: FailedUnits, limits: Limits) -> Check:
         if not count
         else f"{count} unit{'s' if count > 1 else ''} failed: {names}"
     )
-    return limits.judged(
+    return thresholds.evaluate(
         "host.failed_units", count, summary, evidence=[{"unit": name} for name in units.names]
     )
 
 
-def _clock(snapshot: Snapshot, limits: Limits) -> Check:
+def _clock(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     seen = snapshot.clock
     if not seen:
-        return _not_seen("host.clock", snapshot, "clock", limits)
+        return _not_seen("host.clock", snapshot, "clock", thresholds)
     if seen.synchronised:
-        return limits.judged(
+        return thresholds.evaluate(
             "host.clock",
             seen.max_error,
-            f"Synchronised, at most {human(seen.max_error, 'seconds')} off",
+            f"Synchronised, at most {format_value(seen.max_error, 'seconds')} off",
         )
     if snapshot.container:
         summary = "Nothing tells whether the clock is right: it belongs to the machine below this container, and no time service set it by the kernel's means"
-        return limits.verdict(
+        return thresholds.verdict(
             "host.clock",
             UNKNOWN,
             summary,
             remedy="Look at the clock of the machine below: 'timedatectl' or 'chronyc tracking' there.",
         )
-    return limits.verdict(
+    return thresholds.verdict(
         "host.clock",
         WARNING,
         "Not synchronised: no time service is setting the clock, or it has not reached its servers",
     )
 
 
-def _not_seen(name: str, snapshot: Snapshot, fact: str, limits: Limits) -> Check:
+def _not_seen(name: str, snapshot: Snapshot, fact: str, thresholds: Thresholds) -> Check:
     reason = snapshot.missing.get(fact, "the kernel does not tell")
-    return limits.verdict(
+    return thresholds.verdict(
         name,
         UNKNOWN,
         f"Could not be looked at: {reason}",
@@ -365,7 +365,7 @@ def _busiest(first: Reading, last: Reading, seconds: float) -> list[dict[str, An
         if spent > 0
     ]
     return [
-        {"what": f"{name} (pid {pid})", "of one processor": human(round(percent), "percent")}
+        {"what": f"{name} (pid {pid})", "of one processor": format_value(round(percent), "percent")}
         for percent, pid, name in rows
     ]
 
@@ -383,7 +383,7 @@ def _largest(snapshot: Snapshot) -> list[dict[str, Any]]:
     return [
         {
             "what": name if count == 1 else f"{name}, {count} processes",
-            "memory": human(size, "bytes"),
+            "memory": format_value(size, "bytes"),
         }
         for size, name, count in rows
         if size
@@ -395,7 +395,12 @@ def _waited(snapshot: Snapshot, resource: str, words: str) -> list[dict[str, Any
     return (
         []
         if percent is None
-        else [{"what": f"some waited for {words}", "of the last minute": human(percent, "percent")}]
+        else [
+            {
+                "what": f"some waited for {words}",
+                "of the last minute": format_value(percent, "percent"),
+            }
+        ]
     )
 
 

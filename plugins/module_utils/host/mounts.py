@@ -16,8 +16,9 @@ from fnmatch import fnmatchcase
 from typing import Callable
 
 from ..core.check import CRITICAL, UNKNOWN, Check
-from ..core.text import human, redact
-from ..core.thresholds import Limits
+from ..core.text import redact
+from ..core.thresholds import Thresholds
+from ..core.units import format_value
 
 #: Mounts that are a program's private affair, unless the operator says otherwise.
 IGNORED = [
@@ -136,14 +137,14 @@ def measure(mounts: Sequence[Mount], patience: float = PATIENCE) -> list[Mount]:
     return [mount for mount in measured if mount.trouble or mount.size]
 
 
-def assess_mounts(mounts: Iterable[Mount], limits: Limits) -> list[Check]:
+def assess_mounts(mounts: Iterable[Mount], thresholds: Thresholds) -> list[Check]:
     """``host.disk_used`` and, where inodes can run out, ``host.inodes_used`` for each mount."""
     checks = []
     for mount in mounts:
         if mount.trouble:
             status = CRITICAL if mount.broken else UNKNOWN
             checks.append(
-                limits.verdict(
+                thresholds.verdict(
                     "host.disk_used",
                     status,
                     mount.trouble,
@@ -153,22 +154,26 @@ def assess_mounts(mounts: Iterable[Mount], limits: Limits) -> list[Check]:
             )
             continue
         percent = round(100 * mount.used / mount.size, 1)
-        summary = f"{human(percent, 'percent')} used, {human(mount.free, 'bytes')} of {human(mount.size, 'bytes')} free"
+        summary = f"{format_value(percent, 'percent')} used, {format_value(mount.free, 'bytes')} of {format_value(mount.size, 'bytes')} free"
         summary += ", mounted read-only" if mount.read_only else ""
         row = {
             "device": mount.source,
             "type": mount.kind,
-            "used": human(mount.used, "bytes"),
-            "free": human(mount.free, "bytes"),
+            "used": format_value(mount.used, "bytes"),
+            "free": format_value(mount.free, "bytes"),
         }
         checks.append(
-            limits.judged("host.disk_used", percent, summary, subject=mount.point, evidence=[row])
+            thresholds.evaluate(
+                "host.disk_used", percent, summary, subject=mount.point, evidence=[row]
+            )
         )
         if mount.inodes:
             taken = mount.inodes - mount.inodes_free
             percent = round(100 * taken / mount.inodes, 1)
-            summary = f"{human(percent, 'percent')} used, {mount.inodes_free:,} of {mount.inodes:,} inodes free"
-            checks.append(limits.judged("host.inodes_used", percent, summary, subject=mount.point))
+            summary = f"{format_value(percent, 'percent')} used, {mount.inodes_free:,} of {mount.inodes:,} inodes free"
+            checks.append(
+                thresholds.evaluate("host.inodes_used", percent, summary, subject=mount.point)
+            )
     return checks
 
 

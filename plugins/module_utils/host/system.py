@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.probe import Deadline
+from ..core.deadline import Deadline
 from ..core.text import redact, shorten
 
 #: Seconds that systemd gets to list its failed units.

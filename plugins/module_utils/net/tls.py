@@ -12,9 +12,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+from ..core.errors import UsageError
 from ..core.text import redact, shorten
-from ..core.thresholds import Misuse
-from .url import at, is_address
+from .url import host_port, is_address
 
 _PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN; ssl names it only from Python 3.10 on
 
@@ -59,7 +59,7 @@ _ERRNO = {
 }
 
 
-def trusting_context(
+def verified_context(
     ca_file: str | None, kind: type[ssl.SSLContext] = ssl.SSLContext
 ) -> ssl.SSLContext:
     """A client's context that verifies name and chain, trusting the system's roots and those in ``ca_file``."""
@@ -77,13 +77,13 @@ def trusting_context(
         try:
             context.load_verify_locations(cafile=ca_file)
         except ssl.SSLError:
-            raise Misuse(f"ca_file: {ca_file} holds no certificate in PEM form") from None
+            raise UsageError(f"ca_file: {ca_file} holds no certificate in PEM form") from None
         except OSError as error:
-            raise Misuse(f"ca_file: {ca_file} cannot be read: {error.strerror}") from None
+            raise UsageError(f"ca_file: {ca_file} cannot be read: {error.strerror}") from None
     return context
 
 
-def careless_context() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """A client's context that takes any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -125,7 +125,7 @@ def _root_folder() -> str | None:
 
 def why(error: BaseException, host: str, port: int, name: str = "") -> str:
     """Why there is no connection or no answer, in plain words; ``name`` is whom the certificate has to name, if not the host."""
-    where = at(host, port)
+    where = host_port(host, port)
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, socket.timeout):

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from ..core.errors import UsageError
 from ..core.text import MASK, shorten
-from ..core.thresholds import Misuse
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
@@ -59,7 +59,7 @@ def _to_ascii(host: str) -> str:
         return host.encode("idna").decode()
 
 
-def at(host: str, port: int) -> str:
+def host_port(host: str, port: int) -> str:
     """Host and port in one word."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -78,29 +78,29 @@ class Url:
 
     @classmethod
     def parse(cls, what: str, text: str) -> Url:
-        """The parts of a URL; `Misuse` names the option ``what`` and says what is wrong with it."""
-        shown = shorten(shown_url(text), 120)
+        """The parts of a URL; `UsageError` names the option ``what`` and says what is wrong with it."""
+        shown = shorten(mask_url(text), 120)
         if _UNPRINTABLE.search(text):
-            raise Misuse(
+            raise UsageError(
                 f"{what}: {shown!r} holds a space or a control character; write it as %20 and the like"
             )
         try:
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            raise Misuse(
+            raise UsageError(
                 f"{what}: {shown!r} is not a URL; write it like https://your-domain.com/api/health"
             ) from None
         if parts.scheme not in DEFAULT_PORTS:
-            raise Misuse(f"{what}: {shown!r} has to start with http:// or https://")
+            raise UsageError(f"{what}: {shown!r} has to start with http:// or https://")
         try:
             host = ascii_host(parts.hostname or "")
         except ValueError:
-            raise Misuse(
+            raise UsageError(
                 f"{what}: {shown!r} names no host that can be asked; write it like https://your-domain.com/api/health"
             ) from None
         if port == 0:
-            raise Misuse(f"{what}: {shown!r} has port 0; ports are 1 to 65535")
+            raise UsageError(f"{what}: {shown!r} has port 0; ports are 1 to 65535")
         given = parts.username is not None or parts.password is not None
         credentials = (
             (unquote(parts.username or ""), unquote(parts.password or "")) if given else None
@@ -112,7 +112,7 @@ class Url:
     def authority(self) -> str:
         """Host and port as the Host header has them: the port only where it is not the scheme's own."""
         return (
-            at(self.host, self.port)
+            host_port(self.host, self.port)
             if self.port != DEFAULT_PORTS[self.scheme]
             else f"[{self.host}]"
             if ":" in self.host
@@ -126,14 +126,14 @@ class Url:
 
     @property
     def shown(self) -> str:
-        return shown_url(self.text)
+        return mask_url(self.text)
 
     @property
     def origin(self) -> tuple[str, str, int]:
         return self.scheme, self.host, self.port
 
 
-def shown_url(url: str) -> str:
+def mask_url(url: str) -> str:
     """A URL for people: without user and password, the values of its query masked. It need not be a good URL."""
     scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
     authority = re.split("[/?#]", rest, maxsplit=1)[0]

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.catalog import CATALOG
 from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ..core.state import Delta, span
-from ..core.text import human
-from ..core.thresholds import Limits
+from ..core.state import Delta
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration, format_value
+from .checks import CHECKS
 from .client import (
     ERRORED,
     LAUNCHING,
@@ -60,19 +60,19 @@ class Look:
     wanted: int | None = None
 
 
-def assess(look: Look, limits: Limits) -> list[Check]:
+def assess(look: Look, thresholds: Thresholds) -> list[Check]:
     """The verdicts on one app; its error log is judged apart."""
-    checks = [process(look, limits), _restarts(look, limits)]
+    checks = [process(look, thresholds), _restarts(look, thresholds)]
     if look.app.online:
-        checks.append(_memory(look.app, limits))
+        checks.append(_memory(look.app, thresholds))
     return checks
 
 
-def absent(name: str, seen: Seen, limits: Limits) -> Check:
+def absent(name: str, seen: Seen, thresholds: Thresholds) -> Check:
     """The verdict on an app that PM2 does not know."""
     others = [app.label for app in applications(seen.instances)]
     listed = f"it holds {_words(others)}" if others else "which is empty"
-    return limits.verdict(
+    return thresholds.verdict(
         "app.process",
         CRITICAL,
         f"{name} is not in PM2's list, {listed}" if name else "PM2 runs, and no app is in its list",
@@ -82,10 +82,10 @@ def absent(name: str, seen: Seen, limits: Limits) -> Check:
     )
 
 
-def unavailable(reason: Unavailable, home: str, subject: str, limits: Limits) -> Check:
+def unavailable(reason: Unavailable, home: str, subject: str, thresholds: Thresholds) -> Check:
     """The verdict where the daemon could not be asked."""
     if isinstance(reason, NotAllowed):
-        return limits.verdict(
+        return thresholds.verdict(
             "app.process",
             UNKNOWN,
             f"PM2 could not be asked: {reason}",
@@ -94,7 +94,7 @@ def unavailable(reason: Unavailable, home: str, subject: str, limits: Limits) ->
         )
     running = [f"{folder} (user {user})" for folder, user in other_daemons(home)]
     elsewhere = f"; PM2 does run for {_words(running)}" if running else ""
-    return limits.verdict(
+    return thresholds.verdict(
         "app.process",
         CRITICAL,
         f"PM2 is not running, so nothing restarts the app: {reason}{elsewhere}",
@@ -104,7 +104,7 @@ def unavailable(reason: Unavailable, home: str, subject: str, limits: Limits) ->
     )
 
 
-def silent(pid: int, home: str, seconds: float, subject: str, limits: Limits) -> Check:
+def silent(pid: int, home: str, seconds: float, subject: str, thresholds: Thresholds) -> Check:
     """The verdict on a daemon that gives no answer."""
     who = f"PM2's daemon in {home}{f', process {pid},' if pid else ''}"
     if is_stopped(pid):
@@ -113,10 +113,12 @@ def silent(pid: int, home: str, seconds: float, subject: str, limits: Limits) ->
     else:
         summary = f"{who} gave no answer within {seconds:g} s, so nothing is known of the app"
         remedy = "See the machine's load and pm2.log; 'pm2 update' replaces the daemon, and restarts every app."
-    return limits.verdict("app.process", CRITICAL, summary, subject=subject, value=0, remedy=remedy)
+    return thresholds.verdict(
+        "app.process", CRITICAL, summary, subject=subject, value=0, remedy=remedy
+    )
 
 
-def process(look: Look, limits: Limits) -> Check:
+def process(look: Look, thresholds: Thresholds) -> Check:
     """Whether all wanted instances are online and stay so."""
     app, now = look.app, look.seen.moment
     wanted = look.wanted or len(app.instances)
@@ -133,7 +135,7 @@ def process(look: Look, limits: Limits) -> Check:
             findings.append(
                 (
                     WARNING,
-                    f"id {row.pm_id} was restarted {span(max(0, now - (row.started or 0)))} ago because it had exited{exit_words(row)}",
+                    f"id {row.pm_id} was restarted {format_duration(max(0, now - (row.started or 0)))} ago because it had exited{exit_words(row)}",
                 )
             )
         elif row not in serving and row not in looping:
@@ -146,7 +148,7 @@ def process(look: Look, limits: Limits) -> Check:
     if len(app.instances) < wanted:
         findings.append((CRITICAL, f"PM2 has {len(app.instances)} of them in its list"))
     if not findings:
-        return limits.verdict(
+        return thresholds.verdict(
             "app.process",
             OK,
             _fine_words(look, wanted),
@@ -154,13 +156,13 @@ def process(look: Look, limits: Limits) -> Check:
             value=len(serving),
             evidence=_rows(app.instances, now),
         )
-    remedy = CATALOG["app.process"].remedy.replace("APP", app.name)
+    remedy = CHECKS["app.process"].remedy.replace("APP", app.name)
     statuses = {row.status for row in app.instances if row not in serving}
     if statuses == {STOPPED}:
         remedy = f"Unless somebody stopped it on purpose: 'pm2 restart {app.name}'. {remedy}"
     elif len(findings) == 1 and len(app.instances) < wanted:
         remedy = f"'pm2 scale {app.name} {wanted}', then 'pm2 save'."
-    return limits.verdict(
+    return thresholds.verdict(
         "app.process",
         CRITICAL if any(status == CRITICAL for status, _text in findings) else WARNING,
         f"{len(app.online)} of {wanted} instances of {app.name} online: {_words([text for _status, text in findings], '; ')}",
@@ -173,14 +175,14 @@ def process(look: Look, limits: Limits) -> Check:
     )
 
 
-def _restarts(look: Look, limits: Limits) -> Check:
+def _restarts(look: Look, thresholds: Thresholds) -> Check:
     """Restarts since the last run. The first run can only judge what PM2's totals prove."""
     app, delta, now = look.app, look.restarts, look.seen.moment
     count = max(delta.counters.values(), default=0)
     most = max(app.instances, key=lambda row: delta.counters.get(str(row.pm_id), 0))
     times = "once" if count == 1 else f"{count:.0f} times"
     many = len(app.instances) > 1
-    limit = limits.limit("app.restarts", app.label)
+    limit = thresholds.of("app.restarts", app.label)
     judged: dict[str, Any] = {
         "subject": app.label,
         "window": delta.window,
@@ -189,7 +191,7 @@ def _restarts(look: Look, limits: Limits) -> Check:
     if (
         delta.since_last_run
         or not count
-        or limit.judge(count) == OK
+        or limit.status_of(count) == OK
         or any(_looping(row, look) or row.status in (ERRORED, WAITING) for row in app.instances)
     ):
         who = (
@@ -198,7 +200,7 @@ def _restarts(look: Look, limits: Limits) -> Check:
             else "the app was"
         )
         when = (
-            f"since the last run {span(delta.seconds)} ago"
+            f"since the last run {format_duration(delta.seconds)} ago"
             if delta.since_last_run
             else "since it was added to PM2"
         )
@@ -207,17 +209,17 @@ def _restarts(look: Look, limits: Limits) -> Check:
             if count
             else f"no restart {when}"
         )
-        return limits.judged("app.restarts", count, summary, **judged)
+        return thresholds.evaluate("app.restarts", count, summary, **judged)
     if not any(row.restarted_by_itself for row in app.instances):
-        age = span(max(0.0, now - min(row.created or now for row in app.instances)))
+        age = format_duration(max(0.0, now - min(row.created or now for row in app.instances)))
         judged["window"] = f"since it was started on purpose {age} ago"
-        return limits.judged(
+        return thresholds.evaluate(
             "app.restarts",
             0,
             f"no restart since it was started on purpose {age} ago; {times} in all",
             **judged,
         )
-    return limits.verdict(
+    return thresholds.verdict(
         "app.restarts",
         UNKNOWN,
         f"restarted {times} since it was added to PM2, on purpose or not; when, will be known from the next run on",
@@ -229,11 +231,11 @@ def _restarts(look: Look, limits: Limits) -> Check:
     )
 
 
-def _memory(app: App, limits: Limits) -> Check:
+def _memory(app: App, thresholds: Thresholds) -> Check:
     measured = [row for row in app.online if row.memory]
     largest = max(measured, key=lambda row: row.memory, default=None)
     if largest is None:
-        return limits.verdict(
+        return thresholds.verdict(
             "app.memory",
             UNKNOWN,
             "neither PM2 nor the kernel told how much memory it uses",
@@ -245,10 +247,10 @@ def _memory(app: App, limits: Limits) -> Check:
         f"the largest of {len(measured)} instances uses" if len(measured) > 1 else "the app uses"
     )
     if not limited:
-        return limits.verdict(
+        return thresholds.verdict(
             "app.memory",
             UNKNOWN,
-            f"{whose} {human(largest.memory, 'bytes')}, and no limit is set to judge that by",
+            f"{whose} {format_value(largest.memory, 'bytes')}, and no limit is set to judge that by",
             subject=app.label,
             remedy=f"Set max_memory_restart in the ecosystem file, or 'pm2 restart {app.name} --max-memory-restart 1G', then 'pm2 save'.",
         )
@@ -259,16 +261,16 @@ def _memory(app: App, limits: Limits) -> Check:
         if len(measured) > 1
         else "the app uses"
     )
-    summary = f"{whose} {human(fullest.memory, 'bytes')} of the {human(fullest.memory_limit, 'bytes')} at which PM2 restarts it"
+    summary = f"{whose} {format_value(fullest.memory, 'bytes')} of the {format_value(fullest.memory_limit, 'bytes')} at which PM2 restarts it"
     rows = [
         {
             "id": row.pm_id,
-            "memory": human(row.memory, "bytes"),
-            "limit": human(row.memory_limit, "bytes"),
+            "memory": format_value(row.memory, "bytes"),
+            "limit": format_value(row.memory_limit, "bytes"),
         }
         for row in measured
     ]
-    return limits.judged("app.memory", share, summary, subject=app.label, evidence=rows)
+    return thresholds.evaluate("app.memory", share, summary, subject=app.label, evidence=rows)
 
 
 def _looping(row: Instance, look: Look) -> bool:
@@ -299,7 +301,7 @@ def _fine_words(look: Look, wanted: int) -> str:
     if not app.online:
         return f"{app.name} rests until cron starts it again, its last run went well"
     ages = [now - row.started for row in app.online if row.started]
-    age = f", running for {span(max(0.0, min(ages)))}" if ages else ""
+    age = f", running for {format_duration(max(0.0, min(ages)))}" if ages else ""
     resting = len(app.instances) - len(app.online)
     return f"{len(app.online)} of {wanted} instances of {app.name} online{age}" + (
         f", {resting} waiting for cron" if resting else ""
@@ -310,8 +312,8 @@ def _loop_words(row: Instance, look: Look) -> str:
     during = (look.seen.restarted or {}).get(row.pm_id, 0)
     if during:
         times = "once" if during == 1 else f"{during} times"
-        return f"id {row.pm_id} is in a crash loop, restarted {times} within {span(look.seen.watched)}, {row.restarts} times in all{exit_words(row)}"
-    age = span(max(0.0, look.seen.moment - (row.started or 0)))
+        return f"id {row.pm_id} is in a crash loop, restarted {times} within {format_duration(look.seen.watched)}, {row.restarts} times in all{exit_words(row)}"
+    age = format_duration(max(0.0, look.seen.moment - (row.started or 0)))
     return f"id {row.pm_id} is in a crash loop, restarted {age} ago and {row.restarts} times in all{exit_words(row)}"
 
 
@@ -337,7 +339,7 @@ def _rows(instances: Iterable[Instance], now: float) -> list[dict[str, object]]:
             "id": row.pm_id,
             "process": row.pid or None,
             "status": row.status,
-            "for": span(max(0.0, now - row.started))
+            "for": format_duration(max(0.0, now - row.started))
             if row.started and row.status == ONLINE
             else "",
             "restarts": row.restarts,

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.probe import Deadline, TimeLimit
+from ..core.deadline import Deadline, DeadlineExceeded
 
 #: What PM2 calls the states of a process.
 ONLINE, ERRORED, STOPPED, STOPPING, LAUNCHING, WAITING = (
@@ -183,7 +183,7 @@ class Client:
             self._stream.sendall(encode([b"j:" + request, b"s:" + identity.encode()]))
             parts = self._receive()
         except socket.timeout:
-            raise TimeLimit from None
+            raise DeadlineExceeded from None
         except OSError as error:
             raise Unavailable(
                 f"PM2's daemon at {self.socket_path} broke the connection: {error.strerror}"
@@ -208,7 +208,7 @@ class Client:
             self._stream.settimeout(self._deadline.remaining())
             self._stream.connect(self.socket_path)
         except socket.timeout:
-            raise TimeLimit from None
+            raise DeadlineExceeded from None
         except PermissionError:
             owner = _user_of(self.socket_path)
             raise NotAllowed(

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from ..core.check import Check
-from ..core.probe import Deadline
+from ..core.deadline import Deadline
+from ..core.errors import UsageError
 from ..core.state import Sample, StateFile
-from ..core.thresholds import Limits, Misuse
+from ..core.thresholds import Thresholds
 from ..logs.scan import Budget, read
 from . import error_log
 from .assess import RECENT, Look, Seen, absent, assess, silent, unavailable
@@ -58,15 +59,15 @@ class Options:
 
     def check(self) -> None:
         if self.instances is not None and self.instances < 1:
-            raise Misuse(
+            raise UsageError(
                 f"instances: {self.instances} is not a number of instances above 0; leave it out to want as many as PM2 has in its list"
             )
         if not 0 < self.hours <= 24 * 366:
-            raise Misuse(
+            raise UsageError(
                 f"window: {self.hours:g} is not a number of hours above 0 and up to a year"
             )
         if self.error_logs and len(self.names) != 1:
-            raise Misuse("error_logs: needs the name of the one app they belong to in 'app'")
+            raise UsageError("error_logs: needs the name of the one app they belong to in 'app'")
 
 
 class Probe:
@@ -84,7 +85,7 @@ class Probe:
         self._daemon = 0
         self._reading: App | None = None
 
-    def __call__(self, limits: Limits, deadline: Deadline) -> Iterator[Check]:
+    def __call__(self, thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         options = self._options
         options.check()
         try:
@@ -92,10 +93,10 @@ class Probe:
                 self._daemon = client.daemon_pid
                 seen = observe(client, options.names, deadline)
         except Frozen:
-            yield self.silent(limits)
+            yield self.silent(thresholds)
             return
         except Unavailable as reason:
-            yield unavailable(reason, options.home, self._subject, limits)
+            yield unavailable(reason, options.home, self._subject, thresholds)
             return
         apps = [
             app
@@ -104,12 +105,12 @@ class Probe:
         ]
         for name in options.names or ([] if apps else [""]):
             if name not in [app.name for app in apps]:
-                yield absent(name, seen, limits)
+                yield absent(name, seen, thresholds)
         for app in apps:
             state, now = self._state(app.label), sample(app, seen)
             yield from assess(
                 Look(app, seen, state.delta(now, None, "it was added to PM2"), options.instances),
-                limits,
+                thresholds,
             )
             self._keep(state, now)
         since = seen.moment - options.hours * 3600
@@ -120,15 +121,15 @@ class Probe:
                 app,
                 read(error_log.sources(app, options.error_logs), since, seen.moment, budget),
                 seen.moment,
-                limits,
+                thresholds,
             )
 
-    def silent(self, limits: Limits) -> Check:
+    def silent(self, thresholds: Thresholds) -> Check:
         """What to say where time ran out."""
         if self._reading:
-            return error_log.late(self._reading, limits)
+            return error_log.late(self._reading, thresholds)
         pid = self._daemon or daemon_pid(self._options.home)
-        return silent(pid, self._options.home, self._options.timeout, self._subject, limits)
+        return silent(pid, self._options.home, self._options.timeout, self._subject, thresholds)
 
     @property
     def _subject(self) -> str:

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..core.check import EVIDENCE_ROWS, OK, UNKNOWN, Check
-from ..core.state import iso_duration, span
 from ..core.text import shorten
-from ..core.thresholds import Limits
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration, iso_duration
 from ..logs.scan import (
     DISABLED,
     FORBIDDEN,
@@ -40,10 +40,10 @@ def sources(app: App, instead: Sequence[str] = ()) -> list[Source]:
     ]
 
 
-def assess(app: App, report: Report, now: float, limits: Limits) -> Check:
+def assess(app: App, report: Report, now: float, thresholds: Thresholds) -> Check:
     """Judge what is certain. What could not be read or dated makes an ok unknown, and never a problem smaller."""
     hours = (
-        span(now - report.since)
+        format_duration(now - report.since)
         if now - report.since < 7200
         else f"{(now - report.since) / 3600:.0f} h"
     )
@@ -53,16 +53,16 @@ def assess(app: App, report: Report, now: float, limits: Limits) -> Check:
         "evidence": _rows(report),
     }
     doubts = _doubts(report)
-    check = limits.judged("app.errors", report.count, _summary(report, hours, doubts), **more)
+    check = thresholds.evaluate("app.errors", report.count, _summary(report, hours, doubts), **more)
     if not doubts or check.status != OK:
         return check
     if (
         not report.problems
         and report.complete
-        and limits.limit("app.errors", app.label).judge(report.count + report.possible) == OK
+        and thresholds.of("app.errors", app.label).status_of(report.count + report.possible) == OK
     ):
         return check
-    return limits.verdict(
+    return thresholds.verdict(
         "app.errors",
         UNKNOWN,
         check.summary,
@@ -72,9 +72,9 @@ def assess(app: App, report: Report, now: float, limits: Limits) -> Check:
     )
 
 
-def late(app: App, limits: Limits) -> Check:
+def late(app: App, thresholds: Thresholds) -> Check:
     """The verdict where the logs could not be read in time."""
-    return limits.verdict(
+    return thresholds.verdict(
         "app.errors",
         UNKNOWN,
         "its error log could not be read in time",

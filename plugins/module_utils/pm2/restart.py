@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from ..core.check import CRITICAL, DONE, FAILED, PLANNED, SKIPPED, Action, Check
+from ..core.deadline import Deadline, DeadlineExceeded
+from ..core.errors import UsageError
 from ..core.operation import Outcome
-from ..core.probe import Deadline, TimeLimit
 from ..core.progress import Report, at_work, progress
-from ..core.state import Delta, span
-from ..core.text import counted, human
-from ..core.thresholds import Limits, Misuse
+from ..core.state import Delta
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration, format_value, pluralize
 from ..logs.parse import LineReader, messages, shape
 from .assess import Look, Seen, absent, exit_words, process, silent, state_words, unavailable
 from .client import (
@@ -64,13 +65,13 @@ class Order:
 
     def check(self) -> None:
         if not self.name:
-            raise Misuse("name: needs the name of an app in PM2's list")
+            raise UsageError("name: needs the name of an app in PM2's list")
         if not 0 <= self.stable_for <= 600:
-            raise Misuse(
+            raise UsageError(
                 f"stable_for: {self.stable_for:g} is not a number of seconds from 0 to 600"
             )
         if not 0 < self.timeout <= 3600:
-            raise Misuse(
+            raise UsageError(
                 f"timeout: {self.timeout:g} is not a number of seconds above 0 and up to 3600"
             )
 
@@ -87,29 +88,29 @@ class Declined(Exception):
         self.check = check
 
 
-def planned(order: Order, limits: Limits) -> Outcome:
+def planned(order: Order, thresholds: Thresholds) -> Outcome:
     """The restarts that `restarted` would carry out."""
     order.check()
     try:
-        app, seen = inspect(order, limits)
+        app, seen = inspect(order, thresholds)
     except Declined as reason:
         return _declined(reason)
-    return Outcome([_verdict(app, seen, limits)], make_plan(app, order.state, seen.moment))
+    return Outcome([_verdict(app, seen, thresholds)], make_plan(app, order.state, seen.moment))
 
 
-def restarted(order: Order, limits: Limits, report: Report) -> Outcome:
+def restarted(order: Order, thresholds: Thresholds, report: Report) -> Outcome:
     """Restart the instances one by one. The first one that does not stay up is the last one that is touched."""
     order.check()
     try:
-        with exclusive(order, limits):
-            app, seen = inspect(order, limits)
+        with exclusive(order, thresholds):
+            app, seen = inspect(order, thresholds)
             actions = apply(order, app, make_plan(app, order.state, seen.moment), report)
     except Declined as reason:
         return _declined(reason)
     problem = _problem(actions)
     try:
-        app, seen = inspect(order, limits, busy=True)
-        check = _verdict(app, seen, limits)
+        app, seen = inspect(order, thresholds, busy=True)
+        check = _verdict(app, seen, thresholds)
     except Declined as reason:
         check, problem = reason.check, problem or str(reason)
     return Outcome([check], actions, problem)
@@ -118,7 +119,7 @@ def restarted(order: Order, limits: Limits, report: Report) -> Outcome:
 # --- look ---------------------------------------------------------------------------------------------------------
 
 
-def inspect(order: Order, limits: Limits, busy: bool = False) -> tuple[App, Seen]:
+def inspect(order: Order, thresholds: Thresholds, busy: bool = False) -> tuple[App, Seen]:
     """The app, and everything PM2 has in its list. Raises `Declined` where it cannot be restarted.
 
     ``busy`` also takes an app that somebody is starting or stopping.
@@ -127,24 +128,24 @@ def inspect(order: Order, limits: Limits, busy: bool = False) -> tuple[App, Seen
         with order.client() as client:
             seen = observe(client, [order.name], Deadline(order.timeout))
     except Unavailable as reason:
-        raise Declined(unavailable(reason, order.home, order.name, limits)) from None
-    except (Frozen, TimeLimit):
+        raise Declined(unavailable(reason, order.home, order.name, thresholds)) from None
+    except (Frozen, DeadlineExceeded):
         raise Declined(
-            silent(daemon_pid(order.home), order.home, order.timeout, order.name, limits)
+            silent(daemon_pid(order.home), order.home, order.timeout, order.name, thresholds)
         ) from None
     found = [app for app in applications(seen.instances, order.namespace) if app.name == order.name]
     if not found:
-        raise Declined(absent(order.name, seen, limits))
+        raise Declined(absent(order.name, seen, thresholds))
     if len(found) > 1:
-        raise Misuse(
+        raise UsageError(
             f"namespace: {order.name} is in several namespaces, name one of them: {', '.join(app.namespace for app in found)}"
         )
     if not busy:
-        _nobody_else(order, found[0], limits)
+        _nobody_else(order, found[0], thresholds)
     return found[0], seen
 
 
-def _nobody_else(order: Order, app: App, limits: Limits) -> None:
+def _nobody_else(order: Order, app: App, thresholds: Thresholds) -> None:
     """Make sure that nobody else is starting, stopping or reloading the app."""
     words = [
         f"id {row.pm_id} is {row.status}"
@@ -158,15 +159,19 @@ def _nobody_else(order: Order, app: App, limits: Limits) -> None:
     with suppress(OSError, ValueError), open(os.path.join(order.home, "reload.lock")) as stream:
         age = time.time() * 1000 - int(stream.read(20))
         if 0 <= age < _RELOAD_MS:
-            words.append(f"a 'pm2 reload' was begun {span(age / 1000)} ago")
+            words.append(f"a 'pm2 reload' was begun {format_duration(age / 1000)} ago")
     if words:
         raise Declined(
-            _busy(app.label, f"somebody else is restarting {app.label}: {'; '.join(words)}", limits)
+            _busy(
+                app.label,
+                f"somebody else is restarting {app.label}: {'; '.join(words)}",
+                thresholds,
+            )
         )
 
 
-def _busy(subject: str, summary: str, limits: Limits) -> Check:
-    return limits.verdict(
+def _busy(subject: str, summary: str, thresholds: Thresholds) -> Check:
+    return thresholds.verdict(
         "app.process",
         CRITICAL,
         summary,
@@ -176,7 +181,7 @@ def _busy(subject: str, summary: str, limits: Limits) -> Check:
 
 
 @contextmanager
-def exclusive(order: Order, limits: Limits) -> Iterator[None]:
+def exclusive(order: Order, thresholds: Thresholds) -> Iterator[None]:
     """Keep other runs of this collection from the apps of this PM2. The lock is on PM2's folder and ends with the process, however it ends."""
     try:
         folder = os.open(order.home, os.O_RDONLY | os.O_DIRECTORY)
@@ -193,7 +198,7 @@ def exclusive(order: Order, limits: Limits) -> Iterator[None]:
                 _busy(
                     order.name,
                     f"another run{who} is restarting apps of the PM2 in {order.home}",
-                    limits,
+                    thresholds,
                 )
             ) from None
         yield
@@ -248,10 +253,10 @@ def make_plan(app: App, state: str, now: float) -> list[Action]:
 def _words(row: Instance, now: float) -> str:
     if row.status != ONLINE:
         return f"it {state_words(row)}"
-    age = f"online for {span(max(0.0, now - row.started))}" if row.started else "online"
-    memory = f", {human(row.memory, 'bytes')}" if row.memory else ""
+    age = f"online for {format_duration(max(0.0, now - row.started))}" if row.started else "online"
+    memory = f", {format_value(row.memory, 'bytes')}" if row.memory else ""
     restarts = (
-        f"restarted {counted(row.restarts, 'time')} so far" if row.restarts else "never restarted"
+        f"restarted {pluralize(row.restarts, 'time')} so far" if row.restarts else "never restarted"
     )
     return f"{age}{memory}, {restarts}"
 
@@ -315,7 +320,7 @@ def restart(order: Order, row: Instance, say: Callable[[str], None]) -> Instance
         first = _find(order, row)
         _up(row, first, logged)
         if row.wait_ready and first.started and answered - first.started >= row.listen_timeout:
-            late = f"it did not say that it is ready within its listen_timeout of {span(row.listen_timeout)}"
+            late = f"it did not say that it is ready within its listen_timeout of {format_duration(row.listen_timeout)}"
             raise Unproven(f"{late}, and PM2 takes it for online all the same{_why(row, logged)}")
         until = time.monotonic() + order.stable_for
         now = first
@@ -326,9 +331,9 @@ def restart(order: Order, row: Instance, say: Callable[[str], None]) -> Instance
             _up(first, now, logged, since=first)
     except Unavailable as reason:
         raise Unproven(f"whether it is back is not known: {reason}") from None
-    except TimeLimit:
+    except DeadlineExceeded:
         raise Unproven(
-            f"PM2 gave no answer within {span(order.timeout + row.kill_timeout + row.listen_timeout)}, so whether it is back is not known"
+            f"PM2 gave no answer within {format_duration(order.timeout + row.kill_timeout + row.listen_timeout)}, so whether it is back is not known"
         ) from None
     return now
 
@@ -387,8 +392,8 @@ def _why(row: Instance, logged: int) -> str:
 # --- words --------------------------------------------------------------------------------------------------------
 
 
-def _verdict(app: App, seen: Seen, limits: Limits) -> Check:
-    return process(Look(app, seen, Delta({}, "", 0.0, False)), limits)
+def _verdict(app: App, seen: Seen, thresholds: Thresholds) -> Check:
+    return process(Look(app, seen, Delta({}, "", 0.0, False)), thresholds)
 
 
 def _declined(reason: Declined) -> Outcome:
@@ -405,7 +410,7 @@ def _problem(actions: Sequence[Action]) -> str:
         if found[SKIPPED]
         else ""
     )
-    words = f"{found[DONE]} of {counted(sum(found.values()), 'instance')} restarted{left}. "
+    words = f"{found[DONE]} of {pluralize(sum(found.values()), 'instance')} restarted{left}. "
     if failed:
         return f"{words}{failed.subject}: {failed.reason}. Read its error log; if the app was deployed lately, roll that back."
     return f"{words}The run has taken too long; start it again for the rest." if left else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.state import span
+from ..core.units import format_duration
 
 #: The first half of every key: "gptr" in ASCII.
 _CLASS = 0x67707472
@@ -37,4 +37,4 @@ def holder_of(rows: Sequence[tuple[Any, ...]]) -> str:
     pid, user, client, seconds = rows[0]
     if seconds is None:
         return f"pid {pid} of user '{user}'"
-    return f"pid {pid} of user '{user}', connected from {client or 'the local socket'} for {span(max(0.0, seconds))}"
+    return f"pid {pid} of user '{user}', connected from {client or 'the local socket'} for {format_duration(max(0.0, seconds))}"

@@ -25,9 +25,9 @@ from urllib.parse import unquote
 
 from ansible.module_utils.basic import env_fallback
 
-from ..core.probe import Deadline, TimeLimit
+from ..core.deadline import Deadline, DeadlineExceeded
+from ..core.errors import UsageError
 from ..core.text import redact, shorten
-from ..core.thresholds import Misuse
 from .errors import Refusal, explain, silence
 
 try:
@@ -114,32 +114,32 @@ def _host_port(host: str, port: str) -> str:
 
 
 def parse_url(url: str | None) -> Target:
-    """The target that a URL names; raises `Misuse` with a sentence that shows nothing of a password."""
+    """The target that a URL names; raises `UsageError` with a sentence that shows nothing of a password."""
     url = (url or "").strip()
     if not url:
-        raise Misuse(
+        raise UsageError(
             "database_url is missing: give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or set DATABASE_URL where the module runs"
         )
     if not url.startswith(("postgresql://", "postgres://")):
-        raise Misuse("database_url has to begin with 'postgresql://'")
+        raise UsageError("database_url has to begin with 'postgresql://'")
     before_host, at, _rest = url.partition("://")[2].rpartition("@")
     if at and ("/" in before_host or "@" in before_host):
         # libpq would take a part of the password for host, port, database or parameter, and name it in its errors.
-        raise Misuse(f"database_url is malformed: {_ENCODE}")
+        raise UsageError(f"database_url is malformed: {_ENCODE}")
     try:
         params = psycopg2.extensions.parse_dsn(_without_foreign(url))
     except psycopg2.Error as error:
-        raise Misuse(f"database_url is malformed: {_flaw(str(error))}") from None
+        raise UsageError(f"database_url is malformed: {_flaw(str(error))}") from None
     except UnicodeDecodeError:  # its text quotes bytes of the URL
-        raise Misuse(
+        raise UsageError(
             "database_url is malformed: what is percent-encoded in it is not UTF-8"
         ) from None
     host, port = params.get("host", ""), params.get("port", "")
     for number in port.split(",") if port else ():
         if number and not (number.isdecimal() and 0 < int(number) < 65536):
-            raise Misuse("database_url is malformed: its port is not a number from 1 to 65535")
+            raise UsageError("database_url is malformed: its port is not a number from 1 to 65535")
     if port.count(",") and port.count(",") != host.count(","):
-        raise Misuse("database_url is malformed: give one port for all hosts, or one for each")
+        raise UsageError("database_url is malformed: give one port for all hosts, or one for each")
     if (
         not host
         and not params.get("hostaddr")
@@ -193,7 +193,7 @@ class Connection:
         self._raw: Any = None
 
     def open(self) -> None:
-        """Connect; raises `Refusal` where the server cannot be had, `TimeLimit` where it does not answer."""
+        """Connect; raises `Refusal` where the server cannot be had, `DeadlineExceeded` where it does not answer."""
         started = time.monotonic()
         # libpq speaks the language of the process; its texts are recognised in English.
         locale.setlocale(locale.LC_MESSAGES, "C")
@@ -306,7 +306,7 @@ class Connection:
         try:
             if not self._raw.closed and self._phase == "ask" and not self._ended:
                 self._ask("COMMIT")
-        except (psycopg2.Error, TimeLimit):
+        except (psycopg2.Error, DeadlineExceeded):
             pass  # it is being closed anyway
         finally:
             self._raw.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..core.errors import UsageError
 from ..core.text import redact, shorten
-from ..core.thresholds import Misuse
 
 
 class Refusal(Exception):
@@ -236,14 +236,16 @@ def explain(
     secrets: Iterable[str] = (),
     code: str | None = None,
 ) -> Refusal:
-    """The refusal behind an error text; raises `Misuse` where libpq did not even try.
+    """The refusal behind an error text; raises `UsageError` where libpq did not even try.
 
     ``code`` is the SQLSTATE of an error after the connection was made. Before, it stands in the text.
     """
     said = [(code, text)] if code else _SERVER_SAID.findall(text)
     if not said and (bad := _BAD_PARAMETER.search(text)):
         parameter = next((name for name in bad.groups() if name), "a parameter")
-        raise Misuse(f"database_url is malformed: {parameter} has a value that libpq does not know")
+        raise UsageError(
+            f"database_url is malformed: {parameter} has a value that libpq does not know"
+        )
     # What a server said tells more than a closed port; and with sslmode=prefer, pg_hba.conf may refuse the second attempt,
     # without encryption, whatever became of the first.
     state, message = (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ..core.text import counted, human
+from ..core.units import format_value, pluralize
 from .connection import Connection, Unanswered
 
 Row = Mapping[str, Any]
@@ -244,7 +244,7 @@ class Inventory:
     @property
     def summary(self) -> str:
         """How much there is, in a few words."""
-        return f"{counted(len(self.tables), 'table')}, {counted(len(self.own_indexes), 'index', 'indexes')}, {human(self.bytes, 'bytes')}"
+        return f"{pluralize(len(self.tables), 'table')}, {pluralize(len(self.own_indexes), 'index', 'indexes')}, {format_value(self.bytes, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
         """How much of an index is empty; none where that cannot be told."""

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.check import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Check
-from ..core.state import span
-from ..core.text import human
-from ..core.thresholds import Limits
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration, format_value
 from .collect import Snapshot
 
 #: Resident bytes below which fragmentation means nothing: the allocator's and the program's own share outweigh the data.
@@ -33,9 +32,9 @@ class Declared:
     min_lookups: int = 1000
 
 
-def assess(seen: Snapshot, declared: Declared, limits: Limits) -> Iterator[Check]:
+def assess(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Iterator[Check]:
     """The verdicts; one alone where Redis could not be asked."""
-    yield _reachable(seen, limits)
+    yield _reachable(seen, thresholds)
     if seen.refusal and not seen.info:
         return
     verdicts = {
@@ -53,31 +52,31 @@ def assess(seen: Snapshot, declared: Declared, limits: Limits) -> Iterator[Check
         del verdicts["redis.hit_rate"]  # a worker that asks an empty queue has missed nothing
     for name, verdict in verdicts.items():
         if seen.blind:
-            yield limits.verdict(
+            yield thresholds.verdict(
                 name, UNKNOWN, f"INFO was refused: {seen.blind.summary}", remedy=seen.blind.remedy
             )
             continue
         try:
-            yield verdict(seen, declared, limits)
+            yield verdict(seen, declared, thresholds)
         except KeyError as missing:
             remedy = "Connect to the server itself and not through a proxy or to a Sentinel; its version has to be 6.2 or newer."
-            yield limits.verdict(
+            yield thresholds.verdict(
                 name, UNKNOWN, f"INFO does not tell {missing.args[0]}", remedy=remedy
             )
 
 
-def silent(address: str, limits: Limits, seconds: float) -> Check:
+def silent(address: str, thresholds: Thresholds, seconds: float) -> Check:
     """The check of a Redis that used up the whole time."""
-    return limits.verdict(
+    return thresholds.verdict(
         "redis.reachable",
         CRITICAL,
-        f"{address} gave no complete answer within {human(seconds, 'seconds')}",
+        f"{address} gave no complete answer within {format_value(seconds, 'seconds')}",
     )
 
 
-def _reachable(seen: Snapshot, limits: Limits) -> Check:
+def _reachable(seen: Snapshot, thresholds: Thresholds) -> Check:
     if seen.refusal:
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.reachable", seen.refusal.status, seen.refusal.summary, remedy=seen.refusal.remedy
         )
     slowest = max(seen.latencies)
@@ -88,45 +87,43 @@ def _reachable(seen: Snapshot, limits: Limits) -> Check:
     )
     summary = (
         f"{product} {version}".strip()
-        + f" on {seen.address} answers in {human(slowest, 'seconds')}"
+        + f" on {seen.address} answers in {format_value(slowest, 'seconds')}"
     )
-    return limits.judged(
+    return thresholds.evaluate(
         "redis.reachable",
         slowest,
         summary + (f", the slowest of {len(seen.latencies)}" if len(seen.latencies) > 1 else ""),
     )
 
 
-def _memory(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _memory(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     info = seen.info
     used, resident, maximum = info["used_memory"], info["used_memory_rss"], info["maxmemory"]
     room, whose = info["total_system_memory"], "the machine's"
     if seen.group and seen.group.limit < room:
         room, whose = seen.group.limit, "the container's or service's"
     needed = max(used, resident)  # less is resident than used where it was swapped out
-    summary = f"{human(needed, 'bytes')} of {whose} {human(room, 'bytes')}, as no maxmemory is set"
+    summary = f"{format_value(needed, 'bytes')} of {whose} {format_value(room, 'bytes')}, as no maxmemory is set"
     if maximum > room:
-        summary = (
-            f"{human(needed, 'bytes')} of {whose} {human(room, 'bytes')}, which maxmemory exceeds"
-        )
-    of_room = limits.judged("redis.memory", _percent(needed, room), summary)
+        summary = f"{format_value(needed, 'bytes')} of {whose} {format_value(room, 'bytes')}, which maxmemory exceeds"
+    of_room = thresholds.evaluate("redis.memory", _percent(needed, room), summary)
     if not maximum:
         return of_room
     counted = used - info.get("mem_not_counted_for_evict", 0)
     percent = _percent(counted, maximum)
-    summary = f"{human(counted, 'bytes')} of {human(maximum, 'bytes')} maxmemory"
-    of_maximum = limits.judged("redis.memory", percent, summary)
+    summary = f"{format_value(counted, 'bytes')} of {format_value(maximum, 'bytes')} maxmemory"
+    of_maximum = thresholds.evaluate("redis.memory", percent, summary)
     if (
         of_maximum.status != OK
         and info["maxmemory_policy"].startswith("allkeys-")
         and declared.purpose in ("", "cache")
     ):
         summary += f": full, as a cache that evicts ({info['maxmemory_policy']}) is meant to be"
-        of_maximum = limits.verdict("redis.memory", OK, summary, value=percent)
+        of_maximum = thresholds.verdict("redis.memory", OK, summary, value=percent)
     return max(of_maximum, of_room, key=lambda check: STATUSES.index(check.status))
 
 
-def _eviction_policy(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _eviction_policy(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     policy, maximum, purpose = (
         seen.info["maxmemory_policy"],
         seen.info["maxmemory"],
@@ -164,7 +161,7 @@ def _eviction_policy(seen: Snapshot, declared: Declared, limits: Limits) -> Chec
         elif policy.startswith("volatile-") and share is not None and share < _NEARLY_ALL:
             status, summary = (
                 WARNING,
-                f"{policy} can evict only {human(round(100 * share), 'percent')} of the keys, those with a time to live",
+                f"{policy} can evict only {format_value(round(100 * share), 'percent')} of the keys, those with a time to live",
             )
     elif policy.startswith("allkeys-"):
         status = CRITICAL if purpose == "queue" and maximum else WARNING
@@ -174,14 +171,16 @@ def _eviction_policy(seen: Snapshot, declared: Declared, limits: Limits) -> Chec
             WARNING,
             f"{policy} throws away jobs that have a time to live when memory is full",
         )
-    return limits.verdict("redis.eviction_policy", status, summary, remedy=remedy)
+    return thresholds.verdict("redis.eviction_policy", status, summary, remedy=remedy)
 
 
-def _evictions(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _evictions(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     count, window = _counted(seen, "evicted_keys")
-    what = f"{human(count)} {_plural(count, 'key')} evicted" if count else "No key was evicted"
+    what = (
+        f"{format_value(count)} {_plural(count, 'key')} evicted" if count else "No key was evicted"
+    )
     if declared.purpose == "cache":
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.evictions",
             OK,
             what + (", as a full cache does" if count else ""),
@@ -190,7 +189,7 @@ def _evictions(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
         )
     if count and not declared.purpose:
         remedy = "Right for a cache, loss of data for anything else: declare purpose (redis_purpose in the inventory)."
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.evictions",
             UNKNOWN,
             f"{what}; what this Redis is for is not declared",
@@ -198,55 +197,55 @@ def _evictions(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
             window=window,
             remedy=remedy,
         )
-    return limits.judged("redis.evictions", count, what, window=window)
+    return thresholds.evaluate("redis.evictions", count, what, window=window)
 
 
-def _hit_rate(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _hit_rate(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     hits, window = _counted(seen, "keyspace_hits")
     total = hits + _counted(seen, "keyspace_misses")[0]
     rate = round(100 * hits / total, 1) if total else None
     if total < declared.min_lookups:
-        summary = f"{human(total) if total else 'No'} {_plural(total, 'look-up')} in the window; {human(declared.min_lookups)} are needed for a verdict"
+        summary = f"{format_value(total) if total else 'No'} {_plural(total, 'look-up')} in the window; {format_value(declared.min_lookups)} are needed for a verdict"
         remedy = "Nothing needs a hand: it is judged once there is enough traffic between two runs. Lower min_lookups for a quiet service."
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.hit_rate", UNKNOWN, summary, value=rate, window=window, remedy=remedy
         )
-    return limits.judged(
+    return thresholds.evaluate(
         "redis.hit_rate",
         rate,
-        f"{human(rate, 'percent')} of {human(total)} look-ups found their key",
+        f"{format_value(rate, 'percent')} of {format_value(total)} look-ups found their key",
         window=window,
     )
 
 
-def _clients(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _clients(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     connected, maximum, blocked = (
         seen.info["connected_clients"],
         seen.info["maxclients"],
         seen.info.get("blocked_clients", 0),
     )
-    summary = f"{human(connected)} of {human(maximum)} slots in use" + (
-        f", {human(blocked)} waiting in a blocking command" if blocked else ""
+    summary = f"{format_value(connected)} of {format_value(maximum)} slots in use" + (
+        f", {format_value(blocked)} waiting in a blocking command" if blocked else ""
     )
-    return limits.judged(
+    return thresholds.evaluate(
         "redis.clients", _percent(connected, maximum), summary, evidence=seen.clients
     )
 
 
-def _rejected(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _rejected(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     count, window = _counted(seen, "rejected_connections")
-    summary = f"{human(count) if count else 'No'} {_plural(count, 'connection')} refused for want of a slot"
-    return limits.judged("redis.rejected_connections", count, summary, window=window)
+    summary = f"{format_value(count) if count else 'No'} {_plural(count, 'connection')} refused for want of a slot"
+    return thresholds.evaluate("redis.rejected_connections", count, summary, window=window)
 
 
-def _persistence(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _persistence(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     info = seen.info
     status, remedy, facts = OK, "", []
     if info["aof_enabled"]:
         facts.append("append-only file on")
     if seen.save:
         facts.append(
-            f"last snapshot {span(_age(info))} ago"
+            f"last snapshot {format_duration(_age(info))} ago"
             if info.get("rdb_saves", 1)
             else "snapshots on, none written since the start"
         )
@@ -267,7 +266,7 @@ def _persistence(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
             ["the last rewrite of the append-only file failed, so it grows", *facts],
         )
     elif overdue:
-        status, facts = WARNING, [f"a snapshot has been due for {span(overdue)}", *facts]
+        status, facts = WARNING, [f"a snapshot has been due for {format_duration(overdue)}", *facts]
     elif not facts and seen.save is None:
         facts = [
             "no append-only file; whether snapshots are on is not known, for CONFIG is refused"
@@ -282,28 +281,28 @@ def _persistence(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
                 f"A {declared.purpose} store has to outlive a restart: 'CONFIG SET appendonly yes', and the same in redis.conf.",
             )
     summary = ", ".join(facts)
-    return limits.verdict(
+    return thresholds.verdict(
         "redis.persistence", status, summary[0].upper() + summary[1:], remedy=remedy
     )
 
 
-def _replication(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _replication(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     info = seen.info
     if info["role"] == "slave":
         primary = f"{info['master_host']}:{info['master_port']}"
         if info.get("master_sync_in_progress"):
-            return limits.verdict(
+            return thresholds.verdict(
                 "redis.replication", WARNING, f"Replica of {primary}, still copying all of its data"
             )
         if info["master_link_status"] != "up":
             since = info.get("master_link_down_since_seconds", -1)
-            lasting = f" for {span(since)}" if since >= 0 else " since its start"
-            return limits.verdict(
+            lasting = f" for {format_duration(since)}" if since >= 0 else " since its start"
+            return thresholds.verdict(
                 "redis.replication",
                 CRITICAL,
                 f"Replica cut off from its primary {primary}{lasting}: it answers with old data",
             )
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.replication",
             OK,
             f"Replica of {primary}, linked, last heard {info['master_last_io_seconds_ago']} s ago",
@@ -325,28 +324,32 @@ def _replication(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
     more = {"value": online, "evidence": rows}
     if online < declared.replicas:
         summary = f"Primary with {online} of {declared.replicas} replicas linked"
-        return limits.verdict("redis.replication", WARNING if online else CRITICAL, summary, **more)
+        return thresholds.verdict(
+            "redis.replication", WARNING if online else CRITICAL, summary, **more
+        )
     if online < len(replicas):
         summary = f"Primary with {online} of {len(replicas)} replicas linked, the rest is still copying its data"
-        return limits.verdict("redis.replication", WARNING, summary, **more)
+        return thresholds.verdict("redis.replication", WARNING, summary, **more)
     summary = (
         f"Primary with {online} {_plural(online, 'replica')} linked"
         if online
         else "Primary without replicas, and none are expected"
     )
-    return limits.verdict("redis.replication", OK, summary, **more)
+    return thresholds.verdict("redis.replication", OK, summary, **more)
 
 
-def _fragmentation(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
+def _fragmentation(seen: Snapshot, declared: Declared, thresholds: Thresholds) -> Check:
     info = seen.info
     resident, ratio = info["used_memory_rss"], info["mem_fragmentation_ratio"]
     if resident < _SMALL:
-        summary = f"Only {human(resident, 'bytes')} resident: fragmentation means nothing below {human(_SMALL, 'bytes')}"
-        return limits.verdict("redis.fragmentation", OK, summary, value=ratio)
-    summary = f"{ratio:.2f} resident bytes for each byte in use, {human(resident, 'bytes')} in all"
+        summary = f"Only {format_value(resident, 'bytes')} resident: fragmentation means nothing below {format_value(_SMALL, 'bytes')}"
+        return thresholds.verdict("redis.fragmentation", OK, summary, value=ratio)
+    summary = (
+        f"{ratio:.2f} resident bytes for each byte in use, {format_value(resident, 'bytes')} in all"
+    )
     if ratio < 1 and seen.swapped is None:
         remedy = "On its machine, 'grep VmSwap /proc/PID/status' tells how much is swapped out."
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.fragmentation",
             UNKNOWN,
             f"{summary}: swapped out, or never touched",
@@ -354,10 +357,10 @@ def _fragmentation(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
             remedy=remedy,
         )
     if ratio < 1 and seen.swapped:
-        return limits.verdict(
+        return thresholds.verdict(
             "redis.fragmentation",
             WARNING,
-            f"{summary}: {human(seen.swapped, 'bytes')} are swapped out, which makes it slow",
+            f"{summary}: {format_value(seen.swapped, 'bytes')} are swapped out, which makes it slow",
             value=ratio,
         )
     parts = {
@@ -366,7 +369,7 @@ def _fragmentation(seen: Snapshot, declared: Declared, limits: Limits) -> Check:
         "beside the allocator": "rss_overhead_ratio",
     }
     rows = [{"where": where, "ratio": info[name]} for where, name in parts.items() if name in info]
-    return limits.judged("redis.fragmentation", ratio, summary, evidence=rows)
+    return thresholds.evaluate("redis.fragmentation", ratio, summary, evidence=rows)
 
 
 def _counted(seen: Snapshot, name: str) -> tuple[float, str]:

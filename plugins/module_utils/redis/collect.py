@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.probe import Deadline
-from ..core.state import Delta, Sample, StateFile, now_sample, span
+from ..core.deadline import Deadline
+from ..core.state import Delta, Sample, StateFile, now_sample
 from ..core.text import redact, shorten
+from ..core.units import format_duration
 from ..linux.cgroup import MemoryGroup, memory_group
 from .connection import Endpoint, Refusal, connect, explain, redis, reply
 
@@ -129,10 +130,10 @@ def _detail(client: redis.Redis, kind: str) -> str:
     try:
         if kind == "loading":
             info = client.info("persistence")
-            return f": {info['loading_loaded_perc']:.0f} % done, about {span(info['loading_eta_seconds'])} left"
+            return f": {info['loading_loaded_perc']:.0f} % done, about {format_duration(info['loading_eta_seconds'])} left"
         if kind == "primary down":
             info = client.info("replication")
-            return f" ({info['master_host']}:{info['master_port']}, cut off for {span(info['master_link_down_since_seconds'])})"
+            return f" ({info['master_host']}:{info['master_port']}, cut off for {format_duration(info['master_link_down_since_seconds'])})"
     except (redis.RedisError, OSError, KeyError, ValueError):
         pass
     return ""

@@ -19,8 +19,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ansible.module_utils.basic import env_fallback
 
 from ..core.check import CRITICAL, UNKNOWN
-from ..core.text import human, redact, shorten
-from ..core.thresholds import Misuse
+from ..core.errors import UsageError
+from ..core.text import redact, shorten
+from ..core.units import format_value
 
 IMPORT_ERROR: str | None = None
 try:
@@ -93,12 +94,12 @@ def parse_url(url: str, ca_file: str | None = None) -> Endpoint:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
-        raise Misuse(
+        raise UsageError(
             f"redis_url: host and port cannot be told apart, or the port is no number from 1 to 65535; {_ENCODE}"
         ) from None
     scheme = parts.scheme.replace("valkey", "redis")
     if scheme not in ("redis", "rediss", "unix") or "://" not in url:
-        raise Misuse(
+        raise UsageError(
             "redis_url: has to start with redis://, rediss:// (encrypted) or unix://, as in redis://:PASSWORD@HOST:6379/0"
         )
     if (
@@ -107,7 +108,7 @@ def parse_url(url: str, ca_file: str | None = None) -> Endpoint:
         or "@" in parts.path
         or (scheme != "unix" and "@" in parts.query)
     ):
-        raise Misuse(f"redis_url: the parts of this URL cannot be told apart; {_ENCODE}")
+        raise UsageError(f"redis_url: the parts of this URL cannot be told apart; {_ENCODE}")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     username, password = (
         unquote(parts.username or query.get("username", "")),
@@ -115,7 +116,7 @@ def parse_url(url: str, ca_file: str | None = None) -> Endpoint:
     )
     if scheme == "unix":
         if parts.hostname or not parts.path.startswith("/") or parts.path == "/":
-            raise Misuse(
+            raise UsageError(
                 "redis_url: unix:// needs the absolute path of a socket, as in unix:///run/redis/redis-server.sock"
             )
         endpoint = Endpoint(
@@ -137,7 +138,7 @@ def parse_url(url: str, ca_file: str | None = None) -> Endpoint:
             tls,
         )
     if ca_file and endpoint.tls is None:
-        raise Misuse(
+        raise UsageError(
             "ca_file: has no effect, for the connection is not encrypted; use rediss:// in redis_url, or leave ca_file out"
         )
     return endpoint
@@ -189,7 +190,7 @@ def explain(error: Exception, endpoint: Endpoint, patience: float) -> Refusal:
         remedy = "Check that the machine is up, and that no firewall drops the connection."
         unheard = Refusal(
             "timeout",
-            f"No connection to {where}: nothing answered within {human(patience, 'seconds')}",
+            f"No connection to {where}: nothing answered within {format_value(patience, 'seconds')}",
             remedy,
         )
         return _system(again, endpoint) or unheard
@@ -220,7 +221,7 @@ def explain(error: Exception, endpoint: Endpoint, patience: float) -> Refusal:
     if any(
         isinstance(cause, (TimeoutError, socket.timeout, redis.TimeoutError)) for cause in causes
     ):
-        summary = f"{where} accepts connections but gave no answer within {human(patience, 'seconds')}: frozen, or busy with one long command"
+        summary = f"{where} accepts connections but gave no answer within {format_value(patience, 'seconds')}: frozen, or busy with one long command"
         remedy = "Look at the process with 'top' and at its log; if it does not come back by itself, 'systemctl restart redis'."
         return Refusal("silent", summary, remedy)
     if any(
@@ -423,7 +424,7 @@ def _bare(endpoint: Endpoint) -> socket.socket:
 
 def _database(text: str) -> int:
     if text and not (text.isascii() and text.isdigit()):
-        raise Misuse(
+        raise UsageError(
             f"redis_url: what stands after the host is not the number of a database; {_ENCODE}"
         )
     return int(text or 0)
@@ -446,14 +447,14 @@ def _tls(query: dict[str, str], ca_file: str | None) -> dict[str, Any]:
             )
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         name = "ca_file" if ca_file else "redis_url: one of ssl_ca_certs, ssl_certfile, ssl_keyfile"
-        raise Misuse(
+        raise UsageError(
             f"{name}: cannot be read as PEM: {error.strerror or error}"
             if isinstance(error, OSError)
             else f"{name}: {error}"
         ) from None
     requirement = query.get("ssl_cert_reqs", "required").lower()
     if requirement not in ("required", "optional", "none"):
-        raise Misuse("redis_url: ssl_cert_reqs is required, optional or none")
+        raise UsageError("redis_url: ssl_cert_reqs is required, optional or none")
     checked = query.get("ssl_check_hostname", "true").lower() not in ("false", "no", "0", "f", "n")
     return {
         **options,

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ..core.text import MASK, human, redact, shorten
-from ..core.thresholds import Limits, Misuse
-from ..net.url import Url, at, is_address, shown_url
+from ..core.errors import UsageError
+from ..core.text import MASK, redact, shorten
+from ..core.thresholds import Thresholds
+from ..core.units import format_value
+from ..net.url import Url, host_port, is_address, mask_url
 
 #: The check that judges the time of each kind of endpoint.
 TIMING = {"api": "web.response_time_p95", "page": "web.page_load_time"}
@@ -111,14 +113,14 @@ class Observation:
 def endpoints_from(
     given: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
 ) -> list[Endpoint]:
-    """The given endpoints with what the module's other options say of them, checked; `Misuse` says what makes no sense."""
+    """The given endpoints with what the module's other options say of them, checked; `UsageError` says what makes no sense."""
     if not given:
-        raise Misuse("endpoints: the list is empty; name at least one URL")
+        raise UsageError("endpoints: the list is empty; name at least one URL")
     _within("samples", options["samples"], 0, MAX_SAMPLES)
     _within("concurrency", options["concurrency"], 1, MAX_CONCURRENCY)
     _within("max_body", options["max_body"], 1, MAX_BODY)
     if not 0 < options["request_timeout"] <= 3600:
-        raise Misuse(
+        raise UsageError(
             f"request_timeout: {options['request_timeout']:g} is not a number of seconds above 0 and up to 3600"
         )
     endpoints: list[Endpoint] = []
@@ -145,15 +147,15 @@ def _endpoint(what: str, options: Mapping[str, Any], samples: int, concurrency: 
         _within(f"{what}.status", status, 100, 599)
     address = (options["address"] or "").strip("[]")
     if address and not is_address(address):
-        raise Misuse(f"{what}.address: {address!r} is not an IP address")
+        raise UsageError(f"{what}.address: {address!r} is not an IP address")
     if options["method"] == "HEAD" and (
         options["json"] is not None or options["contains"] or options["matches"]
     ):
-        raise Misuse(
+        raise UsageError(
             f"{what}: the answer to a HEAD request has no content, so json, contains and matches cannot be checked; use method GET"
         )
     return Endpoint(
-        subject=options["name"] or shown_url(options["url"]),
+        subject=options["name"] or mask_url(options["url"]),
         url=url,
         kind=options["kind"],
         method=options["method"],
@@ -171,29 +173,29 @@ def _endpoint(what: str, options: Mapping[str, Any], samples: int, concurrency: 
 
 def _within(what: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
-        raise Misuse(f"{what}: {value} is out of range; it can be {least} to {most}")
+        raise UsageError(f"{what}: {value} is out of range; it can be {least} to {most}")
 
 
 def _pattern(what: str, pattern: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(pattern) if pattern else None
     except re.error as error:
-        raise Misuse(f"{what}: {pattern!r} is not a regular expression: {error}") from None
+        raise UsageError(f"{what}: {pattern!r} is not a regular expression: {error}") from None
 
 
 def _headers(what: str, given: Mapping[str, Any] | None) -> dict[str, str]:
     headers = {str(name): str(value) for name, value in (given or {}).items()}
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise Misuse(f"{what}: {name!r} is not a header's name")
+            raise UsageError(f"{what}: {name!r} is not a header's name")
         if value != value.strip() or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-            raise Misuse(
+            raise UsageError(
                 f"{what}: the value of {name} begins or ends with a space, or holds a line break"
             )
         try:
             value.encode("latin-1")
         except UnicodeEncodeError:
-            raise Misuse(
+            raise UsageError(
                 f"{what}: the value of {name} holds characters that HTTP cannot carry"
             ) from None
     return headers
@@ -204,7 +206,7 @@ def masked(given: Mapping[str, Any]) -> dict[str, Any]:
     headers = given.get("headers")
     return {
         **given,
-        "url": shown_url(given["url"]),
+        "url": mask_url(given["url"]),
         "headers": dict.fromkeys(headers, MASK) if headers else headers,
     }
 
@@ -225,7 +227,7 @@ def problem_with(endpoint: Endpoint, answer: Answer) -> str:
         if problem:
             return problem
     text = text_of(answer)
-    part = f" in its first {human(answer.cut_at, 'bytes')}" if answer.cut_at else ""
+    part = f" in its first {format_value(answer.cut_at, 'bytes')}" if answer.cut_at else ""
     if endpoint.contains and endpoint.contains not in text:
         return f"the answer does not contain {shorten(endpoint.contains, 60)!r}{part}"
     if endpoint.matches and not endpoint.matches.search(text):
@@ -235,7 +237,7 @@ def problem_with(endpoint: Endpoint, answer: Answer) -> str:
 
 def _json_problem(expected: Mapping[str, Any], answer: Answer) -> str:
     if answer.cut_at:
-        return f"the answer is longer than max_body ({human(answer.cut_at, 'bytes')}), so its JSON cannot be read"
+        return f"the answer is longer than max_body ({format_value(answer.cut_at, 'bytes')}), so its JSON cannot be read"
     text = text_of(answer).strip()
     if not text:
         return "an empty answer where JSON is due"
@@ -286,20 +288,22 @@ def excerpt_of(answer: Answer) -> str:
 # --- the verdicts -----------------------------------------------------------------------------------------------------
 
 
-def assess(observations: Iterable[Observation], limits: Limits, seconds: float) -> Iterator[Check]:
+def assess(
+    observations: Iterable[Observation], thresholds: Thresholds, seconds: float
+) -> Iterator[Check]:
     """The checks of all endpoints; ``seconds`` is how long the probe had for asking."""
     for observation in observations:
-        samples = _counted(observation, limits)
-        yield _endpoint_check(observation, samples, limits, seconds)
-        timing = _timing_check(observation, samples, limits)
+        samples = _counted(observation, thresholds)
+        yield _endpoint_check(observation, samples, thresholds, seconds)
+        timing = _timing_check(observation, samples, thresholds)
         if timing:
             yield timing
 
 
-def _counted(observation: Observation, limits: Limits) -> list[Sample]:
+def _counted(observation: Observation, thresholds: Thresholds) -> list[Sample]:
     """The requests that say something. One without an answer when time was up does so only if it had waited for long."""
     endpoint = observation.endpoint
-    patience = limits.limit(endpoint.timing, endpoint.subject).critical or 1.0
+    patience = thresholds.of(endpoint.timing, endpoint.subject).critical or 1.0
     counted = []
     for sample in observation.samples:
         if not sample.pending:
@@ -308,21 +312,21 @@ def _counted(observation: Observation, limits: Limits) -> list[Sample]:
             counted.append(
                 Sample(
                     sample.seconds,
-                    f"no answer within {human(sample.seconds, 'seconds')}, when the probe's time was up",
+                    f"no answer within {format_value(sample.seconds, 'seconds')}, when the probe's time was up",
                 )
             )
     return counted
 
 
 def _endpoint_check(
-    observation: Observation, samples: list[Sample], limits: Limits, seconds: float
+    observation: Observation, samples: list[Sample], thresholds: Thresholds, seconds: float
 ) -> Check:
     endpoint, first = observation.endpoint, observation.first
     if not samples:
-        return limits.verdict(
+        return thresholds.verdict(
             "web.endpoint",
             UNKNOWN,
-            f"not asked: the other endpoints took all of the {human(seconds, 'seconds')} that the probe had",
+            f"not asked: the other endpoints took all of the {format_value(seconds, 'seconds')} that the probe had",
             subject=endpoint.subject,
             evidence=[{"url": endpoint.url.shown}],
             remedy="Look at the endpoints that are slow; raise timeout, or lower samples or request_timeout.",
@@ -336,7 +340,7 @@ def _endpoint_check(
             {"problem": problem, "requests": count, **({"answer": excerpt} if excerpt else {})}
         )
     if not failed:
-        return limits.verdict(
+        return thresholds.verdict(
             "web.endpoint",
             OK,
             _fine(endpoint, first, samples),
@@ -360,7 +364,7 @@ def _endpoint_check(
     )
     status = CRITICAL if failed * 2 >= len(samples) else WARNING
     remedy = next((words for start, words in _REMEDIES.items() if worst.startswith(start)), "")
-    return limits.verdict(
+    return thresholds.verdict(
         "web.endpoint",
         status,
         f"{worst}{further}{share}",
@@ -373,7 +377,7 @@ def _endpoint_check(
 def _fine(endpoint: Endpoint, first: Answer | None, samples: list[Sample]) -> str:
     if first is None:
         return f"as expected, {len(samples)} times"
-    seen = [f"HTTP {first.status} in {human(first.seconds, 'seconds')}"]
+    seen = [f"HTTP {first.status} in {format_value(first.seconds, 'seconds')}"]
     if endpoint.json is not None:
         seen.append("JSON as expected")
     if endpoint.contains or endpoint.matches:
@@ -390,7 +394,7 @@ def _fine(endpoint: Endpoint, first: Answer | None, samples: list[Sample]) -> st
 def _evidence(endpoint: Endpoint, first: Answer | None) -> dict[str, Any]:
     row: dict[str, Any] = {"url": endpoint.url.shown, "asked": endpoint.method}
     if endpoint.address:
-        row["pinned_to"] = at(endpoint.address, endpoint.url.port)
+        row["pinned_to"] = host_port(endpoint.address, endpoint.url.port)
     if first is None or first.failure:
         return row
     row.update(status=first.status, first_seconds=round(first.seconds, 6))
@@ -405,7 +409,9 @@ def _evidence(endpoint: Endpoint, first: Answer | None) -> dict[str, Any]:
     return row
 
 
-def _timing_check(observation: Observation, samples: list[Sample], limits: Limits) -> Check | None:
+def _timing_check(
+    observation: Observation, samples: list[Sample], thresholds: Thresholds
+) -> Check | None:
     """The verdict on the time, or none where no request was answered as expected: `web.endpoint` then says all there is to say."""
     endpoint, first = observation.endpoint, observation.first
     if endpoint.samples == 0 or not samples:
@@ -420,14 +426,14 @@ def _timing_check(observation: Observation, samples: list[Sample], limits: Limit
     p95 = nearest_rank(times, 95)
     failed = len(later) - len(times) if not only_first else len(later)
     requests = f"{len(times)} request{'s' if len(times) > 1 else ''}"
-    summary = f"p95 {human(p95, 'seconds')} over {requests}, median {human(nearest_rank(times, 50), 'seconds')}"
+    summary = f"p95 {format_value(p95, 'seconds')} over {requests}, median {format_value(nearest_rank(times, 50), 'seconds')}"
     if only_first:
-        summary = f"{human(p95, 'seconds')} for the first request, the only one that was answered"
+        summary = (
+            f"{format_value(p95, 'seconds')} for the first request, the only one that was answered"
+        )
     missing = endpoint.samples - len(later)
     if failed:
-        summary += (
-            f"; {failed} of {len(later)} failed ({human(100 * failed / len(later), 'percent')})"
-        )
+        summary += f"; {failed} of {len(later)} failed ({format_value(100 * failed / len(later), 'percent')})"
     if missing > 0:
         summary += f"; no time was left for {missing} more"
     row: dict[str, Any] = {
@@ -441,7 +447,7 @@ def _timing_check(observation: Observation, samples: list[Sample], limits: Limit
         row["first"] = round(first.seconds, 6)
         if first.opening is not None:
             row["opening"] = round(first.opening, 6)
-    return limits.judged(
+    return thresholds.evaluate(
         endpoint.timing,
         p95,
         summary,

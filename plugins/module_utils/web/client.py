@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from ..core.text import human, shorten
-from ..core.thresholds import Misuse
-from ..net.tls import careless_context, dropped, timed_out, trusting_context, why
-from ..net.url import Url, at, is_loopback, shown_url
+from ..core.errors import UsageError
+from ..core.text import shorten
+from ..core.units import format_value
+from ..net.tls import dropped, timed_out, unverified_context, verified_context, why
+from ..net.url import Url, host_port, is_loopback, mask_url
 from .assess import Answer, Endpoint
 from .collect import ANSWER, BODY, CONNECT, HANDSHAKE, Progress
 
@@ -79,7 +80,7 @@ class _Noted:
     def _note_peer(self) -> None:
         with suppress(OSError):
             peer = self.sock.getpeername()
-            _thread.progress.peer = at(peer[0], peer[1])
+            _thread.progress.peer = host_port(peer[0], peer[1])
             _thread.progress.tls = (
                 (self.sock.version() or "") if hasattr(self.sock, "version") else ""
             )
@@ -145,9 +146,9 @@ class Client:
         self._settings = settings
         self._timeout = settings.request_timeout
         context = (
-            trusting_context(settings.ca_file, _Context)
+            verified_context(settings.ca_file, _Context)
             if settings.validate_certs
-            else careless_context()
+            else unverified_context()
         )
         if not settings.validate_certs:
             urllib3.disable_warnings()
@@ -233,7 +234,7 @@ class Client:
         adapter = self._pinned[url.host] if pinned and url.scheme == "https" else self._plain
         proxies = {} if pinned else self._proxies(url)
         _thread.name = url.host
-        progress.where, progress.phase = at(connected.host, connected.port), ANSWER
+        progress.where, progress.phase = host_port(connected.host, connected.port), ANSWER
         try:
             prepared = requests.Request(
                 endpoint.method, connected.text, headers=headers, cookies=cookies, auth=credentials
@@ -276,7 +277,7 @@ class Client:
     ) -> str:
         if isinstance(error, requests.exceptions.ProxyError) and proxy:
             parts = urlsplit(proxy)
-            return f"the proxy {shown_url(proxy)} gives no access: {why(error, parts.hostname or '', parts.port or 80)}"
+            return f"the proxy {mask_url(proxy)} gives no access: {why(error, parts.hostname or '', parts.port or 80)}"
         return (
             progress.late(self._timeout)
             if timed_out(error)
@@ -312,7 +313,7 @@ class Client:
             and len(body) < min(int(due), self._settings.max_body)
         ):
             raise _Failure(
-                f"the answer of {progress.where} broke off after {human(len(body), 'bytes')} of {human(int(due), 'bytes')}"
+                f"the answer of {progress.where} broke off after {format_value(len(body), 'bytes')} of {format_value(int(due), 'bytes')}"
             )
         return body
 
@@ -323,9 +324,9 @@ def _target(url: Url, location: str) -> Url:
         return replace(
             Url.parse("Location", urljoin(url.text, location).replace(" ", "%20")), credentials=None
         )
-    except (Misuse, ValueError):
+    except (UsageError, ValueError):
         raise _Failure(
-            f"redirects to something that is no URL of a web server: {shorten(shown_url(location), 80)!r}"
+            f"redirects to something that is no URL of a web server: {shorten(mask_url(location), 80)!r}"
         ) from None
 
 

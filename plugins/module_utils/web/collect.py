@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable
 
-from ..core.parallel import Crew
-from ..core.text import human
-from ..net.url import at
+from ..core.parallel import ParallelCalls
+from ..core.units import format_value
+from ..net.url import host_port
 from .assess import Answer, Endpoint, Observation, Sample, excerpt_of, problem_with
 
 #: Seconds after a request's own limit at which it is given up; the answer's own error says more, so it gets to speak first.
@@ -39,7 +39,7 @@ class Progress:
     tls: str = ""
 
     def late(self, seconds: float) -> str:
-        return _LATE[self.phase].format(where=self.where, limit=human(seconds, "seconds"))
+        return _LATE[self.phase].format(where=self.where, limit=format_value(seconds, "seconds"))
 
 
 Fetch = Callable[[Endpoint, Progress], Answer]
@@ -85,7 +85,7 @@ def collect(
     At most ``concurrency`` requests are under way at once. An endpoint that gives no answer at all to its first request gets no further one.
     """
     queues = [_Queue(Observation(endpoint)) for endpoint in endpoints]
-    crew: Crew[int] = Crew()
+    crew: ParallelCalls[int] = ParallelCalls()
     running: dict[int, _Request] = {}
     end = time.monotonic() + seconds
     number = 0
@@ -130,7 +130,7 @@ def _begin(queue: _Queue) -> _Request:
         queue,
         queue.started == 1,
         time.monotonic(),
-        Progress(at(endpoint.address or endpoint.url.host, endpoint.url.port)),
+        Progress(host_port(endpoint.address or endpoint.url.host, endpoint.url.port)),
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from typing import Any
 
+from ...module_utils.core.catalog import CATALOG
 from ...module_utils.core.check import (
     ACTION_STATUSES,
     CRITICAL,
@@ -28,7 +29,7 @@ from ...module_utils.core.check import (
     worst,
 )
 from ...module_utils.core.text import redact, shorten
-from ...module_utils.core.thresholds import Limits
+from ...module_utils.core.thresholds import Thresholds
 
 SCHEMA_VERSION = "1.0"
 
@@ -170,7 +171,9 @@ def _of_host(variables: Mapping[str, Any], seen: set[int], dropped: bool) -> lis
                 not unreachable
             ):  # an unreachable host fails every step for one and the same reason
                 unreachable = True
-                found.insert(0, Limits().verdict("host.reachable", CRITICAL, _message(result)))
+                found.insert(
+                    0, Thresholds(CATALOG).verdict("host.reachable", CRITICAL, _message(result))
+                )
     if dropped and not (failed or unreachable):
         found.append(
             _broken(
@@ -233,7 +236,7 @@ def _parsed(
 
 
 def _broken(step: str, summary: str) -> Check:
-    return Limits().verdict("runbook.step", CRITICAL, summary, subject=step)
+    return Thresholds(CATALOG).verdict("runbook.step", CRITICAL, summary, subject=step)
 
 
 def _message(result: Mapping[str, Any]) -> str:

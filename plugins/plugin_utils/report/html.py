@@ -37,7 +37,6 @@ from .view import (
     component,
     component_title,
     components,
-    counted,
     effect,
     figure,
     findings,
@@ -45,6 +44,7 @@ from .view import (
     limits,
     meaning,
     outcome,
+    pluralize,
     scope,
     tally,
     visible,
@@ -185,7 +185,7 @@ def _finding(finding: Finding, several: bool) -> str:
             for row in behind
         )
         parts.append(
-            f"<details><summary>Evidence: {counted(sum(len(row['evidence']) for row in behind), 'row')}</summary>{rows}</details>"
+            f"<details><summary>Evidence: {pluralize(sum(len(row['evidence']) for row in behind), 'row')}</summary>{rows}</details>"
         )
     return "\n".join([*(part for part in parts if part), "</article>"])
 

@@ -28,7 +28,6 @@ from .view import (
     columns,
     component_title,
     components,
-    counted,
     effect,
     figure,
     findings,
@@ -36,6 +35,7 @@ from .view import (
     limits,
     names,
     outcome,
+    pluralize,
     scope,
     tally,
     visible,
@@ -169,7 +169,7 @@ def _finding(number: int, finding: Finding) -> Iterator[str]:
         cells = ([_text(brief(row.get(key, ""), 80)) for key in keys] for row in rows[:MOST_ROWS])
         yield from (f"{indent}  {line}" for line in _table([_text(key) for key in keys], cells))
         if len(rows) > MOST_ROWS:
-            yield f"\n{indent}  and {counted(len(rows) - MOST_ROWS, 'more row')} in the report"
+            yield f"\n{indent}  and {pluralize(len(rows) - MOST_ROWS, 'more row')} in the report"
         yield ""
 
 

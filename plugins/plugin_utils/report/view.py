@@ -24,21 +24,13 @@ from ...module_utils.core.check import (
     UNKNOWN,
     WARNING,
 )
-from ...module_utils.core.text import counted, human, shorten
+from ...module_utils.core.definition import COMPONENTS
+from ...module_utils.core.text import shorten
+from ...module_utils.core.units import format_value, pluralize
 
 #: The order in which people need to know.
 BY_URGENCY = (CRITICAL, WARNING, UNKNOWN)
 ACTIONS_BY_URGENCY = (FAILED, DONE, PLANNED, SKIPPED)
-
-COMPONENTS = {
-    "app": "App",
-    "certificate": "Certificates",
-    "host": "Host",
-    "postgres": "PostgreSQL",
-    "redis": "Redis",
-    "runbook": "Steps of the playbook",
-    "web": "Web",
-}
 
 Row = Mapping[str, Any]
 
@@ -133,17 +125,17 @@ def headline(report: Row) -> str:
         counts = report["action_counts"]
         planned, made = counts[PLANNED], counts[DONE]
         return (
-            f"{counted(planned, 'change')} planned"
+            f"{pluralize(planned, 'change')} planned"
             if planned
-            else f"{counted(made, 'change')} made"
+            else f"{pluralize(made, 'change')} made"
             if made
             else "There was nothing to do"
         )
     return {
         OK: "All is well",
-        UNKNOWN: f"{counted(number, 'thing')} could not be looked at",
-        WARNING: f"{counted(number, 'thing')} {need} attention",
-        CRITICAL: f"{counted(number, 'thing')} {need} a hand now",
+        UNKNOWN: f"{pluralize(number, 'thing')} could not be looked at",
+        WARNING: f"{pluralize(number, 'thing')} {need} attention",
+        CRITICAL: f"{pluralize(number, 'thing')} {need} a hand now",
     }[status]
 
 
@@ -152,10 +144,10 @@ def sentence(report: Row) -> str:
     verdict, counts, done = report["verdict"], report["counts"], report["action_counts"]
     parts = []
     if verdict == OK or not counts[verdict]:
-        parts += [counted(len(report["checks"]), "check")] if report["checks"] else []
+        parts += [pluralize(len(report["checks"]), "check")] if report["checks"] else []
     else:
         parts.append(
-            f"{counts[verdict]} of {counted(len(report['checks']), 'check')} {'is' if counts[verdict] == 1 else 'are'} {verdict}"
+            f"{counts[verdict]} of {pluralize(len(report['checks']), 'check')} {'is' if counts[verdict] == 1 else 'are'} {verdict}"
         )
     parts += [
         f"{counts[status]} {status}"
@@ -163,7 +155,7 @@ def sentence(report: Row) -> str:
         if counts[status] and status != verdict
     ]
     parts += [
-        f"{counted(done[status], 'action')} {status}"
+        f"{pluralize(done[status], 'action')} {status}"
         for status in ACTIONS_BY_URGENCY
         if done[status]
     ]
@@ -181,16 +173,16 @@ def outcome(report: Row) -> str:
 def scope(report: Row) -> str:
     """``41 checks on 3 hosts in 14 s``."""
     hosts = report["hosts"]
-    where = hosts[0]["name"] if len(hosts) == 1 else counted(len(hosts), "host")
+    where = hosts[0]["name"] if len(hosts) == 1 else pluralize(len(hosts), "host")
     what = (
-        f"{counted(len(report['checks']), 'check')} on "
+        f"{pluralize(len(report['checks']), 'check')} on "
         if report["checks"] or not report["actions"]
         else "on "
     )
     return (
         what
         + where
-        + ("" if report["seconds"] is None else f" in {human(report['seconds'], 'seconds')}")
+        + ("" if report["seconds"] is None else f" in {format_value(report['seconds'], 'seconds')}")
     )
 
 
@@ -210,18 +202,20 @@ def below(row: Row) -> bool:
     ):
         return bool(row["critical"] < row["warning"])
     definition = CATALOG.get(row["name"])
-    return definition is not None and definition.limit.below
+    return definition is not None and definition.threshold.below
 
 
 def limits(row: Row) -> str:
     """``warning above 80 %, critical above 90 %``; empty where the check is a plain yes or no."""
     side = "below" if below(row) else "above"
     levels = [(level, row[level]) for level in (WARNING, CRITICAL) if row[level] is not None]
-    return ", ".join(f"{level} {side} {human(limit, row['unit'])}" for level, limit in levels)
+    return ", ".join(
+        f"{level} {side} {format_value(limit, row['unit'])}" for level, limit in levels
+    )
 
 
 def figure(row: Row) -> str:
-    return "" if row["value"] is None else human(row["value"], row["unit"])
+    return "" if row["value"] is None else format_value(row["value"], row["unit"])
 
 
 def meaning(name: str) -> str:
@@ -238,11 +232,11 @@ def effect(action: Row) -> str:
         ]
         parts.append(" → ".join(sides))
     if action["bytes"] is not None:
-        parts.append(human(action["bytes"], "bytes"))
+        parts.append(format_value(action["bytes"], "bytes"))
     if action["seconds"] is not None:
-        parts.append(f"in {human(action['seconds'], 'seconds')}")
+        parts.append(f"in {format_value(action['seconds'], 'seconds')}")
     elif action["estimate"] is not None:
-        parts.append(f"about {human(action['estimate'], 'seconds')}")
+        parts.append(f"about {format_value(action['estimate'], 'seconds')}")
     return ", ".join(parts)
 
 

@@ -55,7 +55,7 @@ class Looker:
         assert answer["__stderr"] == ""
         return answer
 
-    def at(self, pair: Pair, *chain: Pair, **endpoint: Any) -> dict[str, dict[str, Any]]:
+    def host_port(self, pair: Pair, *chain: Pair, **endpoint: Any) -> dict[str, dict[str, Any]]:
         """The checks of a server that sends these certificates, by name."""
         context = server_context(self.directory, pair, *(one.pem for one in chain))
         with listening(tls(context)) as port:

@@ -254,7 +254,7 @@ def test_a_dead_network_mount_holds_nothing_up(ask: Ask, tmp_path: Path) -> None
 
 
 @contextmanager
-def cgroup(**limits: str) -> Iterator[list[Path]]:
+def cgroup(**thresholds: str) -> Iterator[list[Path]]:
     """A cgroup of each controller that this system has, with limits such as ``memory="64m"``; yields their folders."""
     top, name = Path("/sys/fs/cgroup"), f"runbook-test-{os.getpid()}"
     unified = (top / "cgroup.controllers").exists()
@@ -268,7 +268,7 @@ def cgroup(**limits: str) -> Iterator[list[Path]]:
         for folder in folders:
             folder.mkdir()
             made.append(folder)
-        for file, value in limits.items():
+        for file, value in thresholds.items():
             found = [
                 folder / file.replace("__", ".")
                 for folder in folders

@@ -17,9 +17,9 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import (
     Deadline,
-    TimeLimit,
+    DeadlineExceeded,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import StateFile
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
@@ -305,7 +305,7 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         begin = time.monotonic()
-        with pytest.raises(TimeLimit):
+        with pytest.raises(DeadlineExceeded):
             connection.rows("its sessions", "SELECT 1")
         connection.close()
         assert time.monotonic() - begin < 10

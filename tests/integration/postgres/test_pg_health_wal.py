@@ -74,20 +74,22 @@ def test_a_primary_sees_its_standby(running: Standby, ask: Ask) -> None:
 
 
 def test_a_standby_that_falls_behind(running: Standby, server: Server, ask: Ask) -> None:
-    limits = {"postgres.replication": {"warning": 0.5, "critical": 3600}}
+    thresholds = {"postgres.replication": {"warning": 0.5, "critical": 3600}}
     running.admin("SELECT pg_wal_replay_pause()")
     try:
         server.admin(
             "CREATE TABLE lagging AS SELECT generate_series(1, 20000) AS n",
             database=server.own["database"],
         )
-        eventually(lambda: replication(ask(thresholds=limits), "follower")["status"] == "warning")
-        assert "behind" in replication(ask(thresholds=limits), "follower")["summary"]
+        eventually(
+            lambda: replication(ask(thresholds=thresholds), "follower")["status"] == "warning"
+        )
+        assert "behind" in replication(ask(thresholds=thresholds), "follower")["summary"]
         assert "Replay is paused on this standby" in replication(ask(running.url))["summary"]
     finally:
         running.admin("SELECT pg_wal_replay_resume()")
         server.admin("DROP TABLE lagging", database=server.own["database"])
-    eventually(lambda: replication(ask(thresholds=limits), "follower")["status"] == "ok")
+    eventually(lambda: replication(ask(thresholds=thresholds), "follower")["status"] == "ok")
 
 
 def test_a_standby_about_itself(running: Standby, ask: Ask) -> None:

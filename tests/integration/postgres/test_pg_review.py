@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
     parse_url,

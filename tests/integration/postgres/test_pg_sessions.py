@@ -18,8 +18,9 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import Deadline
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
     parse_url,
@@ -585,7 +586,7 @@ def test_a_server_that_is_lost_in_the_middle(
         pid = connection.pid
         try:
             outcome = pg_sessions.relieve(
-                connection, Rules(2.2, 0.2, 0.2, 0, 50), Limits(), "shop", 0.2
+                connection, Rules(2.2, 0.2, 0.2, 0, 50), Thresholds(CHECKS), "shop", 0.2
             )
             connection.close()
         finally:

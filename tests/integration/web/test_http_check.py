@@ -203,10 +203,10 @@ def test_a_slow_endpoint_is_judged_by_its_time(run_module: RunModule) -> None:
         handler.answer(*HEALTH)
 
     with site({"/x": slow}) as web:
-        limits = {"web.response_time_p95": {"warning": 0.1, "critical": 0.2}}
+        thresholds = {"web.response_time_p95": {"warning": 0.1, "critical": 0.2}}
         answer = run_module(
             "http_check",
-            {"endpoints": [{"url": web.url("/x")}], "samples": 4, "thresholds": limits},
+            {"endpoints": [{"url": web.url("/x")}], "samples": 4, "thresholds": thresholds},
         )
     assert endpoint_check(answer)["status"] == "ok"
     timing = by_name(answer, "web.response_time_p95")

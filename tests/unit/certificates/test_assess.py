@@ -22,11 +22,12 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.cer
     Certificate,
     FileProblem,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.collect import (
     requests_from,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.modules import cert_check as module_under_test
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=timezone.utc)
@@ -53,7 +54,7 @@ def judged(
     *chain: Certificate, overrides: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Check]:
     look = Look(**{"target": TARGET, "chain": chain or (certificate(),), **more})
-    return {check.name: check for check in assess(look, Limits(overrides), NOW)}
+    return {check.name: check for check in assess(look, Thresholds(CHECKS, overrides), NOW)}
 
 
 def test_a_good_certificate() -> None:
@@ -101,13 +102,14 @@ def test_limits_by_days_and_by_share_of_the_lifetime(
 def test_the_limits_are_never_above_either_and_keep_their_order(
     lifetime: float, days: float, of_days: float, share: float, of_share: float
 ) -> None:
-    limits = Limits(
+    thresholds = Thresholds(
+        CHECKS,
         {
             "certificate.expiry": {"warning": days, "critical": days * of_days},
             "certificate.lifetime_left": {"warning": share, "critical": share * of_share},
-        }
+        },
     )
-    limit = expiry_limit(certificate(1, lifetime), limits, "x")
+    limit = expiry_limit(certificate(1, lifetime), thresholds, "x")
     assert limit.below
     assert limit.warning is not None
     assert limit.critical is not None

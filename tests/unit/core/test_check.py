@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG, Limit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import (
     EVIDENCE_ROWS,
     STATUSES,
@@ -18,15 +18,11 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check impor
     as_dicts,
     worst,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.text import (
-    human,
-    redact,
-    shorten,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import (
-    Limits,
-    Misuse,
-)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.definition import Threshold
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.text import redact, shorten
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import format_value
 
 
 def test_a_check_takes_no_status_or_unit_of_its_own() -> None:
@@ -85,7 +81,7 @@ def test_unknown_never_hides_a_warning() -> None:
 def test_the_limits_are_those_of_the_runbook(
     name: str, warning: float, critical: float | None
 ) -> None:
-    limit = CATALOG[name].limit
+    limit = CATALOG[name].threshold
     assert limit.warning == warning
     assert critical is None or limit.critical == critical
 
@@ -96,38 +92,40 @@ def test_every_check_is_fully_described(name: str) -> None:
     assert definition.meaning.endswith(".")
     assert definition.remedy.endswith(".")
     assert definition.unit in UNITS
-    has_limit = definition.limit.warning is not None or definition.limit.critical is not None
+    has_limit = (
+        definition.threshold.warning is not None or definition.threshold.critical is not None
+    )
     assert has_limit == bool(definition.source), "a limit names its source"
-    if definition.limit.warning is not None and definition.limit.critical is not None:
+    if definition.threshold.warning is not None and definition.threshold.critical is not None:
         beyond = (
-            definition.limit.critical < definition.limit.warning
-            if definition.limit.below
-            else definition.limit.critical > definition.limit.warning
+            definition.threshold.critical < definition.threshold.warning
+            if definition.threshold.below
+            else definition.threshold.critical > definition.threshold.warning
         )
         assert beyond, "critical lies beyond warning"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.booleans())
 def test_judging_is_strict_and_critical_comes_first(value: float, below: bool) -> None:
-    limit = Limit(20, 10, True) if below else Limit(10, 20)
-    status = limit.judge(value)
+    limit = Threshold(20, 10, True) if below else Threshold(10, 20)
+    status = limit.status_of(value)
     beyond = (value < 10, value < 20) if below else (value > 20, value > 10)
     assert status == ("critical" if beyond[0] else "warning" if beyond[1] else "ok")
 
 
 def test_a_value_that_is_missing_is_unknown_and_never_ok() -> None:
-    check = Limits().judged("redis.hit_rate", None, "too few look-ups")
+    check = Thresholds(CATALOG).evaluate("redis.hit_rate", None, "too few look-ups")
     assert check.status == "unknown"
     assert check.remedy
 
 
 def test_an_override_changes_what_it_names_and_nothing_else() -> None:
-    limits = Limits(
-        {"host.disk_used": {"warning": "70"}, "host.disk_used /backup": {"critical": None}}
+    thresholds = Thresholds(
+        CATALOG, {"host.disk_used": {"warning": "70"}, "host.disk_used /backup": {"critical": None}}
     )
-    assert limits.limit("host.disk_used", "/") == Limit(70, 90)
-    assert limits.limit("host.disk_used", "/backup") == Limit(70, None)
-    assert limits.limit("host.inodes_used", "/") == Limit(80, 90)
+    assert thresholds.of("host.disk_used", "/") == Threshold(70, 90)
+    assert thresholds.of("host.disk_used", "/backup") == Threshold(70, None)
+    assert thresholds.of("host.inodes_used", "/") == Threshold(80, 90)
 
 
 @pytest.mark.parametrize(
@@ -143,14 +141,14 @@ def test_an_override_changes_what_it_names_and_nothing_else() -> None:
         ({"host.cpu": {"warning": "nan"}}, "'nan' is not a finite number"),
         ({"host.cpu": {"limit": 5}}, "has the levels 'warning' and 'critical', not 'limit'"),
         ({"host.cpu": 80}, "takes a mapping with 'warning' and 'critical', not 80"),
-        ({"web.endpoint": {"warning": 1}}, "web.endpoint has no limits to change"),
+        ({"web.endpoint": {"warning": 1}}, "web.endpoint has no thresholds to change"),
     ],
 )
 def test_a_wrong_override_is_told_in_one_sentence(
     overrides: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(Misuse) as caught:
-        Limits(overrides)
+    with pytest.raises(UsageError) as caught:
+        Thresholds(CATALOG, overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -194,7 +192,7 @@ def test_credentials_in_foreign_texts_are_masked(text: str, hidden: str) -> None
     ],
 )
 def test_quantities_read_as_people_write_them(value: float | None, unit: str, words: str) -> None:
-    assert human(value, unit) == words
+    assert format_value(value, unit) == words
 
 
 def test_shortening_keeps_one_line() -> None:

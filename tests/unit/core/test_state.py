@@ -10,8 +10,10 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state impor
     SPACING,
     Sample,
     StateFile,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import (
+    format_duration,
     iso_duration,
-    span,
 )
 
 
@@ -104,7 +106,7 @@ def test_the_service_is_not_named_in_clear(state: StateFile) -> None:
     ],
 )
 def test_spans_in_words(seconds: float, words: str) -> None:
-    assert span(seconds) == words
+    assert format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host import system as host_system
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.assess import (
     CpuTimes,
@@ -28,6 +28,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.assess impo
     parse_meminfo,
     silent,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.mounts import (
     IGNORED,
     Mount,
@@ -93,7 +94,7 @@ WELL = Snapshot(
 
 
 def verdicts(snapshot: Snapshot, **thresholds: Any) -> dict[str, Check]:
-    return {check.name: check for check in assess(snapshot, Limits(thresholds))}
+    return {check.name: check for check in assess(snapshot, Thresholds(CHECKS, thresholds))}
 
 
 def test_a_host_that_is_well() -> None:
@@ -224,7 +225,7 @@ def test_memory_is_what_programs_cannot_get() -> None:
 def test_a_container_is_judged_by_its_own_memory_unless_the_machine_is_worse() -> None:
     check = memory(memory_group=MemoryGroup(GIB, int(0.9 * GIB), 0))
     assert (check.status, check.value) == ("warning", 90)
-    assert "922 MiB of the 1 GiB that this container may use" in check.summary
+    assert "922 MiB of the 1 GiB this container may use" in check.summary
     low = {"MemTotal": 100 * GIB, "MemAvailable": GIB}
     assert (
         "of 100 GiB available" in memory(memory_group=MemoryGroup(GIB, 1, 0), meminfo=low).summary
@@ -374,11 +375,11 @@ def test_the_kernel_tells_of_its_clock() -> None:
 
 
 def test_nothing_seen_is_nothing_judged() -> None:
-    assert {check.status for check in assess(Snapshot(), Limits())} == {"unknown"}
+    assert {check.status for check in assess(Snapshot(), Thresholds(CHECKS))} == {"unknown"}
 
 
 def test_a_host_without_an_answer_is_critical() -> None:
-    assert silent(Limits(), 10).status == "critical"
+    assert silent(Thresholds(CHECKS), 10).status == "critical"
 
 
 # --- mounts -----------------------------------------------------------------------------------------------------------
@@ -474,7 +475,7 @@ def test_any_mount_point_survives_the_escapes_of_the_kernel(point: str) -> None:
 def disk(**more: Any) -> list[Check]:
     return assess_mounts(
         [Mount("/data", "xfs", "/dev/vdb", **more)],
-        Limits({"host.disk_used /data": {"warning": 50}}),
+        Thresholds(CHECKS, {"host.disk_used /data": {"warning": 50}}),
     )
 
 

@@ -12,21 +12,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import (
     dropped,
     timed_out,
     tls_reason,
-    trusting_context,
     verification_reason,
+    verified_context,
     why,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import (
     Url,
     ascii_host,
-    at,
+    host_port,
     is_loopback,
-    shown_url,
+    mask_url,
 )
 
 
@@ -52,7 +52,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import (
     ],
 )
 def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
-    assert shown_url(url) == shown
+    assert mask_url(url) == shown
 
 
 SECRET = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=4).map(
@@ -65,7 +65,7 @@ def test_no_password_or_query_value_is_ever_shown(password: str, value: str) -> 
     # A password of digits up to a slash reads as host and port, to every program there is; a host that holds it is no secret.
     assume("@" not in password)
     assume(not any(sign in value for sign in "&#=@"))
-    shown = shown_url(f"https://ops:{password}@your-domain.com/x?key={value}")
+    shown = mask_url(f"https://ops:{password}@your-domain.com/x?key={value}")
     assert password not in shown
     assert value not in shown
     assert "your-domain.com/x" in shown
@@ -73,8 +73,8 @@ def test_no_password_or_query_value_is_ever_shown(password: str, value: str) -> 
 
 @given(st.text())
 def test_anything_can_be_shown_and_parsed(text: str) -> None:
-    shown_url(text)
-    with suppress(Misuse):
+    mask_url(text)
+    with suppress(UsageError):
         url = Url.parse("url", text)
         assert url.host
         assert 1 <= url.port <= 65535
@@ -100,7 +100,7 @@ def test_anything_can_be_shown_and_parsed(text: str) -> None:
     ],
 )
 def test_a_malformed_url_is_one_clear_sentence(url: str, words: str) -> None:
-    with pytest.raises(Misuse, match=r"^endpoints\[0\]\.url: ") as caught:
+    with pytest.raises(UsageError, match=r"^endpoints\[0\]\.url: ") as caught:
         Url.parse("endpoints[0].url", url)
     assert words in str(caught.value)
     assert "geheim" not in str(caught.value)
@@ -134,7 +134,7 @@ def test_hosts_in_ascii(given_host: str, host: str) -> None:
 def test_loopback_and_ports() -> None:
     assert all(map(is_loopback, ("localhost", "app.localhost", "127.0.0.1", "127.8.8.8", "::1")))
     assert not any(map(is_loopback, ("10.0.0.1", "localhost.example.com", "example.com")))
-    assert at("::1", 443) == "[::1]:443"
+    assert host_port("::1", 443) == "[::1]:443"
 
 
 def wrapped(cause: BaseException) -> Exception:
@@ -207,7 +207,9 @@ def test_a_verdict_without_words_of_ours_keeps_those_of_openssl() -> None:
 
 
 def test_a_ca_file_that_is_none_is_one_clear_sentence() -> None:
-    with pytest.raises(Misuse, match=r"^ca_file: /nowhere/ca\.pem cannot be read: No such file"):
-        trusting_context("/nowhere/ca.pem")
-    with pytest.raises(Misuse, match=r"^ca_file: .* holds no certificate"):
-        trusting_context(__file__)
+    with pytest.raises(
+        UsageError, match=r"^ca_file: /nowhere/ca\.pem cannot be read: No such file"
+    ):
+        verified_context("/nowhere/ca.pem")
+    with pytest.raises(UsageError, match=r"^ca_file: .* holds no certificate"):
+        verified_context(__file__)

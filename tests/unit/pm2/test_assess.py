@@ -11,11 +11,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import (
-    Limits,
-    Misuse,
-)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.scan import (
     Problem,
     Report,
@@ -25,6 +23,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import asses
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import collect as pm2_health
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import error_log as app_errors
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.assess import Look, Seen
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.client import (
     App,
     Instance,
@@ -35,7 +34,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.collect impo
 from ansible_collections.gpt_agent.runbook.plugins.modules import pm2_health as module
 
 NOW = 1_795_413_600.0
-LIMITS = Limits()
+LIMITS = Thresholds(CHECKS)
 MIB = 1 << 20
 
 
@@ -64,7 +63,7 @@ def assess(
     wanted: int | None = None,
     restarted: dict[int, int] | None = None,
     delta: Delta | None = None,
-    limits: Limits = LIMITS,
+    thresholds: Thresholds = LIMITS,
 ) -> dict[str, Check]:
     totals = Delta(
         {str(row.pm_id): row.restarts for row in rows}, "since it was added to PM2", 0.0, False
@@ -73,7 +72,7 @@ def assess(
     return {
         check.name: check
         for check in pm2_assess.assess(
-            Look(App("gpt-agent", "default", rows), seen, delta or totals, wanted), limits
+            Look(App("gpt-agent", "default", rows), seen, delta or totals, wanted), thresholds
         )
     }
 
@@ -322,13 +321,14 @@ def test_the_first_run_judges_what_the_totals_prove() -> None:
 
 def test_limits_can_be_set_for_one_app() -> None:
     check = assess(
-        instance(0, restarts=2), limits=Limits({"app.restarts gpt-agent": {"warning": 1}})
+        instance(0, restarts=2),
+        thresholds=Thresholds(CHECKS, {"app.restarts gpt-agent": {"warning": 1}}),
     )["app.restarts"]
     assert check.status == "ok", "restarted on purpose"
     check = assess(
         instance(0),
         delta=since_last_run(_0=2),
-        limits=Limits({"app.restarts gpt-agent": {"warning": 1}}),
+        thresholds=Thresholds(CHECKS, {"app.restarts gpt-agent": {"warning": 1}}),
     )["app.restarts"]
     assert (check.status, check.warning) == ("warning", 1)
 
@@ -415,11 +415,11 @@ APP = App("gpt-agent", "default", (instance(0),))
 STAMPED = App("gpt-agent", "default", (instance(0, log_date_format="YYYY", cluster=True),))
 
 
-def errors(*counts: int, app: App = APP, limits: Limits = LIMITS, **more: Any) -> Check:
+def errors(*counts: int, app: App = APP, thresholds: Thresholds = LIMITS, **more: Any) -> Check:
     shapes = [
         Shape(f"kind {'abc'[n]}", count, NOW - 3600, NOW - 60) for n, count in enumerate(counts)
     ]
-    return app_errors.assess(app, Report(NOW - 86400, shapes, **more), NOW, limits)
+    return app_errors.assess(app, Report(NOW - 86400, shapes, **more), NOW, thresholds)
 
 
 @pytest.mark.parametrize(
@@ -554,7 +554,7 @@ def test_logs_are_those_of_pm2_unless_others_are_named() -> None:
 def test_options_that_make_no_sense_are_refused_in_a_sentence(
     given: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(Misuse, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         Options("/x", **given).check()
 
 

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import (
     Deadline,
-    TimeLimit,
+    DeadlineExceeded,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import client as pm2
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.client import (
@@ -176,7 +176,7 @@ def test_an_answer_that_does_not_come_ends_with_the_time(home: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{home}/rpc.sock")
         listener.listen(1)
-        with Client(home, Deadline(0.2)) as client, pytest.raises(TimeLimit):
+        with Client(home, Deadline(0.2)) as client, pytest.raises(DeadlineExceeded):
             client.instances()
 
 
@@ -209,9 +209,11 @@ def test_a_full_queue_is_a_daemon_that_hangs(home: str) -> None:
         listener.listen(0)
         waiting = []
         try:
-            with pytest.raises((Unavailable, TimeLimit)) as failure:
+            with pytest.raises((Unavailable, DeadlineExceeded)) as failure:
                 waiting.extend(Client(home, Deadline(0.5)) for _ in range(20))
-            assert failure.type is TimeLimit or "accepts no more connections" in str(failure.value)
+            assert failure.type is DeadlineExceeded or "accepts no more connections" in str(
+                failure.value
+            )
         finally:
             for client in waiting:
                 client.__exit__()

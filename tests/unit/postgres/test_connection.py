@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import (
     Deadline,
-    TimeLimit,
+    DeadlineExceeded,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres import (
     connection as pg_connection,
 )
@@ -104,7 +104,7 @@ def test_parameters_of_other_drivers_are_left_out() -> None:
 def test_a_malformed_url_is_one_sentence_without_the_password(
     url: str | None, sentence: str
 ) -> None:
-    with pytest.raises(Misuse) as caught:
+    with pytest.raises(UsageError) as caught:
         parse_url(url)
     assert sentence in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -120,7 +120,7 @@ def test_whatever_the_password_is_no_sentence_shows_it(before: str, after: str) 
     try:
         target = parse_url(f"postgresql://u:{password}@h:5432/db")
         said = target.address + target.user + target.database
-    except Misuse as error:
+    except UsageError as error:
         said = str(error)
     assert "hunter2" not in said
 
@@ -193,7 +193,7 @@ def test_a_value_that_libpq_does_not_know_is_misuse() -> None:
         'invalid integer value "hunter2" for connection option "keepalives"\n',
     ):
         with pytest.raises(
-            Misuse,
+            UsageError,
             match=r"^database_url is malformed: (sslmode|keepalives) has a value that libpq does not know$",
         ):
             explain(text, "db:5432", "app", "shop")
@@ -231,7 +231,7 @@ def test_a_name_service_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatc
     )
     connection = Connection(parse_url("postgresql://u@db.example/x"), "test", Deadline(0.2))
     try:
-        with pytest.raises(TimeLimit):
+        with pytest.raises(DeadlineExceeded):
             connection.open()
     finally:
         stuck.set()

@@ -16,11 +16,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import (
-    Limits,
-    Misuse,
-)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.cgroup import MemoryGroup
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis import (
     connection as redis_connection,
@@ -30,6 +28,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.assess imp
     assess,
     silent,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.collect import Snapshot
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.connection import (
     Endpoint,
@@ -89,7 +88,8 @@ def verdicts(
     seen: Snapshot = WELL, purpose: str = "cache", replicas: int = 0, **thresholds: Any
 ) -> dict[str, Check]:
     return {
-        check.name: check for check in assess(seen, Declared(purpose, replicas), Limits(thresholds))
+        check.name: check
+        for check in assess(seen, Declared(purpose, replicas), Thresholds(CHECKS, thresholds))
     }
 
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_used_is_one_check_and_what_may_not_be_read_is_unknown() 
         "redis.reachable": "ok"
     }
     assert blind["redis.memory"].remedy == "Allow it."
-    assert silent("x:1", Limits(), 10).status == "critical"
+    assert silent("x:1", Thresholds(CHECKS), 10).status == "critical"
 
 
 @pytest.mark.parametrize(
@@ -525,7 +525,7 @@ def test_no_error_tells_any_part_of_a_url(shape: str, rest: str) -> None:
     said = ""
     try:
         endpoint = parse_url(shape.format(f"Zq7{rest}"))
-    except Misuse as misuse:
+    except UsageError as misuse:
         said = str(misuse)
     else:
         assert "@" not in endpoint.address, (
@@ -544,7 +544,7 @@ def test_no_error_tells_any_part_of_a_url(shape: str, rest: str) -> None:
     ],
 )
 def test_a_password_that_looks_like_a_port_is_not_taken_for_one(url: str) -> None:
-    with pytest.raises(Misuse, match="percent-encoded"):
+    with pytest.raises(UsageError, match="percent-encoded"):
         parse_url(url)
 
 
@@ -571,7 +571,7 @@ def test_tls_options(tmp_path: Path) -> None:
         (("redis://h", "/x"), "ca_file: has no effect"),
         (("unix:///x", "/x"), "ca_file: has no effect"),
     ):
-        with pytest.raises(Misuse, match=said):
+        with pytest.raises(UsageError, match=said):
             parse_url(*arguments)
 
 

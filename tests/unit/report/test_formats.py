@@ -413,7 +413,7 @@ def test_the_table_keeps_apart_what_differs_between_hosts() -> None:
     report = samples.report(
         {
             f"app{n}": {
-                "__h": samples.step(*[samples.LIMITS.judged("host.cpu", 96, f"{n} % busy")])
+                "__h": samples.step(*[samples.LIMITS.evaluate("host.cpu", 96, f"{n} % busy")])
             }
             for n in range(10)
         }

@@ -14,10 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import (
-    Limits,
-    Misuse,
-)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import Url
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.assess import (
     Answer,
@@ -31,6 +29,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.assess impor
     nearest_rank,
     problem_with,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.collect import (
     CONNECT,
     Progress,
@@ -71,7 +70,9 @@ def observed(*samples: Sample, first: Answer | None = None, **more: Any) -> Obse
 
 
 def judged(observation: Observation, overrides: dict[str, Any] | None = None) -> dict[str, Check]:
-    return {check.name: check for check in assess([observation], Limits(overrides), 9.7)}
+    return {
+        check.name: check for check in assess([observation], Thresholds(CHECKS, overrides), 9.7)
+    }
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -156,14 +157,14 @@ def judged(observation: Observation, overrides: dict[str, Any] | None = None) ->
 def test_misuse_is_one_clear_sentence(
     given_endpoint: dict[str, Any], options: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(Misuse) as caught:
+    with pytest.raises(UsageError) as caught:
         parsed(given_endpoint, **options)
     assert str(caught.value).startswith(words)
     assert "geheim" not in str(caught.value)
 
 
 def test_no_endpoint_at_all_is_misuse() -> None:
-    with pytest.raises(Misuse, match="the list is empty"):
+    with pytest.raises(UsageError, match="the list is empty"):
         parsed()
 
 

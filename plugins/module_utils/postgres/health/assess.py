@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...core.check import CRITICAL, OK, UNKNOWN, Check
-from ...core.state import span
-from ...core.text import human, redact, shorten
-from ...core.thresholds import Limits
+from ...core.text import redact, shorten
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, format_value
 from ..errors import Refusal
 from ..statements import shape
 from .collect import (
@@ -37,22 +37,26 @@ XIDS = 2**31
 A_DAY = 36 * 3600
 
 
-def unreachable(refusal: Refusal, limits: Limits) -> Check:
+def unreachable(refusal: Refusal, thresholds: Thresholds) -> Check:
     """The only check there is of a server that cannot be asked."""
-    return limits.verdict("postgres.reachable", CRITICAL, refusal.summary, remedy=refusal.remedy)
+    return thresholds.verdict(
+        "postgres.reachable", CRITICAL, refusal.summary, remedy=refusal.remedy
+    )
 
 
-def assess(seen: Snapshot, limits: Limits, replicas: int) -> Iterator[Check]:
+def assess(seen: Snapshot, thresholds: Thresholds, replicas: int) -> Iterator[Check]:
     """Every check of a server that answered; ``replicas`` standbys are expected of a primary."""
     facts = seen.facts
     role = "standby" if facts["standby"] else "primary"
-    summary = f"PostgreSQL {facts['version'].split()[0]} at {seen.address} answers, connected in {human(seen.connect_seconds, 'seconds')}"
-    summary += f" ({role}, up {span(max(0.0, facts['now'] - facts['started']))})"
-    yield limits.verdict("postgres.reachable", OK, summary, value=round(seen.connect_seconds, 6))
+    summary = f"PostgreSQL {facts['version'].split()[0]} at {seen.address} answers, connected in {format_value(seen.connect_seconds, 'seconds')}"
+    summary += f" ({role}, up {format_duration(max(0.0, facts['now'] - facts['started']))})"
+    yield thresholds.verdict(
+        "postgres.reachable", OK, summary, value=round(seen.connect_seconds, 6)
+    )
 
     if isinstance(seen.sessions, Missing):
         yield from _unknown(
-            limits, seen.sessions, "connections", "idle_in_transaction", "long_transactions"
+            thresholds, seen.sessions, "connections", "idle_in_transaction", "long_transactions"
         )
     else:
         databases = seen.databases.rows if isinstance(seen.databases, Databases) else ()
@@ -62,33 +66,33 @@ def assess(seen: Snapshot, limits: Limits, replicas: int) -> Iterator[Check]:
             if row["connection_limit"] is not None
         }
         yield from connections(
-            seen.sessions.groups, seen.sessions.role_limits, database_limits, facts, limits
+            seen.sessions.groups, seen.sessions.role_limits, database_limits, facts, thresholds
         )
-        yield idle_in_transaction(seen.sessions, facts, limits)
-        yield long_transactions(seen.sessions, facts, limits)
+        yield idle_in_transaction(seen.sessions, facts, thresholds)
+        yield long_transactions(seen.sessions, facts, thresholds)
 
     if isinstance(seen.databases, Missing):
-        yield from _unknown(limits, seen.databases, "cache_hit", "deadlocks", "wraparound")
+        yield from _unknown(thresholds, seen.databases, "cache_hit", "deadlocks", "wraparound")
     else:
-        yield cache_hit(seen.databases, limits)
-        yield deadlocks(seen.databases, limits)
-        yield wraparound(seen.databases, limits, _horizon(seen))
+        yield cache_hit(seen.databases, thresholds)
+        yield deadlocks(seen.databases, thresholds)
+        yield wraparound(seen.databases, thresholds, _horizon(seen))
 
     if isinstance(seen.statements, Missing):
-        yield from _unknown(limits, seen.statements, "query_time_mean")
+        yield from _unknown(thresholds, seen.statements, "query_time_mean")
     else:
-        yield query_time_mean(seen.statements, facts, limits)
+        yield query_time_mean(seen.statements, facts, thresholds)
 
     if isinstance(seen.wal, Missing):
-        yield from _unknown(limits, seen.wal, "replication", "archiver")
+        yield from _unknown(thresholds, seen.wal, "replication", "archiver")
     else:
-        yield from replication(seen.wal, facts, limits, replicas)
-        yield archiver(seen.wal, facts, limits)
+        yield from replication(seen.wal, facts, thresholds, replicas)
+        yield archiver(seen.wal, facts, thresholds)
 
 
-def _unknown(limits: Limits, missing: Missing, *names: str) -> Iterator[Check]:
+def _unknown(thresholds: Thresholds, missing: Missing, *names: str) -> Iterator[Check]:
     for name in names:
-        yield limits.verdict(
+        yield thresholds.verdict(
             f"postgres.{name}", UNKNOWN, f"Not known: {missing.reason}", remedy=missing.remedy
         )
 
@@ -101,7 +105,7 @@ def connections(
     role_limits: Mapping[str, int],
     database_limits: Mapping[str, int],
     facts: Row,
-    limits: Limits,
+    thresholds: Thresholds,
 ) -> Iterator[Check]:
     """The slots that ordinary users can take; and those of each role and database that has a limit of its own.
 
@@ -109,7 +113,7 @@ def connections(
     """
     usable = max(1, facts["max_connections"] - facts["reserved"])
     yield _slots(
-        groups, usable, f"of {usable} usable connections in use", "", limits, _hidden(groups)
+        groups, usable, f"of {usable} usable connections in use", "", thresholds, _hidden(groups)
     )
     for role, limit in sorted(role_limits.items()):
         own = [group for group in groups if group["user"] == role]
@@ -119,7 +123,7 @@ def connections(
                 limit,
                 f"of {limit} connections that role '{role}' may have in use",
                 f"role {role}",
-                limits,
+                thresholds,
             )
     for database, limit in database_limits.items():
         own = [group for group in groups if group["database"] == database]
@@ -129,12 +133,17 @@ def connections(
                 limit,
                 f"of {limit} connections to database '{database}' in use",
                 f"database {database}",
-                limits,
+                thresholds,
             )
 
 
 def _slots(
-    groups: Sequence[Row], slots: int, words: str, subject: str, limits: Limits, hidden: int = 0
+    groups: Sequence[Row],
+    slots: int,
+    words: str,
+    subject: str,
+    thresholds: Thresholds,
+    hidden: int = 0,
 ) -> Check:
     used = sum(group["count"] for group in groups)
     summary = f"{used} {words}"
@@ -149,7 +158,7 @@ def _slots(
     if hidden:
         summary += f" (what {hidden} of them do is hidden from this role)"
     evidence = [{**group, "application": application(group)} for group in groups[:10]]
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.connections",
         round(100 * used / slots, 1),
         summary,
@@ -158,7 +167,7 @@ def _slots(
     )
 
 
-def idle_in_transaction(sessions: Sessions, facts: Row, limits: Limits) -> Check:
+def idle_in_transaction(sessions: Sessions, facts: Row, thresholds: Thresholds) -> Check:
     count = sum(
         group["count"]
         for group in sessions.groups
@@ -166,7 +175,7 @@ def idle_in_transaction(sessions: Sessions, facts: Row, limits: Limits) -> Check
     )
     if sessions.idle:
         oldest = sessions.idle[0]
-        summary = f"{_sessions(count)} idle in a transaction, the longest for {span(_age(oldest, 'state_seconds'))}: {_whose(oldest)}"
+        summary = f"{_sessions(count)} idle in a transaction, the longest for {format_duration(_age(oldest, 'state_seconds'))}: {_whose(oldest)}"
     else:
         summary = f"No session is idle in a transaction{_except(sessions)}"
     return _by_age(
@@ -176,14 +185,14 @@ def idle_in_transaction(sessions: Sessions, facts: Row, limits: Limits) -> Check
         "state_seconds",
         summary,
         facts,
-        limits,
+        thresholds,
     )
 
 
-def long_transactions(sessions: Sessions, facts: Row, limits: Limits) -> Check:
+def long_transactions(sessions: Sessions, facts: Row, thresholds: Thresholds) -> Check:
     if sessions.transactions:
         oldest = sessions.transactions[0]
-        summary = f"The oldest transaction has run for {span(_age(oldest, 'transaction_seconds'))}: {_whose(oldest)}, {oldest['state']}"
+        summary = f"The oldest transaction has run for {format_duration(_age(oldest, 'transaction_seconds'))}: {_whose(oldest)}, {oldest['state']}"
     else:
         summary = f"No transaction is open{_except(sessions)}"
     return _by_age(
@@ -193,7 +202,7 @@ def long_transactions(sessions: Sessions, facts: Row, limits: Limits) -> Check:
         "transaction_seconds",
         summary,
         facts,
-        limits,
+        thresholds,
     )
 
 
@@ -204,11 +213,11 @@ def _by_age(
     key: str,
     summary: str,
     facts: Row,
-    limits: Limits,
+    thresholds: Thresholds,
 ) -> Check:
     """Judged by the oldest; where sessions are hidden, those in sight can prove that something is wrong but not that all is well."""
     evidence = tuple(_session(row) for row in rows)
-    check = limits.judged(
+    check = thresholds.evaluate(
         name, round(_age(rows[0], key), 1) if rows else 0.0, summary, evidence=evidence
     )
     hidden = _hidden(sessions.groups)
@@ -222,7 +231,7 @@ def _by_age(
     else:
         reason = f"role '{facts['role']}' may not see other users' sessions"
         remedy = f'As a superuser: GRANT pg_monitor TO "{facts["role"]}".'
-    return limits.verdict(
+    return thresholds.verdict(
         name, UNKNOWN, f"{_sessions(hidden)} hidden: {reason}", remedy=remedy, evidence=evidence
     )
 
@@ -265,7 +274,7 @@ def _whose(row: Row) -> str:
 # --- databases ----------------------------------------------------------------------------------------------------
 
 
-def cache_hit(databases: Databases, limits: Limits) -> Check:
+def cache_hit(databases: Databases, thresholds: Thresholds) -> Check:
     """Since the last run; where hardly anything was read since, nothing can have changed, and the longer span is judged."""
     delta = databases.recent
     if delta.counters["hit"] + delta.counters["read"] < READS_ENOUGH:
@@ -273,7 +282,7 @@ def cache_hit(databases: Databases, limits: Limits) -> Check:
     reads = delta.counters["hit"] + delta.counters["read"]
     if reads < READS_ENOUGH:
         summary = f"Only {reads:,.0f} blocks were read {delta.window}, too few to judge the cache"
-        return limits.judged(
+        return thresholds.evaluate(
             "postgres.cache_hit",
             None,
             summary,
@@ -282,16 +291,16 @@ def cache_hit(databases: Databases, limits: Limits) -> Check:
         )
     value = 100 * delta.counters["hit"] / reads
     summary = f"{value:.1f} % of {reads:,.0f} block reads were found in shared buffers"
-    return limits.judged("postgres.cache_hit", round(value, 2), summary, window=delta.window)
+    return thresholds.evaluate("postgres.cache_hit", round(value, 2), summary, window=delta.window)
 
 
-def deadlocks(databases: Databases, limits: Limits) -> Check:
+def deadlocks(databases: Databases, thresholds: Thresholds) -> Check:
     delta = databases.recent
     count = int(delta.counters["deadlocks"])
     words = f"{count or 'No'} deadlock{'' if count == 1 else 's'}"
     if count and not delta.since_last_run and not 0 < delta.seconds <= A_DAY:
         summary = f"{words} {delta.window}; how many are new will be known from the next run on"
-        return limits.judged(
+        return thresholds.evaluate(
             "postgres.deadlocks",
             None,
             summary,
@@ -303,7 +312,7 @@ def deadlocks(databases: Databases, limits: Limits) -> Check:
         for row in databases.rows
         if row["deadlocks"]
     ]
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.deadlocks",
         count,
         f"{words} in the window",
@@ -312,7 +321,7 @@ def deadlocks(databases: Databases, limits: Limits) -> Check:
     )
 
 
-def wraparound(databases: Databases, limits: Limits, holder: str) -> Check:
+def wraparound(databases: Databases, thresholds: Thresholds, holder: str) -> Check:
     ages = [
         (row["name"], row["xid_age"], row["mxid_age"])
         for row in databases.rows
@@ -323,14 +332,14 @@ def wraparound(databases: Databases, limits: Limits, holder: str) -> Check:
     what = "transaction id" if xid >= mxid else "multixact id"
     age = f"{value / 1e6:,.0f} million" if value >= 10_000_000 else f"{value:,}"
     summary = f"The oldest {what} is {age} ids old, in database '{name}': {100 * value / XIDS:.0f} % of the way to wraparound"
-    check = limits.judged("postgres.wraparound", value, summary)
+    check = thresholds.evaluate("postgres.wraparound", value, summary)
     evidence = [
         {"database": name, "xid_age": xid, "mxid_age": mxid}
         for name, xid, mxid in sorted(ages, key=lambda row: -max(row[1:]))[:5]
     ]
     if check.status != OK and holder:
         summary += f"; held back by {holder}"
-    return limits.judged("postgres.wraparound", value, summary, evidence=tuple(evidence))
+    return thresholds.evaluate("postgres.wraparound", value, summary, evidence=tuple(evidence))
 
 
 def _horizon(seen: Snapshot) -> str:
@@ -353,17 +362,15 @@ def _horizon(seen: Snapshot) -> str:
 # --- statements ---------------------------------------------------------------------------------------------------
 
 
-def query_time_mean(statements: Statements, facts: Row, limits: Limits) -> Check:
+def query_time_mean(statements: Statements, facts: Row, thresholds: Thresholds) -> Check:
     if statements.calls < STATEMENTS_ENOUGH:
         summary = f"Only {statements.calls:,.0f} statements were recorded {statements.window}, too few for a mean"
         remedy = "Look again when the database has been used; if it has been, check pg_stat_statements.track."
-        return limits.judged(
+        return thresholds.evaluate(
             "postgres.query_time_mean", None, summary, window=statements.window, remedy=remedy
         )
     mean = statements.seconds / statements.calls
-    summary = (
-        f"A statement takes {human(mean, 'seconds')} on average ({statements.calls:,.0f} calls)"
-    )
+    summary = f"A statement takes {format_value(mean, 'seconds')} on average ({statements.calls:,.0f} calls)"
     evidence = []
     for row in statements.top[:STATEMENTS_SHOWN]:
         share = 100 * row["seconds"] / statements.seconds if statements.seconds else 0.0
@@ -386,7 +393,7 @@ def query_time_mean(statements: Statements, facts: Row, limits: Limits) -> Check
         )
     if evidence and evidence[0]["share_percent"] >= WORTH_NAMING:
         summary += f"; {evidence[0]['share_percent']:.0f} % of the time goes to: {shorten(evidence[0]['statement'], 70)}"
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.query_time_mean",
         round(mean, 6),
         summary,

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...core.state import Delta, Sample, StateFile, interval, now_sample, span
+from ...core.state import Delta, Sample, StateFile, interval, now_sample
+from ...core.units import format_duration
 from ..connection import Connection, Unanswered
 
 Row = Mapping[str, Any]
@@ -372,7 +373,7 @@ def windowed(
         if sum(each[0] for each in recent.values()) >= STATEMENTS_ENOUGH:
             return recent, interval(sample, now)
     return {key: (calls, seconds) for key, calls, seconds in rows}, "since statistics reset" + (
-        "" if age is None else f" {span(age)} ago"
+        "" if age is None else f" {format_duration(age)} ago"
     )
 
 

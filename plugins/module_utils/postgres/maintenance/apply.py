@@ -14,10 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...core.check import DONE, FAILED, SKIPPED, Action
-from ...core.probe import TimeLimit
+from ...core.deadline import DeadlineExceeded
 from ...core.progress import Report, at_work, progress
-from ...core.state import span
-from ...core.text import human
+from ...core.units import format_duration, format_value
 from ..errors import Refusal
 from ..relations import WORKED, Bloat, Inventory, look_again, oldest
 from .plan import (
@@ -95,7 +94,7 @@ class Run:
     """Whether there are standbys of which that may not be seen."""
 
     def work(self, steps: Sequence[Step], seconds: float) -> None:
-        """Carry out the steps within so many seconds; raises `Refusal` or `TimeLimit` where the server is lost."""
+        """Carry out the steps within so many seconds; raises `Refusal` or `DeadlineExceeded` where the server is lost."""
         self.queue = deque((step, 0) for step in steps)
         self.total = len(steps)
         self.end = time.monotonic() + seconds
@@ -191,7 +190,7 @@ class Run:
     def _objection(self, step: Step) -> str:
         left = self.end - time.monotonic()
         if step.estimate > left and step.operation != "cleanup":
-            return f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, left))} are left"
+            return f"it takes about {format_duration(step.estimate)}, and of the time budget {format_duration(max(0.0, left))} are left"
         if (step.table,) in self.control.ask("vacuums at work", WORKED):
             return WORKED_ON
         if step.operation != "reindex":
@@ -200,12 +199,12 @@ class Run:
         if room is not None:  # less what the rebuilds that are running will take
             room = max(0.0, room - sum(each.step.space for each in self.running))
         if room is not None and step.space > room:
-            return f"it needs {human(step.space, 'bytes')} of disk, {human(room, 'bytes')} are free"
+            return f"it needs {format_value(step.space, 'bytes')} of disk, {format_value(room, 'bytes')} are free"
         old = self.control.ask(
             "old transactions", OLD, {"pids": self._pids(), "seconds": self.rules.max_wait}
         )
         if old:
-            return f"a rebuild would wait for {old[0][0]}, whose transaction has been open for {span(old[0][1])}"
+            return f"a rebuild would wait for {old[0][0]}, whose transaction has been open for {format_duration(old[0][1])}"
         return ""
 
     def _pids(self) -> list[int]:
@@ -267,11 +266,11 @@ class Run:
             if now >= self.end and each.step.operation != "cleanup":
                 self._stop(each, "the time budget is used up", again=False)
             elif blocks is not None and blocks > self.rules.max_block:
-                self._stop(each, f"another session had waited {span(blocks)} for it")
+                self._stop(each, f"another session had waited {format_duration(blocks)} for it")
             elif each.waited > self.rules.max_wait:
                 self._stop(
                     each,
-                    f"it had waited {span(each.waited)} for {each.waits_for or 'another session'}",
+                    f"it had waited {format_duration(each.waited)} for {each.waits_for or 'another session'}",
                 )
         if now - self._reported >= REPORT:
             self._reported = now
@@ -305,15 +304,15 @@ class Run:
         end = time.monotonic() + ENDING
         for each in self.running:
             if not each.stopped:
-                with suppress(TimeLimit):
+                with suppress(DeadlineExceeded):
                     self._stop(each, "the run was ended", again=False)
-        with suppress(Refusal, TimeLimit, Trouble):
+        with suppress(Refusal, DeadlineExceeded, Trouble):
             while (self.running or self.queue) and self.workers and time.monotonic() < end:
                 self._assign()
                 if self.running:
                     self._wait()
         for each in self.running:
-            with suppress(TimeLimit):
+            with suppress(DeadlineExceeded):
                 self._stop(each, "the run was ended", again=False)
             self._add(each.step, FAILED, "what became of it is not known; the next run cleans up")
         self.running = []
@@ -368,7 +367,7 @@ class Run:
                 (
                     replace(
                         step,
-                        reason=f"{step.reason}; given up once, after {span(seconds)}, since {each.stopped}",
+                        reason=f"{step.reason}; given up once, after {format_duration(seconds)}, since {each.stopped}",
                     ),
                     1,
                 )
@@ -452,7 +451,7 @@ class Run:
         """What a rebuild that did not end well has left behind goes next."""
         if each.step.operation != "reindex":
             return
-        with suppress(Refusal, TimeLimit, Trouble):
+        with suppress(Refusal, DeadlineExceeded, Trouble):
             for oid, quoted, name in self._left(each.step):
                 if oid not in each.known and LEFTOVER.search(name):
                     step = Step(

@@ -26,11 +26,12 @@ from ...core.check import (
     Action,
     Check,
 )
-from ...core.probe import Deadline, TimeLimit
+from ...core.deadline import Deadline, DeadlineExceeded
+from ...core.errors import UsageError
 from ...core.progress import Report, at_work, progress
-from ...core.state import Sample, span
-from ...core.text import counted, human
-from ...core.thresholds import Limits, Misuse
+from ...core.state import Sample
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, format_value, pluralize
 from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
 from ..connection import Connection, Target, Unanswered
 from ..errors import Refusal
@@ -66,7 +67,7 @@ class Task:
 
     target: Target
     rules: Rules
-    limits: Limits
+    thresholds: Thresholds
     timeout: float
     """Seconds within which a question has to be answered."""
     rates: Mapping[str, float]
@@ -81,7 +82,7 @@ class Task:
                 facts = connection.begin("itself", SETTINGS)[0][0]
                 behind(connection.pid, facts["pid"])
                 return inspect(connection, facts)
-            except TimeLimit:
+            except DeadlineExceeded:
                 raise connection.silence() from None
 
 
@@ -90,9 +91,9 @@ def planned(task: Task) -> Outcome:
     try:
         seen = task.inspect()
     except (Refusal, Unanswered) as problem:
-        return _lost(problem, task.limits)
+        return _lost(problem, task.thresholds)
     if seen.facts["standby"]:
-        return _standby(task.limits)
+        return _standby(task.thresholds)
     plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
     actions = [
         action(step, SKIPPED if step.skip else PLANNED, _reason(step)) for step in plan.steps
@@ -108,15 +109,15 @@ def maintained(task: Task) -> Outcome:
         try:
             control.open()
             if control.ask("itself", REPLAY_ROLE)[0][0]:
-                return _standby(task.limits)
+                return _standby(task.thresholds)
             taken = _claim(control)
             if taken:
-                return taken_by(taken, task.limits)
+                return taken_by(taken, task.thresholds)
             seen = task.inspect()
         except (Refusal, Unanswered, Trouble) as problem:
-            return _lost(problem, task.limits)
-        except TimeLimit:
-            return _lost(control.silence(), task.limits)
+            return _lost(problem, task.thresholds)
+        except DeadlineExceeded:
+            return _lost(control.silence(), task.thresholds)
         plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
         skipped = [action(step, SKIPPED, _reason(step)) for step in plan.steps if step.skip]
         return _carry_out(task, control, seen, plan, skipped)
@@ -131,10 +132,10 @@ def literally(task: Task, confirm: str, check_mode: bool) -> Outcome:
         try:
             control.open()
             if control.ask("itself", REPLAY_ROLE)[0][0]:
-                return _standby(task.limits)
+                return _standby(task.thresholds)
             database = control.database
             if not check_mode and confirm != database:
-                raise Misuse(
+                raise UsageError(
                     f"confirm: the literal recipe blocks writers; it is carried out only where confirm names the database: give '{database}'"
                 )
             name = control.ask("itself", "SELECT quote_ident(current_database())")[0][0]
@@ -152,11 +153,11 @@ def literally(task: Task, confirm: str, check_mode: bool) -> Outcome:
                 )
             taken = _claim(control)
             if taken:
-                return taken_by(taken, task.limits)
+                return taken_by(taken, task.thresholds)
         except (Refusal, Trouble) as problem:
-            return _lost(problem, task.limits)
-        except TimeLimit:
-            return _lost(control.silence(), task.limits)
+            return _lost(problem, task.thresholds)
+        except DeadlineExceeded:
+            return _lost(control.silence(), task.thresholds)
         return _recipe(task, list(_recipe_steps(task, control, statements)))
 
 
@@ -205,7 +206,7 @@ def _recipe(task: Task, actions: list[Action]) -> Outcome:
     )
     return Outcome(
         [
-            task.limits.verdict(
+            task.thresholds.verdict(
                 "postgres.maintenance",
                 status,
                 words,
@@ -254,7 +255,7 @@ def _carry_out(
             _finish(control, seen, run.actions)
         except (Refusal, Trouble) as lost:
             problem = str(lost) if isinstance(lost, Trouble) else f"{lost.summary}. {lost.remedy}"
-        except TimeLimit:
+        except DeadlineExceeded:
             problem = control.silence().summary
     actions = [*run.actions, *skipped]
     failed = [each for each in actions if each.status == FAILED]
@@ -356,11 +357,11 @@ def _reason(step: Step) -> str:
     return f"{step.reason}: {step.skip}" if step.skip else step.reason
 
 
-def _standby(limits: Limits) -> Outcome:
+def _standby(thresholds: Thresholds) -> Outcome:
     words = "This server is a standby, where nothing can be vacuumed, analyzed or rebuilt: what is done on the primary arrives here"
     return Outcome(
         [
-            limits.verdict(
+            thresholds.verdict(
                 "postgres.maintenance",
                 UNKNOWN,
                 words,
@@ -370,18 +371,18 @@ def _standby(limits: Limits) -> Outcome:
     )
 
 
-def taken_by(holder: str, limits: Limits) -> Outcome:
+def taken_by(holder: str, thresholds: Thresholds) -> Outcome:
     """Somebody else is at it."""
     words = f"Another run maintains this database: {holder}"
     remedy = "Wait until it is through. One that was interrupted goes on in the background of its host; SELECT pg_terminate_backend(PID) ends it."
-    check = limits.verdict("postgres.maintenance", CRITICAL, words, remedy=remedy)
+    check = thresholds.verdict("postgres.maintenance", CRITICAL, words, remedy=remedy)
     return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. {remedy}")
 
 
-def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:
+def _lost(problem: Refusal | Unanswered | Trouble, thresholds: Thresholds) -> Outcome:
     if isinstance(problem, Refusal):
         return Outcome(
-            [unreachable(problem, limits)],
+            [unreachable(problem, thresholds)],
             problem=f"Nothing was done: {problem.summary}. {problem.remedy}",
         )
     reason, remedy = (
@@ -389,7 +390,7 @@ def _lost(problem: Refusal | Unanswered | Trouble, limits: Limits) -> Outcome:
         if isinstance(problem, Unanswered)
         else (str(problem), "See PostgreSQL's log.")
     )
-    check = limits.verdict(
+    check = thresholds.verdict(
         "postgres.maintenance", CRITICAL, f"Not known what it needs: {reason}", remedy=remedy
     )
     return Outcome([check], problem=f"Nothing was done: {reason}. {remedy}")
@@ -404,7 +405,7 @@ def verdict(
     problem: str = "",
 ) -> Check:
     """Whether the database has what it needs now."""
-    judged = task.limits.verdict
+    judged = task.thresholds.verdict
     what = f"database '{seen.database}' ({seen.summary}){_scope(task.rules)}"
     skipped = [each for each in actions if each.status == SKIPPED]
     evidence = tuple({"relation": each.subject, "skipped": each.reason} for each in skipped)
@@ -417,7 +418,7 @@ def verdict(
         )
     dark = unjudged(seen, task.rules)
     if not actions and dark:
-        words = f"Nothing in {what} is known to need maintenance, but how bloated {counted(len(dark), 'large index', 'large indexes')} are is not: {dark[0]}"
+        words = f"Nothing in {what} is known to need maintenance, but how bloated {pluralize(len(dark), 'large index', 'large indexes')} are is not: {dark[0]}"
         remedy = "ANALYZE their tables, let this role SELECT from them, or install pgstattuple in the database and grant pg_stat_scan_tables."
         return judged(
             "postgres.maintenance",
@@ -431,9 +432,9 @@ def verdict(
     state = f"In {what}: {_count(actions)}"
     won = sum(each.bytes or 0 for each in actions if each.status == DONE)
     if won > 0:
-        state += f", {human(won, 'bytes')} won"
+        state += f", {format_value(won, 'bytes')} won"
     if any(each.status == PLANNED for each in actions):
-        state += f", about {span(plan.seconds / task.rules.jobs)} of work"
+        state += f", about {format_duration(plan.seconds / task.rules.jobs)} of work"
         return judged(
             "postgres.maintenance",
             WARNING,
@@ -442,7 +443,7 @@ def verdict(
             evidence=evidence,
         )
     if run and run.paused >= 1:
-        state += f"; paused for {span(run.paused)} until standbys had caught up"
+        state += f"; paused for {format_duration(run.paused)} until standbys had caught up"
     if run and run.blind:
         state += f"; how far standbys are behind could not be seen: GRANT pg_monitor TO {seen.facts['role']}"
     if run and run.held:

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from ...core.state import span
-from ...core.text import human
-from ...core.thresholds import Misuse
+from ...core.errors import UsageError
+from ...core.units import format_duration, format_value
 from ..relations import INDEX_SIZE, Bloat, Inventory, Row
 
 #: In the order in which one table is dealt with.
@@ -69,7 +68,7 @@ class Rules:
         ):  # fmt: skip
             value = getattr(self, name)
             if not least <= value <= most:
-                raise Misuse(
+                raise UsageError(
                     f"{name}: {value:g} is not a number from {least:g} to {most:g}"
                     if most < math.inf
                     else f"{name}: {value:g} is not {least:g} or more"
@@ -186,7 +185,7 @@ def _check_names(seen: Inventory, rules: Rules) -> None:
     for pattern in rules.only:
         single = replace(rules, only=(pattern,), exclude=())
         if not any(single.wants(each) for each in [*seen.tables, *seen.indexes]):
-            raise Misuse(
+            raise UsageError(
                 f"only: there is no table or index {pattern!r} in database '{seen.database}'"
             )
 
@@ -219,12 +218,12 @@ def _allowed(step: Step, seen: Inventory, rules: Rules, free: Mapping[int, float
         if room is None and step.space / 2 > UNKNOWN_DISK:
             return replace(
                 step,
-                skip=f"it needs {human(step.space, 'bytes')} of disk, and how much is free is not known: give disk_free",
+                skip=f"it needs {format_value(step.space, 'bytes')} of disk, and how much is free is not known: give disk_free",
             )
         if room is not None and step.space > room:
             return replace(
                 step,
-                skip=f"it needs {human(step.space, 'bytes')} of disk, {human(max(0.0, room), 'bytes')} are free",
+                skip=f"it needs {format_value(step.space, 'bytes')} of disk, {format_value(max(0.0, room), 'bytes')} are free",
             )
     return step
 
@@ -246,7 +245,7 @@ def _fitted(steps: Sequence[Step], rules: Rules) -> list[Step]:
     found = []
     for step in steps:
         if not step.skip and step.estimate > min(left, rules.time_budget):
-            words = f"it takes about {span(step.estimate)}, and of the time budget {span(max(0.0, min(left, rules.time_budget)))} are left"
+            words = f"it takes about {format_duration(step.estimate)}, and of the time budget {format_duration(max(0.0, min(left, rules.time_budget)))} are left"
             found.append(replace(step, skip=words))
             continue
         left -= 0 if step.skip else step.estimate
@@ -334,12 +333,14 @@ def _held(table: Row, seen: Inventory) -> str:
             if holder["seconds"] is not None
             else (ago < HOUR and holder["age"] > DEAD_ROWS)
         ):
-            return f"the vacuum {span(max(0.0, ago))} ago could not remove them, because of {whose(holder)}, which is still there"
+            return f"the vacuum {format_duration(max(0.0, ago))} ago could not remove them, because of {whose(holder)}, which is still there"
     return ""
 
 
 def whose(holder: Row) -> str:
-    open_for = f", open for {span(holder['seconds'])}" if holder["seconds"] is not None else ""
+    open_for = (
+        f", open for {format_duration(holder['seconds'])}" if holder["seconds"] is not None else ""
+    )
     return f"{holder['kind']} {holder['whose']}{open_for}"
 
 
@@ -426,7 +427,7 @@ def _index_steps(index: Row, seen: Inventory, rules: Rules) -> list[Step]:
         ]
     if bloat is None or not worth(bloat, index["bytes"], rules):
         return []
-    won = human(bloat.share * index["bytes"], "bytes")
+    won = format_value(bloat.share * index["bytes"], "bytes")
     step = replace(
         step,
         reason=f"{bloat.words}, a rebuild wins {won}",

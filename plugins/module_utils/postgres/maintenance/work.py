@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ...core.probe import Deadline
+from ...core.deadline import Deadline
+from ...core.errors import UsageError
 from ...core.text import redact, shorten
-from ...core.thresholds import Misuse
 from ..connection import Connection, Target
 
 with suppress(ImportError):  # modules say so that it is missing
@@ -82,7 +82,7 @@ class Worker(Connection):
     def ask(
         self, question: str, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """The rows of a short query; raises `Trouble` where the server declines, `TimeLimit` where it does not answer."""
+        """The rows of a short query; raises `Trouble` where the server declines, `DeadlineExceeded` where it does not answer."""
         self.deadline, self.question = Deadline(self.seconds), question
         try:
             return self._ask(query, parameters)
@@ -127,8 +127,8 @@ class Worker(Connection):
 
 
 def behind(expected: int, pid: int) -> None:
-    """Raise `Misuse` where the process that answers is not the one that has accepted the connection."""
+    """Raise `UsageError` where the process that answers is not the one that has accepted the connection."""
     if pid != expected:
-        raise Misuse(
+        raise UsageError(
             "database_url leads to a connection pooler, where settings and locks of a session get lost: give the address of PostgreSQL itself"
         )

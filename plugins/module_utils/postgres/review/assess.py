@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from ...core.check import OK, UNKNOWN, Check
-from ...core.probe import TimeLimit
+from ...core.deadline import DeadlineExceeded
+from ...core.errors import UsageError
 from ...core.state import Sample, StateFile
-from ...core.text import counted
-from ...core.thresholds import Limits, Misuse
+from ...core.thresholds import Thresholds
+from ...core.units import pluralize
 from ..connection import Connection, Unanswered
 from ..errors import Refusal
 from ..health.collect import Missing, Snapshot
@@ -40,7 +41,7 @@ from .server import (
     unattended,
 )
 from .tables import tables, vacuum
-from .wording import at
+from .wording import host_port
 
 #: Areas beyond the daily checklist.
 AREAS = ("locks", "vacuum", "tables", "indexes", "statements", "settings")
@@ -65,30 +66,30 @@ class Depth:
 
 
 def in_depth(
-    depth: Depth, connection: Connection, seen: Snapshot, limits: Limits
+    depth: Depth, connection: Connection, seen: Snapshot, thresholds: Thresholds
 ) -> Iterator[Check]:
     """The checks of the areas; the connection is in its transaction, after the questions of the daily checklist."""
     configuration: Configuration | Missing | None = None
     try:
         names = _names(depth, connection)
         if "locks" in depth.areas:
-            yield from locks(collect_locks(connection), seen.facts, limits)
+            yield from locks(collect_locks(connection), seen.facts, thresholds)
         if "statements" in depth.areas:
             yield slow_statements(
                 seen.statements,
                 seen.facts,
-                limits,
-                limits.limit("postgres.query_time_mean").critical or SLOW,
+                thresholds,
+                thresholds.of("postgres.query_time_mean").critical or SLOW,
             )
-            yield from transactions(seen.databases, limits)
+            yield from transactions(seen.databases, thresholds)
         if "settings" in depth.areas:
             configuration = asked(lambda: collect_configuration(connection))
-            yield from settings(configuration, seen.facts, limits)
-            yield from collations_elsewhere(configuration, names, limits)
+            yield from settings(configuration, seen.facts, thresholds)
+            yield from collations_elsewhere(configuration, names, thresholds)
         if connection.database not in names:
             connection.end()  # while others are looked at, it would be an open transaction for nothing
     except Refusal as refusal:
-        yield limits.verdict(
+        yield thresholds.verdict(
             "postgres.inspection",
             UNKNOWN,
             f"The server went away: {refusal.summary}",
@@ -99,20 +100,20 @@ def in_depth(
         return
     lost: list[str] = []
     for name in names:
-        checks = list(_database(name, depth, connection, configuration, seen, limits))
+        checks = list(_database(name, depth, connection, configuration, seen, thresholds))
         lost += [name] if checks[0].name == "postgres.inspection" else []
         yield from checks
     looked = [name for name in names if name not in lost]
-    words = f"{counted(len(looked), 'database')} looked into" + (
+    words = f"{pluralize(len(looked), 'database')} looked into" + (
         f": {', '.join(looked[:10])}" if looked else ""
     )
-    yield limits.verdict("postgres.inspection", OK if looked else UNKNOWN, words)
+    yield thresholds.verdict("postgres.inspection", OK if looked else UNKNOWN, words)
 
 
-def ran_out(connection: Connection, limits: Limits) -> Check:
+def ran_out(connection: Connection, thresholds: Thresholds) -> Check:
     """What it means that the time was used up after the server had answered."""
     words = f"The {connection.deadline.seconds:g} s of timeout were used up while PostgreSQL was asked about {connection.question}, so nothing is known of the rest"
-    return limits.verdict(
+    return thresholds.verdict(
         "postgres.inspection",
         UNKNOWN,
         words,
@@ -121,7 +122,7 @@ def ran_out(connection: Connection, limits: Limits) -> Check:
 
 
 def _names(depth: Depth, connection: Connection) -> list[str]:
-    """The databases to look into, the connection's own first; raises `Misuse` for a pattern that fits none."""
+    """The databases to look into, the connection's own first; raises `UsageError` for a pattern that fits none."""
     own = connection.database
     if not depth.databases:
         return [own]
@@ -131,7 +132,7 @@ def _names(depth: Depth, connection: Connection) -> list[str]:
         names = [own]
     for pattern in depth.databases:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise Misuse(
+            raise UsageError(
                 f"databases: no database of this server fits {pattern!r}; there are {', '.join(names)}"
             )
     chosen = [
@@ -146,7 +147,7 @@ def _database(
     connection: Connection,
     configuration: Configuration | Missing | None,
     seen: Snapshot,
-    limits: Limits,
+    thresholds: Thresholds,
 ) -> Iterator[Check]:
     """The checks of one database; a single one where it cannot be had."""
     memory, subject = Memory(depth.state_dir, connection.target.address, name), f"database {name}"
@@ -157,7 +158,7 @@ def _database(
             else _elsewhere(name, connection, memory, depth.areas)
         )
     except Refusal as refusal:
-        yield limits.verdict(
+        yield thresholds.verdict(
             "postgres.inspection",
             UNKNOWN,
             f"Not looked into: {refusal.summary}",
@@ -166,32 +167,34 @@ def _database(
         )
         return
     if "vacuum" in depth.areas:
-        yield from vacuum(found, subject, limits)
+        yield from vacuum(found, subject, thresholds)
     if "tables" in depth.areas:
-        yield from tables(found, subject, limits)
+        yield from tables(found, subject, thresholds)
     if "indexes" in depth.areas:
-        yield from indexes(found, subject, limits, seen.statements, depth.unused_after)
+        yield from indexes(found, subject, thresholds, seen.statements, depth.unused_after)
     if configuration is not None:
-        yield collations(configuration, found, name, subject, limits)
-        yield from unattended(found, subject, limits)
-    yield from _left_out(found, depth, subject, limits)
+        yield collations(configuration, found, name, subject, thresholds)
+        yield from unattended(found, subject, thresholds)
+    yield from _left_out(found, depth, subject, thresholds)
     for state, sample in zip((memory.sizes, memory.scans), samples(found)):
         if sample is not None:
             depth.keep(state, sample)
 
 
-def _left_out(found: Contents, depth: Depth, subject: str, limits: Limits) -> Iterator[Check]:
+def _left_out(
+    found: Contents, depth: Depth, subject: str, thresholds: Thresholds
+) -> Iterator[Check]:
     """What could not be measured without waiting for whoever holds it."""
     if isinstance(found.inventory, Missing) or not {"tables", "indexes"}.intersection(depth.areas):
         return
     held = [table["quoted"] for table in found.inventory.tables if table["held"]]
     if held:
-        summary = f"Another session locks {counted(len(held), 'table')}, such as {held[0]}, so only what the last vacuum or analyze has noted is known of it"
+        summary = f"Another session locks {pluralize(len(held), 'table')}, such as {held[0]}, so only what the last vacuum or analyze has noted is known of it"
         more = {
-            **at(subject, [{"table": name} for name in held]),
+            **host_port(subject, [{"table": name} for name in held]),
             "remedy": "Look again when that session is done; the area 'locks' shows who waits for it.",
         }
-        yield limits.verdict("postgres.inspection", UNKNOWN, summary, **more)
+        yield thresholds.verdict("postgres.inspection", UNKNOWN, summary, **more)
 
 
 def _elsewhere(name: str, connection: Connection, memory: Memory, areas: Sequence[str]) -> Contents:
@@ -202,6 +205,6 @@ def _elsewhere(name: str, connection: Connection, memory: Memory, areas: Sequenc
             other.open()
             other.begin("itself", "SELECT 1")
             return collect_database(other, memory, areas)
-        except TimeLimit:
+        except DeadlineExceeded:
             connection.question = f"{other.question} in database '{name}'"
             raise

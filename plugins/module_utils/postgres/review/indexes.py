@@ -13,15 +13,16 @@ from functools import cached_property
 from typing import Any
 
 from ...core.check import OK, UNKNOWN, Check
-from ...core.state import interval, now_sample, span
-from ...core.text import counted, human, shorten
-from ...core.thresholds import Limits
+from ...core.state import interval, now_sample
+from ...core.text import shorten
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, format_value, pluralize
 from ..health.collect import Missing, Row, Statements
 from ..maintenance.plan import LEFTOVER, Rules, worth
 from ..relations import INDEX_SIZE, Inventory
 from ..statements import shape
 from .collect import TABLE_SIZE, Contents, Use, table_scans
-from .wording import DAY, UNCOUNTED, at, counted_since, unless, unseen
+from .wording import DAY, UNCOUNTED, counted_since, host_port, unless, unseen
 
 #: Sequential scans in the window, and for each of its days, below which a table is not judged; rows for each (runbook); and percent of
 #: reads by an index (PgHero).
@@ -31,27 +32,27 @@ SCANS_ENOUGH, ROWS_PER_SCAN, INDEX_SHARE = 50, 10_000, 95
 def indexes(
     depth: Contents,
     subject: str,
-    limits: Limits,
+    thresholds: Thresholds,
     statements: Statements | Missing,
     unused_after: float,
 ) -> Iterator[Check]:
     """Bloated, invalid, unused, duplicate and missing indexes; ``unused_after`` are days without a scan."""
     seen, use = depth.inventory, depth.use
     if isinstance(seen, Missing):
-        yield from _unseen(seen, subject, limits)
+        yield from _unseen(seen, subject, thresholds)
         return
     if isinstance(use, Missing):
-        yield from _unseen(use, subject, limits)
+        yield from _unseen(use, subject, thresholds)
         return
     known = Known(seen, use)
-    yield _index_bloat(seen, subject, limits)
-    yield _invalid(seen, subject, limits)
-    yield _unused(depth, known, subject, limits, unused_after)
-    yield _duplicates(known, subject, limits)
-    yield _missing(depth, seen, use, subject, limits, statements)
+    yield _index_bloat(seen, subject, thresholds)
+    yield _invalid(seen, subject, thresholds)
+    yield _unused(depth, known, subject, thresholds, unused_after)
+    yield _duplicates(known, subject, thresholds)
+    yield _missing(depth, seen, use, subject, thresholds, statements)
 
 
-def _unseen(missing: Missing, subject: str, limits: Limits) -> Iterator[Check]:
+def _unseen(missing: Missing, subject: str, thresholds: Thresholds) -> Iterator[Check]:
     for name in (
         "index_bloat",
         "invalid_indexes",
@@ -59,10 +60,10 @@ def _unseen(missing: Missing, subject: str, limits: Limits) -> Iterator[Check]:
         "duplicate_indexes",
         "missing_indexes",
     ):
-        yield unseen(f"postgres.{name}", missing, limits, subject)
+        yield unseen(f"postgres.{name}", missing, thresholds, subject)
 
 
-def _index_bloat(seen: Inventory, subject: str, limits: Limits) -> Check:
+def _index_bloat(seen: Inventory, subject: str, thresholds: Thresholds) -> Check:
     rules = Rules()
     evidence, unknown = [], []
     for index in seen.own_indexes:
@@ -89,17 +90,17 @@ def _index_bloat(seen: Inventory, subject: str, limits: Limits) -> Check:
     if evidence:
         first = evidence[0]
         share = 100 * first["wasted_bytes"] / first["bytes"]
-        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'index', 'indexes')}, {share:.0f} % of {first['index']} ({first['method']})"
+        summary = f"{format_value(total, 'bytes')} are empty in {pluralize(len(evidence), 'index', 'indexes')}, {share:.0f} % of {first['index']} ({first['method']})"
     return unless(
-        limits.judged("postgres.index_bloat", total, summary, **at(subject, evidence)),
+        thresholds.evaluate("postgres.index_bloat", total, summary, **host_port(subject, evidence)),
         unknown,
         "index",
         seen,
-        limits,
+        thresholds,
     )
 
 
-def _invalid(seen: Inventory, subject: str, limits: Limits) -> Check:
+def _invalid(seen: Inventory, subject: str, thresholds: Thresholds) -> Check:
     """Indexes whose build was cut off; one of a partitioned table is invalid while a partition lacks its own, which may be on purpose."""
     name, bad = (
         "postgres.invalid_indexes",
@@ -119,35 +120,35 @@ def _invalid(seen: Inventory, subject: str, limits: Limits) -> Check:
     ]
     lacking = ""
     if parents:
-        lacking = f"{counted(len(parents), 'index', 'indexes')} of a partitioned table, such as {parents[0]['quoted']}, not valid as long as partitions lack theirs"
+        lacking = f"{pluralize(len(parents), 'index', 'indexes')} of a partitioned table, such as {parents[0]['quoted']}, not valid as long as partitions lack theirs"
     if sure:
-        words = f"{counted(len(sure), 'invalid index', 'invalid indexes')}, such as {sure[0]['quoted']} on {sure[0]['table_name']}"
-        return limits.judged(
+        words = f"{pluralize(len(sure), 'invalid index', 'invalid indexes')}, such as {sure[0]['quoted']} on {sure[0]['table_name']}"
+        return thresholds.evaluate(
             name,
             len(sure),
             f"{words}; and {lacking}" if lacking else words,
-            **at(subject, evidence),
+            **host_port(subject, evidence),
         )
     if unclear:
         index = unclear[0]
         words = f"{index['quoted']} is invalid, and somebody locks {index['table_name']}, perhaps to build or drop it"
-        return limits.verdict(
+        return thresholds.verdict(
             name,
             UNKNOWN,
             words,
             remedy="Look again when that session has ended (pg_locks).",
-            **at(subject, evidence),
+            **host_port(subject, evidence),
         )
     if parents:
         remedy = "Create the index on the partitions that lack it and ALTER INDEX ... ATTACH PARTITION, or drop it."
-        return limits.verdict(
+        return thresholds.verdict(
             name,
             UNKNOWN,
             f"All others are valid, but {lacking}",
             remedy=remedy,
-            **at(subject, evidence),
+            **host_port(subject, evidence),
         )
-    return limits.judged(name, 0, "All indexes are valid", **at(subject, evidence))
+    return thresholds.evaluate(name, 0, "All indexes are valid", **host_port(subject, evidence))
 
 
 @dataclass(frozen=True)
@@ -205,11 +206,11 @@ class Known:
 
 
 def _unused(
-    depth: Contents, known: Known, subject: str, limits: Limits, unused_after: float
+    depth: Contents, known: Known, subject: str, thresholds: Thresholds, unused_after: float
 ) -> Check:
     name, use, now = "postgres.unused_indexes", known.use, known.seen.facts["now"]
     if not use.counts:
-        return unseen(name, UNCOUNTED, limits, subject)
+        return unseen(name, UNCOUNTED, thresholds, subject)
     maybe = _idle_ones(depth, known, max(unused_after, 1.0) * DAY)
     sure = {
         oid
@@ -232,25 +233,23 @@ def _unused(
         }
         for each in found
     ]
-    more: dict[str, Any] = {"window": counted_since(use, now), **at(subject, evidence)}
+    more: dict[str, Any] = {"window": counted_since(use, now), **host_port(subject, evidence)}
     if not found:
-        return limits.judged(
+        return thresholds.evaluate(
             name,
             0,
             "Every large index has been used, is needed for another reason, or is too young to tell",
             **more,
         )
     total = sum(whole.bytes for whole in found)
-    words = (
-        f"{counted(len(found), 'index', 'indexes')} of {human(total, 'bytes')} that nobody has used"
-    )
+    words = f"{pluralize(len(found), 'index', 'indexes')} of {format_value(total, 'bytes')} that nobody has used"
     words += (
         f" for {unused_after:g} days" if sure and unused_after else ""
     ) + f", such as {found[0].index['quoted']}"
-    check = limits.judged(name, total, words, **more)
+    check = thresholds.evaluate(name, total, words, **more)
     if check.status == OK or not doubt:
         return check
-    return limits.verdict(name, UNKNOWN, f"{words}; but {doubt[0]}", remedy=doubt[1], **more)
+    return thresholds.verdict(name, UNKNOWN, f"{words}; but {doubt[0]}", remedy=doubt[1], **more)
 
 
 def _idle_ones(depth: Contents, known: Known, used_before: float) -> dict[int, float]:
@@ -283,7 +282,7 @@ def _doubt(
     later = f"Look again when the statistics span {unused_after:g} days and the first run is as long ago."
     if not sure and (since is None or facts["now"] - since < unused_after * DAY):
         return (
-            f"the statistics are {'of unknown age' if since is None else 'only ' + span(max(0.0, facts['now'] - since)) + ' old'}",
+            f"the statistics are {'of unknown age' if since is None else 'only ' + format_duration(max(0.0, facts['now'] - since)) + ' old'}",
             later,
         )
     if not sure and not any(depth.index_age(oid) >= unused_after * DAY for oid in known.wholes):
@@ -371,7 +370,7 @@ def _last(oid: int, instead: dict[int, int]) -> int:
     return oid
 
 
-def _duplicates(known: Known, subject: str, limits: Limits) -> Check:
+def _duplicates(known: Known, subject: str, thresholds: Thresholds) -> Check:
     evidence = []
     for oid, other in known.superfluous.items():
         whole = known.wholes[oid]
@@ -383,15 +382,15 @@ def _duplicates(known: Known, subject: str, limits: Limits) -> Check:
         evidence.append({**row, "bytes": whole.bytes, "statement": whole.drop})
     evidence.sort(key=lambda row: -row["bytes"])
     words = (
-        f"{counted(len(evidence), 'superfluous index', 'superfluous indexes')}; {evidence[0]['keep']} does what {evidence[0]['drop']} does"
+        f"{pluralize(len(evidence), 'superfluous index', 'superfluous indexes')}; {evidence[0]['keep']} does what {evidence[0]['drop']} does"
         if evidence
         else ""
     )
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.duplicate_indexes",
         len(evidence),
         words or "No index does what another one does",
-        **at(subject, evidence),
+        **host_port(subject, evidence),
     )
 
 
@@ -426,11 +425,11 @@ def _missing(
     seen: Inventory,
     use: Use,
     subject: str,
-    limits: Limits,
+    thresholds: Thresholds,
     statements: Statements | Missing,
 ) -> Check:
     if not use.counts:
-        return unseen("postgres.missing_indexes", UNCOUNTED, limits, subject)
+        return unseen("postgres.missing_indexes", UNCOUNTED, thresholds, subject)
     window = (
         interval(depth.earlier, now_sample("", {}))
         if depth.earlier
@@ -472,21 +471,25 @@ def _missing(
     summary = "No large table is often read from end to end"
     if evidence:
         first = evidence[0]
-        summary = f"Perhaps {counted(len(evidence), 'table lacks', 'tables lack')} an index: {first['table']} was read from end to end {first['scans']:,} times"
+        summary = f"Perhaps {pluralize(len(evidence), 'table lacks', 'tables lack')} an index: {first['table']} was read from end to end {first['scans']:,} times"
         summary += f", {first['rows_per_scan']:,} rows each" + (
             f", as by: {shorten(first['statement'], 70)}" if first["statement"] else ""
         )
     if evidence and days is None:
         words = f"{summary}; but since when is not known"
-        return limits.verdict(
+        return thresholds.verdict(
             "postgres.missing_indexes",
             UNKNOWN,
             words,
             remedy="Look again: the next run compares with this one.",
-            **at(subject, evidence),
+            **host_port(subject, evidence),
         )
-    return limits.judged(
-        "postgres.missing_indexes", len(evidence), summary, window=window, **at(subject, evidence)
+    return thresholds.evaluate(
+        "postgres.missing_indexes",
+        len(evidence),
+        summary,
+        window=window,
+        **host_port(subject, evidence),
     )
 
 

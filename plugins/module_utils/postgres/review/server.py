@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ...core.state import span
-from ...core.text import counted, human, redact, shorten
-from ...core.thresholds import Limits
+from ...core.text import redact, shorten
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, format_value, pluralize
 from ..health.assess import application, who
 from ..health.collect import STATEMENTS_ENOUGH, Databases, Missing, Row, Statements
 from ..maintenance.plan import whose
 from ..statements import shape
 from .collect import Configuration, Contents, Locks
-from .wording import DAY, SHOWN, at, unseen
+from .wording import DAY, SHOWN, host_port, unseen
 
 #: Transactions below which their share that was rolled back says nothing.
 TRANSACTIONS_ENOUGH = 1000
@@ -38,28 +38,28 @@ WRONG: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def locks(seen: Locks, facts: Row, limits: Limits) -> Iterator[Check]:
+def locks(seen: Locks, facts: Row, thresholds: Thresholds) -> Iterator[Check]:
     """Who waits for whom, and who holds back vacuum."""
-    yield _blocked(seen, facts, limits)
+    yield _blocked(seen, facts, thresholds)
     if isinstance(seen.horizon, Missing):
-        yield unseen("postgres.vacuum_horizon", seen.horizon, limits)
-        yield unseen("postgres.prepared_transactions", seen.horizon, limits)
+        yield unseen("postgres.vacuum_horizon", seen.horizon, thresholds)
+        yield unseen("postgres.prepared_transactions", seen.horizon, thresholds)
         return
     yield _prepared(
-        [row for row in seen.horizon if row["kind"] == "prepared transaction"], facts, limits
+        [row for row in seen.horizon if row["kind"] == "prepared transaction"], facts, thresholds
     )
-    check = _horizon(seen.horizon, facts, limits)
+    check = _horizon(seen.horizon, facts, thresholds)
     if check.status == OK and not facts["sees_all"] and (not facts["standby"] or facts["feedback"]):
-        check = unseen("postgres.vacuum_horizon", _ungranted(facts), limits)
+        check = unseen("postgres.vacuum_horizon", _ungranted(facts), thresholds)
     yield check
 
 
-def _prepared(rows: Sequence[Row], facts: Row, limits: Limits) -> Check:
+def _prepared(rows: Sequence[Row], facts: Row, thresholds: Thresholds) -> Check:
     if facts["standby"]:
         return unseen(
             "postgres.prepared_transactions",
             Missing("a standby does not show them", "Ask the primary."),
-            limits,
+            thresholds,
         )
     rows = sorted(rows, key=lambda row: -(row["seconds"] or 0))
     words = (
@@ -68,22 +68,22 @@ def _prepared(rows: Sequence[Row], facts: Row, limits: Limits) -> Check:
         else "No transaction is prepared"
     )
     age = round(max(0.0, rows[0]["seconds"]), 1) if rows else 0.0
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.prepared_transactions", age, words[0].upper() + words[1:], evidence=_holders(rows)
     )
 
 
-def _horizon(rows: Sequence[Row], facts: Row, limits: Limits) -> Check:
+def _horizon(rows: Sequence[Row], facts: Row, thresholds: Thresholds) -> Check:
     name = "postgres.vacuum_horizon"
     if facts["standby"] and not facts["feedback"]:
-        return limits.judged(
+        return thresholds.evaluate(
             name, 0, "A standby without hot_standby_feedback holds back no vacuum on its primary"
         )
     where = " on the primary" if facts["standby"] else ""
     if not rows:
-        return limits.judged(name, 0, f"Nothing holds back vacuum{where}")
+        return thresholds.evaluate(name, 0, f"Nothing holds back vacuum{where}")
     summary = f"Vacuum{where} may not remove what the last {rows[0]['age']:,} transactions made obsolete, because of {_whose(rows[0])}"
-    return limits.judged(name, rows[0]["age"], summary, evidence=_holders(rows))
+    return thresholds.evaluate(name, rows[0]["age"], summary, evidence=_holders(rows))
 
 
 def _holders(rows: Sequence[Row]) -> tuple[dict[str, Any], ...]:
@@ -105,17 +105,17 @@ def _ungranted(facts: Row) -> Missing:
     )
 
 
-def _blocked(seen: Locks, facts: Row, limits: Limits) -> Check:
+def _blocked(seen: Locks, facts: Row, thresholds: Thresholds) -> Check:
     if isinstance(seen.blocked, Missing):
-        return unseen("postgres.blocked", seen.blocked, limits)
+        return unseen("postgres.blocked", seen.blocked, thresholds)
     edges, sessions = seen.blocked
     if not edges:
-        return limits.judged("postgres.blocked", 0.0, "No session waits for a lock")
+        return thresholds.evaluate("postgres.blocked", 0.0, "No session waits for a lock")
     waits_for = {edge["pid"]: edge["blockers"] for edge in edges}
     counts = Counter(root for pid in waits_for for root in _roots(pid, waits_for))
     longest = max(edge["seconds"] or 0.0 for edge in edges)
     waiting = max(seen.waiting, len(edges))
-    summary = f"{counted(waiting, 'session waits', 'sessions wait')} for a lock, the longest for {span(longest)}"
+    summary = f"{pluralize(waiting, 'session waits', 'sessions wait')} for a lock, the longest for {format_duration(longest)}"
     if waiting > len(edges):
         summary += f" (only the {len(edges)} that have waited longest were looked at)"
     if counts:
@@ -138,7 +138,7 @@ def _blocked(seen: Locks, facts: Row, limits: Limits) -> Check:
             state=known.get("state"),
             statement=shape(known.get("statement") or ""),
         )
-    return limits.judged(
+    return thresholds.evaluate(
         "postgres.blocked", round(longest, 1), summary, evidence=tuple(rows[:SHOWN])
     )
 
@@ -166,15 +166,17 @@ def _session(pid: int, sessions: Mapping[str, Row], facts: Row) -> str:
         return f"pid {pid}" + ("" if facts["sees_all"] else " (GRANT pg_monitor shows more)")
     seconds = row["transaction_seconds"]
     return f"pid {pid}, {who(row)}, {row['state']}" + (
-        f", in a transaction for {span(max(0.0, seconds))}" if seconds is not None else ""
+        f", in a transaction for {format_duration(max(0.0, seconds))}"
+        if seconds is not None
+        else ""
     )
 
 
-def settings(seen: Configuration | Missing, facts: Row, limits: Limits) -> Iterator[Check]:
+def settings(seen: Configuration | Missing, facts: Row, thresholds: Thresholds) -> Iterator[Check]:
     """Parameters and checksums."""
     if isinstance(seen, Missing):
-        yield unseen("postgres.settings", seen, limits)
-        yield unseen("postgres.checksum_failures", seen, limits)
+        yield unseen("postgres.settings", seen, thresholds)
+        yield unseen("postgres.checksum_failures", seen, thresholds)
         return
     known = {name: row for name, row in seen.parameters.items() if not row.get("own")}
     found = [
@@ -200,39 +202,39 @@ def settings(seen: Configuration | Missing, facts: Row, limits: Limits) -> Itera
     status = CRITICAL if any(each[0] == CRITICAL for each in found) else WARNING if found else OK
     own = sorted(name for name, row in seen.parameters.items() if row.get("own") and name in WRONG)
     if found:
-        yield limits.verdict("postgres.settings", status, "; ".join(each[1] for each in found))
+        yield thresholds.verdict("postgres.settings", status, "; ".join(each[1] for each in found))
     elif own:
         words = f"role '{facts['role']}' or its database has a value of its own for {', '.join(own)}, which hides the server's"
         yield unseen(
             "postgres.settings",
             Missing(words, "Look with a role and database that have none (pg_db_role_setting)."),
-            limits,
+            thresholds,
         )
     elif not facts["sees_settings"]:
         words = f"role '{facts['role']}' does not see all parameters, so one that it does not see may wait for a restart"
         yield unseen(
             "postgres.settings",
             Missing(words, f'As a superuser: GRANT pg_monitor TO "{facts["role"]}".'),
-            limits,
+            thresholds,
         )
     else:
-        yield limits.verdict(
+        yield thresholds.verdict(
             "postgres.settings", OK, "No parameter endangers data, none waits for a restart"
         )
-    yield _checksums(seen, limits)
+    yield _checksums(seen, thresholds)
 
 
-def _checksums(seen: Configuration, limits: Limits) -> Check:
+def _checksums(seen: Configuration, thresholds: Thresholds) -> Check:
     name = "postgres.checksum_failures"
     if seen.failures:
         total = sum(row["failures"] for row in seen.failures)
         last = max((row["last"] for row in seen.failures if row["last"]), default="")
         summary = f"{total:,} reads met a wrong checksum{', the last at ' + last if last else ''}, most of them in database '{seen.failures[0]['database']}'"
-        return limits.judged(name, total, summary, evidence=tuple(seen.failures[:SHOWN]))
+        return thresholds.evaluate(name, total, summary, evidence=tuple(seen.failures[:SHOWN]))
     if seen.checksums:
-        return limits.judged(name, 0, "No read met a wrong checksum")
+        return thresholds.evaluate(name, 0, "No read met a wrong checksum")
     summary = "Data checksums are off, so nobody notices when the disk damages a page"
-    return limits.verdict(
+    return thresholds.verdict(
         name,
         UNKNOWN,
         summary,
@@ -240,19 +242,19 @@ def _checksums(seen: Configuration, limits: Limits) -> Check:
     )
 
 
-def unattended(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
+def unattended(depth: Contents, subject: str, thresholds: Thresholds) -> Iterator[Check]:
     """Tables that autovacuum has been told to leave alone, where there are any."""
     if isinstance(depth.peculiarities, Missing) or not depth.peculiarities.unattended:
         return
     names = depth.peculiarities.unattended
-    summary = f"autovacuum_enabled is off for {counted(len(names), 'table')}, such as {names[0]}: nobody removes its dead rows"
+    summary = f"autovacuum_enabled is off for {pluralize(len(names), 'table')}, such as {names[0]}: nobody removes its dead rows"
     remedy = f"ALTER TABLE {names[0]} RESET (autovacuum_enabled), unless something else vacuums it."
-    yield limits.verdict(
+    yield thresholds.verdict(
         "postgres.settings",
         WARNING,
         summary,
         remedy=remedy,
-        **at(subject, [{"table": name} for name in names]),
+        **host_port(subject, [{"table": name} for name in names]),
     )
 
 
@@ -264,14 +266,14 @@ def collations(
     depth: Contents,
     database: str,
     subject: str,
-    limits: Limits,
+    thresholds: Thresholds,
 ) -> Check:
     """Whether text is sorted as it was when the indexes of a database were built."""
     name = "postgres.collations"
     if isinstance(depth.peculiarities, Missing):
-        return unseen(name, depth.peculiarities, limits, subject)
+        return unseen(name, depth.peculiarities, thresholds, subject)
     if isinstance(configuration, Missing):
-        return unseen(name, configuration, limits, subject)
+        return unseen(name, configuration, thresholds, subject)
     rows: list[Row] = [
         {"collation": f"default of database '{row['database']}'", **row}
         for row in configuration.drift
@@ -287,23 +289,23 @@ def collations(
         evidence = [
             {"collation": row["collation"], "then": row["then"], "now": row["now"]} for row in drift
         ]
-        return limits.verdict(name, CRITICAL, summary, **at(subject, evidence))
+        return thresholds.verdict(name, CRITICAL, summary, **host_port(subject, evidence))
     if rows:
         words = f"PostgreSQL has noted no version of {'the ' if rows[0]['collation'].startswith('default') else ''}{rows[0]['collation']}"
         remedy = "After an upgrade of the operating system, REINDEX the indexes on text, or verify them with amcheck."
         return unseen(
             name,
             Missing(f"{words}, so nobody notices when it sorts differently", remedy),
-            limits,
+            thresholds,
             subject,
         )
-    return limits.verdict(
+    return thresholds.verdict(
         name, OK, "Text is sorted as it was when its indexes were built", subject=subject
     )
 
 
 def collations_elsewhere(
-    configuration: Configuration | Missing, looked: Sequence[str], limits: Limits
+    configuration: Configuration | Missing, looked: Sequence[str], thresholds: Thresholds
 ) -> Iterator[Check]:
     """Databases that are not looked into, and templates, whose default collation has changed; nothing where there are none."""
     if isinstance(configuration, Missing):
@@ -313,10 +315,12 @@ def collations_elsewhere(
         return
     status = WARNING if all(row["template"] for row in rows) else CRITICAL
     rows.sort(key=lambda row: row["template"])
-    summary = f"The default collation of {counted(len(rows), 'other database')} has changed: '{rows[0]['database']}' "
+    summary = f"The default collation of {pluralize(len(rows), 'other database')} has changed: '{rows[0]['database']}' "
     summary += f"sorts by {_version(rows[0]['now'])} now, and its indexes were built with {rows[0]['then']}"
     evidence = [{key: row[key] for key in ("database", "then", "now")} for row in rows]
-    yield limits.verdict("postgres.collations", status, summary, **at("other databases", evidence))
+    yield thresholds.verdict(
+        "postgres.collations", status, summary, **host_port("other databases", evidence)
+    )
 
 
 def _version(version: str | None) -> str:
@@ -326,11 +330,11 @@ def _version(version: str | None) -> str:
 # --- statements -------------------------------------------------------------------------------------------------------
 
 
-def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
+def transactions(seen: Databases | Missing, thresholds: Thresholds) -> Iterator[Check]:
     """Rolled back transactions, and what was spilled to disk, over all databases."""
     if isinstance(seen, Missing):
-        yield unseen("postgres.rollbacks", seen, limits)
-        yield unseen("postgres.temp_files", seen, limits)
+        yield unseen("postgres.rollbacks", seen, thresholds)
+        yield unseen("postgres.temp_files", seen, thresholds)
         return
     delta = seen.recent
     rolled, spilled = delta.counters["rollbacks"], delta.counters["spilled"]
@@ -346,7 +350,7 @@ def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
     ]
     if total < TRANSACTIONS_ENOUGH:
         summary = f"Only {total:,.0f} transactions have ended {delta.window}, too few to judge how many were rolled back"
-        yield limits.judged(
+        yield thresholds.evaluate(
             "postgres.rollbacks",
             None,
             summary,
@@ -355,7 +359,7 @@ def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
         )
     else:
         summary = f"{rolled:,.0f} of {total:,.0f} transactions were rolled back"
-        yield limits.judged(
+        yield thresholds.evaluate(
             "postgres.rollbacks",
             round(100 * rolled / total, 2),
             summary,
@@ -363,8 +367,8 @@ def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
             evidence=tuple(evidence[:SHOWN]),
         )
     if not delta.seconds:
-        summary = f"{human(spilled, 'bytes')} were written to temporary files {delta.window}; how much that is a day is known from the next run on"
-        yield limits.judged(
+        summary = f"{format_value(spilled, 'bytes')} were written to temporary files {delta.window}; how much that is a day is known from the next run on"
+        yield thresholds.evaluate(
             "postgres.temp_files", None, summary, window=delta.window, remedy="Run it again."
         )
         return
@@ -375,8 +379,8 @@ def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
         for row in worst
         if row["spilled"]
     ]
-    summary = f"{human(daily, 'bytes')} a day were written to temporary files"
-    yield limits.judged(
+    summary = f"{format_value(daily, 'bytes')} a day were written to temporary files"
+    yield thresholds.evaluate(
         "postgres.temp_files",
         round(daily),
         summary,
@@ -386,12 +390,12 @@ def transactions(seen: Databases | Missing, limits: Limits) -> Iterator[Check]:
 
 
 def slow_statements(
-    statements: Statements | Missing, facts: Row, limits: Limits, slow: float
+    statements: Statements | Missing, facts: Row, thresholds: Thresholds, slow: float
 ) -> Check:
     """Statements that take longer than ``slow`` seconds on average in the window, among those with the most time in all."""
     name = "postgres.slow_statements"
     if isinstance(statements, Missing):
-        return unseen(name, statements, limits)
+        return unseen(name, statements, thresholds)
     # What is hidden is one row for each user: it is no statement, and its mean says nothing of any.
     judged = [
         row
@@ -401,7 +405,7 @@ def slow_statements(
     found = [row for row in judged if row["seconds"] / row["calls"] > slow]
     if not found and not facts["sees_all"]:
         words = f"role '{facts['role']}' sees the statements of other users only as a whole"
-        return unseen(name, Missing(words, _ungranted(facts).remedy), limits)
+        return unseen(name, Missing(words, _ungranted(facts).remedy), thresholds)
     evidence = [
         {
             "statement": shape(row["statement"] or "") or "(hidden)",
@@ -415,13 +419,13 @@ def slow_statements(
         }
         for row in found
     ]
-    summary = f"Of the {counted(len(judged), 'statement')} with the most time and {STATEMENTS_ENOUGH} calls or more, "
-    summary += f"none takes longer than {human(slow, 'seconds')}"
+    summary = f"Of the {pluralize(len(judged), 'statement')} with the most time and {STATEMENTS_ENOUGH} calls or more, "
+    summary += f"none takes longer than {format_value(slow, 'seconds')}"
     if evidence:
         first = evidence[0]
-        takes = f"takes {human(first['mean_seconds'], 'seconds')}"
-        summary = f"{counted(len(found), 'statement')} over {human(slow, 'seconds')}; this one {takes} and {first['share_percent']:.0f} % of all time: "
+        takes = f"takes {format_value(first['mean_seconds'], 'seconds')}"
+        summary = f"{pluralize(len(found), 'statement')} over {format_value(slow, 'seconds')}; this one {takes} and {first['share_percent']:.0f} % of all time: "
         summary += shorten(first["statement"], 70)
-    return limits.judged(
+    return thresholds.evaluate(
         name, len(found), summary, window=statements.window, evidence=tuple(evidence[:SHOWN])
     )

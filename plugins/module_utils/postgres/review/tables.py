@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...core.check import OK, UNKNOWN, Check
-from ...core.state import SPACING, span
-from ...core.text import counted, human
-from ...core.thresholds import Limits
+from ...core.state import SPACING
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, format_value, pluralize
 from ..health.collect import Missing, Row
 from ..maintenance.plan import Step
 from ..relations import ALIGNMENT, FRESH, PAGE_HEADER, Inventory
 from .collect import TABLE_SIZE, TOTAL, Contents, total_sizes
 from .due import due_steps
-from .wording import SHOWN, UNCOUNTED, at, counted_since, unless, unseen
+from .wording import SHOWN, UNCOUNTED, counted_since, host_port, unless, unseen
 
 #: Seconds without a vacuum or analyze after which it is not only autovacuum's next round that is missing.
 OVERDUE = 3600
@@ -32,7 +32,7 @@ TABLE_BLOAT = 40
 ROW_HEADER, LINE_POINTER = 24, 4
 
 
-def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
+def vacuum(depth: Contents, subject: str, thresholds: Thresholds) -> Iterator[Check]:
     """What vacuum and analyze have left undone; a standby has it from its primary."""
     seen = depth.inventory
     if not isinstance(seen, Missing) and seen.facts["standby"]:
@@ -44,8 +44,8 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
     ):
         seen = UNCOUNTED
     if isinstance(seen, Missing):
-        yield unseen("postgres.vacuum_due", seen, limits, subject)
-        yield unseen("postgres.statistics_due", seen, limits, subject)
+        yield unseen("postgres.vacuum_due", seen, thresholds, subject)
+        yield unseen("postgres.statistics_due", seen, thresholds, subject)
         return
     steps = due_steps(seen)
     for kind, name, key, fine in (
@@ -65,7 +65,7 @@ def vacuum(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
             depth,
             seen,
             subject,
-            limits,
+            thresholds,
         )
 
 
@@ -77,7 +77,7 @@ def _due(
     depth: Contents,
     seen: Inventory,
     subject: str,
-    limits: Limits,
+    thresholds: Thresholds,
 ) -> Check:
     """A table is called due if it was at the last run as well, or if nobody will come: the next round of autovacuum takes a minute and more."""
     due = [
@@ -92,24 +92,24 @@ def _due(
         "subject": subject,
     }
     if due:
-        return limits.judged(
+        return thresholds.evaluate(
             name,
             len(due),
-            f"{counted(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}",
+            f"{pluralize(len(due), 'table')}; {due[0].quoted}: {_reason(due[0])}",
             evidence=tuple(evidence[:SHOWN]),
             **more,
         )
     if steps and TOTAL not in depth.sizes:
-        words = f"{counted(len(steps), 'table')} at this moment, such as {steps[0].quoted}: {_reason(steps[0])}; whether autovacuum is late, the next run tells"
-        return limits.verdict(
+        words = f"{pluralize(len(steps), 'table')} at this moment, such as {steps[0].quoted}: {_reason(steps[0])}; whether autovacuum is late, the next run tells"
+        return thresholds.verdict(
             name,
             UNKNOWN,
             words,
             evidence=tuple(evidence[:SHOWN]),
-            remedy=f"Look again in {span(SPACING)} or later.",
+            remedy=f"Look again in {format_duration(SPACING)} or later.",
             **more,
         )
-    return limits.judged(name, 0, fine, **more)
+    return thresholds.evaluate(name, 0, fine, **more)
 
 
 def _reason(step: Step) -> str:
@@ -138,18 +138,18 @@ def _forsaken(step: Step, seen: Inventory) -> bool:
     )
 
 
-def tables(depth: Contents, subject: str, limits: Limits) -> Iterator[Check]:
+def tables(depth: Contents, subject: str, thresholds: Thresholds) -> Iterator[Check]:
     """Sizes and their growth, bloat, and sequences."""
     if isinstance(depth.inventory, Missing):
         for name in ("table_sizes", "table_bloat"):
-            yield unseen(f"postgres.{name}", depth.inventory, limits, subject)
+            yield unseen(f"postgres.{name}", depth.inventory, thresholds, subject)
     else:
-        yield _sizes(depth, depth.inventory, subject, limits)
-        yield _table_bloat(depth, depth.inventory, subject, limits)
-    yield _sequences(depth, subject, limits)
+        yield _sizes(depth, depth.inventory, subject, thresholds)
+        yield _table_bloat(depth, depth.inventory, subject, thresholds)
+    yield _sequences(depth, subject, thresholds)
 
 
-def _sizes(depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
+def _sizes(depth: Contents, seen: Inventory, subject: str, thresholds: Thresholds) -> Check:
     sizes = sorted(total_sizes(seen).items(), key=lambda item: -item[1])
     evidence = []
     growth = (
@@ -173,25 +173,25 @@ def _sizes(depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Ch
         )
     summary = seen.summary
     if sizes:
-        summary += f"; the largest is {evidence[0]['table']} with {human(sizes[0][1], 'bytes')}"
+        summary += (
+            f"; the largest is {evidence[0]['table']} with {format_value(sizes[0][1], 'bytes')}"
+        )
     if TOTAL not in depth.sizes:
-        return limits.verdict(
+        return thresholds.verdict(
             "postgres.table_sizes",
             OK,
             summary + ("; growth is known from the next run on" if sizes else ""),
-            **at(subject, evidence),
+            **host_port(subject, evidence),
         )
     most = max(growth, key=lambda oid: growth[oid], default=0)
     if growth and growth[most] > 0:
-        summary += (
-            f"; {seen.by_oid[most]['quoted']} has grown most, by {human(growth[most], 'bytes')}"
-        )
-    return limits.judged(
+        summary += f"; {seen.by_oid[most]['quoted']} has grown most, by {format_value(growth[most], 'bytes')}"
+    return thresholds.evaluate(
         "postgres.table_sizes",
         _percent(depth.sizes[TOTAL], seen.bytes),
         summary,
         window=depth.window,
-        **at(subject, evidence),
+        **host_port(subject, evidence),
     )
 
 
@@ -204,9 +204,9 @@ def _percent(before: float, now: float) -> float:
     )
 
 
-def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits) -> Check:
+def _table_bloat(depth: Contents, seen: Inventory, subject: str, thresholds: Thresholds) -> Check:
     if isinstance(depth.widths, Missing):
-        return unseen("postgres.table_bloat", depth.widths, limits, subject)
+        return unseen("postgres.table_bloat", depth.widths, thresholds, subject)
     evidence, unknown = [], []
     for oid, row in depth.widths.items():
         table = seen.by_oid[oid]
@@ -232,9 +232,11 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, limits: Limits)
     if evidence:
         first = evidence[0]
         share = 100 * first["wasted_bytes"] / first["bytes"]
-        summary = f"{human(total, 'bytes')} are empty in {counted(len(evidence), 'table')} (estimated, without TOAST), {share:.0f} % of {first['table']}"
-    check = limits.judged("postgres.table_bloat", total, summary, **at(subject, evidence))
-    return unless(check, unknown, "table", seen, limits)
+        summary = f"{format_value(total, 'bytes')} are empty in {pluralize(len(evidence), 'table')} (estimated, without TOAST), {share:.0f} % of {first['table']}"
+    check = thresholds.evaluate(
+        "postgres.table_bloat", total, summary, **host_port(subject, evidence)
+    )
+    return unless(check, unknown, "table", seen, thresholds)
 
 
 def heap_size(row: Row, rows: float, block: int) -> float:
@@ -245,12 +247,12 @@ def heap_size(row: Row, rows: float, block: int) -> float:
     return block * math.ceil(rows / max(1, usable // each))
 
 
-def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
+def _sequences(depth: Contents, subject: str, thresholds: Thresholds) -> Check:
     if isinstance(depth.sequences, Missing):
-        return unseen("postgres.sequences", depth.sequences, limits, subject)
+        return unseen("postgres.sequences", depth.sequences, thresholds, subject)
     rows = [(used, row) for row in depth.sequences if (used := sequence_use(row)) is not None]
     rows.sort(key=lambda pair: -pair[0])
-    limit = limits.limit("postgres.sequences", subject)
+    limit = thresholds.of("postgres.sequences", subject)
     evidence = [
         {
             "sequence": row["name"],
@@ -268,20 +270,23 @@ def _sequences(depth: Contents, subject: str, limits: Limits) -> Check:
         used, row = rows[0]
         fills = f", which fills {row['column']} ({row['type']})," if row["column"] else ""
         summary = f"{row['name']}{fills} is the furthest: {used:.1f} % used up"
-    shown = [row for row in evidence if limit.judge(row["percent"]) != OK] or evidence[:1]
-    check = limits.judged(
-        "postgres.sequences", round(rows[0][0], 1) if rows else 0.0, summary, **at(subject, shown)
+    shown = [row for row in evidence if limit.status_of(row["percent"]) != OK] or evidence[:1]
+    check = thresholds.evaluate(
+        "postgres.sequences",
+        round(rows[0][0], 1) if rows else 0.0,
+        summary,
+        **host_port(subject, shown),
     )
     if check.status == OK and hidden:
-        summary = f"{counted(len(hidden), 'sequence')} may not be read, such as {hidden[0]}"
+        summary = f"{pluralize(len(hidden), 'sequence')} may not be read, such as {hidden[0]}"
         remedy = "As a superuser: GRANT pg_read_all_data to the role, or SELECT on the sequences."
-        return limits.verdict(
+        return thresholds.verdict(
             "postgres.sequences", UNKNOWN, summary, subject=subject, remedy=remedy
         )
     altered = [row["name"] for row in depth.sequences if row.get("held")]
     if check.status == OK and altered:
-        summary = f"{counted(len(altered), 'sequence')} cannot be read right now, such as {altered[0]}: another session alters or locks it"
-        return limits.verdict(
+        summary = f"{pluralize(len(altered), 'sequence')} cannot be read right now, such as {altered[0]}: another session alters or locks it"
+        return thresholds.verdict(
             "postgres.sequences",
             UNKNOWN,
             summary,

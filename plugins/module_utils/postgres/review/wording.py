@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.check import OK, UNKNOWN, Check
-from ...core.state import span
-from ...core.text import counted
-from ...core.thresholds import Limits
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, pluralize
 from ..health.collect import Missing
 from ..relations import Inventory
 from .collect import Use
@@ -27,13 +26,13 @@ UNCOUNTED = Missing(
 )
 
 
-def unseen(name: str, missing: Missing, limits: Limits, subject: str = "") -> Check:
-    return limits.verdict(
+def unseen(name: str, missing: Missing, thresholds: Thresholds, subject: str = "") -> Check:
+    return thresholds.verdict(
         name, UNKNOWN, f"Not known: {missing.reason}", subject=subject, remedy=missing.remedy
     )
 
 
-def at(subject: str, evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def host_port(subject: str, evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"subject": subject, "evidence": tuple(evidence[:SHOWN])}
 
 
@@ -42,20 +41,20 @@ def counted_since(use: Use | Missing, now: float) -> str:
     return (
         ""
         if isinstance(use, Missing) or use.since is None
-        else f"since statistics reset {span(max(0.0, now - use.since))} ago"
+        else f"since statistics reset {format_duration(max(0.0, now - use.since))} ago"
     )
 
 
 def unless(
-    check: Check, unknown: Sequence[str], what: str, seen: Inventory, limits: Limits
+    check: Check, unknown: Sequence[str], what: str, seen: Inventory, thresholds: Thresholds
 ) -> Check:
     """The verdict, unless it is good only because something could not be looked at."""
     if check.status != OK or not unknown:
         return check
     what_else = "B-tree index" if what == "index" else what
-    summary = f"Of {counted(len(unknown), 'large ' + what_else, 'large ' + what_else + ('es' if what == 'index' else 's'))} it is not known, "
+    summary = f"Of {pluralize(len(unknown), 'large ' + what_else, 'large ' + what_else + ('es' if what == 'index' else 's'))} it is not known, "
     summary += f"such as {unknown[0]}: role '{seen.facts['role']}' may not see its statistics, or they are missing or too old"
-    return limits.verdict(
+    return thresholds.verdict(
         check.name, UNKNOWN, summary, subject=check.subject, remedy=_grant(unknown[0], what, seen)
     )
 

@@ -23,11 +23,11 @@ from ...core.check import (
     Action,
     Check,
 )
+from ...core.deadline import DeadlineExceeded
+from ...core.errors import UsageError
 from ...core.operation import Outcome
-from ...core.probe import TimeLimit
-from ...core.state import span
-from ...core.text import counted
-from ...core.thresholds import Limits, Misuse
+from ...core.thresholds import Thresholds
+from ...core.units import format_duration, pluralize
 from ..advisory_lock import HOLDERS, TAKE_IN_TRANSACTION, holder_of
 from ..advisory_lock import SESSIONS as SESSIONS_CLAIM
 from ..connection import Connection, Unanswered
@@ -104,17 +104,20 @@ class Seen(NamedTuple):
         return sum(session["state"] == "hidden" for session in self.sessions)
 
 
-def look(connection: Connection, rules: Rules, limits: Limits) -> Outcome:
+def look(connection: Connection, rules: Rules, thresholds: Thresholds) -> Outcome:
     """Who holds the slots; nothing is ended."""
     seen = inspect(connection)
     plan = make_plan(seen.sessions, seen.slots, rules)
     return Outcome(
-        [*usage(seen, limits), relief(seen, plan, rules, limits, connection.database, Outcome())]
+        [
+            *usage(seen, thresholds),
+            relief(seen, plan, rules, thresholds, connection.database, Outcome()),
+        ]
     )
 
 
 def relieve(
-    connection: Connection, rules: Rules, limits: Limits, confirm: str | None, wait: float
+    connection: Connection, rules: Rules, thresholds: Thresholds, confirm: str | None, wait: float
 ) -> Outcome:
     """End idle sessions until no more slots than wanted are in use; ``confirm`` is none in check mode, which ends none."""
     facts: Row = connection.begin("itself", FACTS)[0][0]
@@ -128,11 +131,11 @@ def relieve(
     elif confirm is None:
         outcome.actions = [_planned(session, seen) for session in plan.ended]
     else:
-        return _carry_out(connection, seen, plan, outcome, rules, limits, wait)
+        return _carry_out(connection, seen, plan, outcome, rules, thresholds, wait)
     outcome.problem = outcome.problem or _failures(outcome.actions)
     outcome.checks = [
-        *usage(seen, limits),
-        relief(seen, plan, rules, limits, connection.database, outcome),
+        *usage(seen, thresholds),
+        relief(seen, plan, rules, thresholds, connection.database, outcome),
     ]
     return outcome
 
@@ -141,7 +144,7 @@ def _claim(connection: Connection, confirm: str) -> None:
     """Make sure that this is the server that is meant, and that nobody else ends its sessions at the same time."""
     if confirm != connection.database:
         given = f", not '{confirm}'" if confirm else ""
-        raise Misuse(
+        raise UsageError(
             f"confirm: sessions are ended only where it names the database that database_url leads to; give '{connection.database}'{given}"
         )
     taken = connection.rows("its locks", TAKE_IN_TRANSACTION, SESSIONS_CLAIM)[0][0]
@@ -167,7 +170,7 @@ def _carry_out(
     plan: Plan,
     outcome: Outcome,
     rules: Rules,
-    limits: Limits,
+    thresholds: Thresholds,
     wait: float,
 ) -> Outcome:
     """End the sessions one by one, then see what became of it."""
@@ -180,14 +183,14 @@ def _carry_out(
         if any(action.status == DONE for action in outcome.actions):
             time.sleep(wait)
         now = inspect(connection, seen.facts)
-    except (Refusal, TimeLimit) as lost:
+    except (Refusal, DeadlineExceeded) as lost:
         refusal = lost if isinstance(lost, Refusal) else connection.silence()
         outcome.actions += [
             _told(session, SKIPPED, "the server was lost before its turn")
             for session in plan.ended[len(outcome.actions) :]
         ]
         outcome.problem = f"{refusal.summary}. {_count(outcome.actions)}; how many connections are in use now is not known"
-        outcome.checks = [unreachable(refusal, limits)]
+        outcome.checks = [unreachable(refusal, thresholds)]
         return outcome
     left = {(session["pid"], session["started"]) for session in now.sessions}
     for place, session in enumerate(plan.ended):
@@ -199,8 +202,8 @@ def _carry_out(
             )
     outcome.problem = _failures(outcome.actions)
     outcome.checks = [
-        *usage(now, limits),
-        relief(seen, plan, rules, limits, connection.database, outcome, now),
+        *usage(now, thresholds),
+        relief(seen, plan, rules, thresholds, connection.database, outcome, now),
     ]
     return outcome
 
@@ -236,7 +239,7 @@ def _planned(session: Row, seen: Seen) -> Action:
 
 def _told(session: Row, status: str, reason: str = "") -> Action:
     where = f"user '{session['user']}', database '{session['database']}' from {session['client'] or 'the local socket'}"
-    words = f"{who(session)}, {where}, {session['state']} for {span(session['seconds'])}"
+    words = f"{who(session)}, {where}, {session['state']} for {format_duration(session['seconds'])}"
     return Action(
         "postgres.end_session",
         status,
@@ -250,7 +253,7 @@ def _powerless(seen: Seen) -> str:
 
 
 def _blind(seen: Seen) -> str:
-    text = f"Nothing was ended: role '{seen.facts['role']}' may not see what {counted(seen.hidden, 'session')} of other users do"
+    text = f"Nothing was ended: role '{seen.facts['role']}' may not see what {pluralize(seen.hidden, 'session')} of other users do"
     return f"{text}; as a superuser: GRANT pg_monitor TO {seen.role}"
 
 
@@ -262,19 +265,19 @@ def _failures(actions: Sequence[Action]) -> str:
 def _count(actions: Sequence[Action]) -> str:
     found = Counter(action.status for action in actions)
     if found[PLANNED]:
-        return f"{found[FAILED]} of {counted(len(actions), 'session')} could not be ended"
+        return f"{found[FAILED]} of {pluralize(len(actions), 'session')} could not be ended"
     others = [
         f", {found[status]} {words}"
         for status, words in ((FAILED, "failed"), (SKIPPED, "left alone"))
         if found[status]
     ]
-    return f"{found[DONE]} of {counted(len(actions), 'session')} ended{''.join(others)}"
+    return f"{found[DONE]} of {pluralize(len(actions), 'session')} ended{''.join(others)}"
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------------
 
 
-def usage(seen: Seen, limits: Limits) -> list[Check]:
+def usage(seen: Seen, thresholds: Thresholds) -> list[Check]:
     """How many slots are taken, and by whom."""
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for session in sorted(seen.sessions, key=lambda session: -(session["seconds"] or 0)):
@@ -287,14 +290,14 @@ def usage(seen: Seen, limits: Limits) -> list[Check]:
         )
         group["count"] += 1
     ranked = sorted(groups.values(), key=lambda group: -group["count"])
-    return list(connections(ranked, seen.role_limits, seen.database_limits, seen.facts, limits))
+    return list(connections(ranked, seen.role_limits, seen.database_limits, seen.facts, thresholds))
 
 
 def relief(
     seen: Seen,
     plan: Plan,
     rules: Rules,
-    limits: Limits,
+    thresholds: Thresholds,
     database: str,
     outcome: Outcome,
     now: Seen | None = None,
@@ -309,10 +312,10 @@ def relief(
         for each in slots
     )
     if not plan.over:
-        return limits.verdict("postgres.relief", OK, f"{state}: nothing to relieve")
+        return thresholds.verdict("postgres.relief", OK, f"{state}: nothing to relieve")
     if seen.hidden and not seen.facts["sees_all"]:
         status = CRITICAL if outcome.problem else UNKNOWN
-        return limits.verdict(
+        return thresholds.verdict(
             "postgres.relief",
             status,
             f"{state}. {_blind(seen)}",
@@ -325,7 +328,7 @@ def relief(
         for (whose, reason), count in spared.most_common(20)
     ]
     if outcome.problem:
-        return limits.verdict(
+        return thresholds.verdict(
             "postgres.relief",
             CRITICAL,
             f"{state}. {outcome.problem}",
@@ -333,7 +336,7 @@ def relief(
             evidence=tuple(evidence),
         )
     if now is None:
-        words = f"{state}. {counted(len(plan.ended), 'session')} idle for too long would be ended"
+        words = f"{state}. {pluralize(len(plan.ended), 'session')} idle for too long would be ended"
         short = plan.short
         command = (
             f"To end them, give the same command with -e runbook_confirm={database} and without --check. "
@@ -346,11 +349,11 @@ def relief(
         back = _back(seen, plan, now)
         if back:
             whose, count = Counter(who(session) for session in back).most_common(1)[0]
-            words += f"; they come back: {counted(count, 'session')} of {whose} connected since"
+            words += f"; they come back: {pluralize(count, 'session')} of {whose} connected since"
             remedy = f"Restart {whose}, whose pool connects again at once: -e runbook_restart_app=NAME with its name under PM2. {remedy}"
     if short > 0:
         words += f"; {short} too many stay: {_stay(plan, seen, rules)}"
-    return limits.verdict(
+    return thresholds.verdict(
         "postgres.relief", WARNING, words, remedy=remedy, evidence=tuple(evidence)
     )
 
@@ -385,7 +388,9 @@ def _stay(plan: Plan, seen: Seen, rules: Rules) -> str:
         [
             *named,
             *(
-                [f"{rest} at work, of unknown state, or idle for less than {span(rules.idle_age)}"]
+                [
+                    f"{rest} at work, of unknown state, or idle for less than {format_duration(rules.idle_age)}"
+                ]
                 if rest
                 else []
             ),

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple, Union
 
-from ...core.thresholds import Misuse
+from ...core.errors import UsageError
 from ..health.assess import who
 
 Row = Mapping[str, Any]
@@ -49,7 +49,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         if not 0 < self.usage <= 100:
-            raise Misuse(f"usage: {self.usage:g} is not a percentage above 0 and up to 100")
+            raise UsageError(f"usage: {self.usage:g} is not a percentage above 0 and up to 100")
         for name in (
             "idle_age",
             "idle_in_transaction_age",
@@ -59,7 +59,7 @@ class Rules:
         ):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
-                raise Misuse(f"{name}: {value:g} is not a number of 0 or more")
+                raise UsageError(f"{name}: {value:g} is not a number of 0 or more")
         self.networks()
 
     def networks(self) -> list[Network]:
@@ -71,7 +71,7 @@ def _network(address: str) -> Network:
     try:
         return ip_network(address, strict=False)
     except ValueError:
-        raise Misuse(
+        raise UsageError(
             f"protect_addresses: {address!r} is neither an address, nor a network, nor '{LOCAL}'"
         ) from None
 

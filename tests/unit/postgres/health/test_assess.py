@@ -11,7 +11,8 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta, Sample
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.errors import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.assess import (
     assess,
@@ -53,7 +54,7 @@ NOTHING = {
 }
 
 
-def counted(
+def pluralize(
     hit: float = 0,
     read: float = 0,
     deadlocks: float = 0,
@@ -111,7 +112,7 @@ def database(name: str | None = "shop", **more: Any) -> dict[str, Any]:
 
 SESSIONS = Sessions([], [], [], 0, None, None, {})
 DATABASES = Databases(
-    [database()], counted(9990, 10), counted(9990, 10, since_last_run=False), SAMPLE
+    [database()], pluralize(9990, 10), pluralize(9990, 10, since_last_run=False), SAMPLE
 )
 WAL = Wal([], [], None, NOTHING, None)
 STATEMENTS = Statements(1000, 2.0, "the window", [], SAMPLE)
@@ -120,12 +121,12 @@ SNAPSHOT = Snapshot("db:5432", 0.004, FACTS, SESSIONS, DATABASES, WAL, STATEMENT
 
 def checks(
     replicas: int = 0,
-    limits: dict[str, Any] | None = None,
+    thresholds: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
     **parts: Any,
 ) -> list[Check]:
     seen = SNAPSHOT._replace(facts={**FACTS, **(facts or {})}, **parts)
-    return list(assess(seen, Limits(limits), replicas))
+    return list(assess(seen, Thresholds(CHECKS, thresholds), replicas))
 
 
 def one(name: str, subject: str = "", **more: Any) -> Check:
@@ -150,14 +151,17 @@ def test_a_healthy_server_is_ok_in_every_respect() -> None:
 
 
 def test_of_a_server_that_cannot_be_asked_there_is_one_check() -> None:
-    check = unreachable(Refusal("It is gone", "Bring it back"), Limits())
+    check = unreachable(Refusal("It is gone", "Bring it back"), Thresholds(CHECKS))
     assert (check.name, check.status, check.summary, check.remedy) == (
         "postgres.reachable",
         "critical",
         "It is gone",
         "Bring it back",
     )
-    assert "systemctl status postgresql" in unreachable(Refusal("It is gone"), Limits()).remedy
+    assert (
+        "systemctl status postgresql"
+        in unreachable(Refusal("It is gone"), Thresholds(CHECKS)).remedy
+    )
 
 
 def test_what_was_not_answered_is_unknown_with_its_reason() -> None:
@@ -309,13 +313,13 @@ def test_a_name_that_a_client_chose_is_shortened_and_holds_no_secret() -> None:
     ("hit", "status"), [(9000, "ok"), (8999, "warning"), (8000, "warning"), (7999, "critical")]
 )
 def test_the_cache_is_judged_by_target_and_acceptable(hit: int, status: str) -> None:
-    check = one("cache_hit", databases=DATABASES._replace(recent=counted(hit, 10000 - hit)))
+    check = one("cache_hit", databases=DATABASES._replace(recent=pluralize(hit, 10000 - hit)))
     assert (check.status, check.value, check.window) == (status, hit / 100, "the window")
 
 
 def test_where_little_was_read_since_the_last_run_the_longer_span_is_judged() -> None:
     databases = DATABASES._replace(
-        recent=counted(1, 9),
+        recent=pluralize(1, 9),
         total=Delta({"hit": 9500, "read": 500, "deadlocks": 0}, "since reset", 9, False),
     )
     check = one("cache_hit", databases=databases)
@@ -324,7 +328,7 @@ def test_where_little_was_read_since_the_last_run_the_longer_span_is_judged() ->
 
 def test_a_cache_that_was_hardly_used_is_not_judged() -> None:
     check = one(
-        "cache_hit", databases=DATABASES._replace(recent=counted(1, 9), total=counted(10, 90))
+        "cache_hit", databases=DATABASES._replace(recent=pluralize(1, 9), total=pluralize(10, 90))
     )
     assert (check.status, check.value) == ("unknown", None)
     assert check.summary == "Only 100 blocks were read the window, too few to judge the cache"
@@ -336,14 +340,15 @@ def test_a_cache_that_was_hardly_used_is_not_judged() -> None:
 def test_deadlocks_are_counted_in_the_window(count: int, status: str) -> None:
     rows = [database(deadlocks=30)]
     check = one(
-        "deadlocks", databases=Databases(rows, counted(deadlocks=count), counted(9990, 10), SAMPLE)
+        "deadlocks",
+        databases=Databases(rows, pluralize(deadlocks=count), pluralize(9990, 10), SAMPLE),
     )
     assert (check.status, check.value) == (status, count)
     assert check.evidence == (({"database": "shop", "deadlocks_since_reset": 30},) if count else ())
 
 
 def test_deadlocks_of_the_last_months_are_not_todays() -> None:
-    old = counted(9990, 10, 7, since_last_run=False, seconds=90 * 86400)
+    old = pluralize(9990, 10, 7, since_last_run=False, seconds=90 * 86400)
     check = one("deadlocks", databases=DATABASES._replace(recent=old))
     assert (check.status, check.value) == ("unknown", None)
     assert (
@@ -420,7 +425,7 @@ def test_the_mean_is_over_all_calls_and_the_offenders_are_named() -> None:
     check = one(
         "query_time_mean",
         statements=STATEMENTS._replace(calls=100, seconds=10.0, top=top),
-        limits={"postgres.query_time_mean": {"critical": 0.2}},
+        thresholds={"postgres.query_time_mean": {"critical": 0.2}},
     )
     assert (check.status, check.value, check.window) == ("warning", 0.1, "the window")
     assert (

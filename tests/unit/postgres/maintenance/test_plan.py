@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Misuse
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.plan import (
     Plan,
     Rules,
@@ -398,7 +398,7 @@ def test_names_of_relations_limit_the_work() -> None:
     assert {step.operation for step in plan(inventory, operations=("reindex",)).steps} == {
         "reindex"
     }
-    with pytest.raises(Misuse, match="no table or index 'nothing' in database 'shop'"):
+    with pytest.raises(UsageError, match="no table or index 'nothing' in database 'shop'"):
         plan(inventory, only=("nothing",))
 
 
@@ -414,7 +414,7 @@ def test_names_of_relations_limit_the_work() -> None:
     ],
 )
 def test_rules_that_make_no_sense(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Misuse, match=next(iter(wrong))):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
         Rules(**wrong)
 
 

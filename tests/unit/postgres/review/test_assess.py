@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.probe import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta, Sample
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Limits
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
     Databases,
     Missing,
@@ -46,7 +47,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
 from tests.unit.postgres.maintenance.test_plan import FACTS as DATABASE_FACTS
 from tests.unit.postgres.maintenance.test_plan import MIB, index, seen, table
 
-LIMITS = Limits()
+LIMITS = Thresholds(CHECKS)
 FACTS: dict[str, Any] = {
     "role": "app",
     "sees_all": True,
@@ -948,8 +949,8 @@ def test_bloat_is_told_of_b_trees_of_own_tables_with_fresh_statistics() -> None:
 READ = {"scans": 1000, "read": 10**9, "writes": 5}
 
 
-def missing(counted: dict[str, int], then: Sample | None = None, **more: Any) -> Any:
-    found = contents(table(), use=use_of(scans={1: counted}, **more), earlier=then)
+def missing(pluralize: dict[str, int], then: Sample | None = None, **more: Any) -> Any:
+    found = contents(table(), use=use_of(scans={1: pluralize}, **more), earlier=then)
     return by_name(indexes(found, "d", LIMITS, NOBODY, 10))["missing_indexes"]
 
 

@@ -11,11 +11,10 @@ from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.operation import Outcome
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import (
-    Limits,
-    Misuse,
-)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.operation import (
     Seen,
     relief,
@@ -161,7 +160,7 @@ def test_the_words_for_every_plan_fit_the_report(
 ) -> None:
     plan = make_plan(sessions, slots(limit), wish)
     seen = Seen({**FACTS, "max_connections": limit, "reserved": 0}, sessions, {}, {}, "operator")
-    check = relief(seen, plan, wish, Limits(), "shop", Outcome())
+    check = relief(seen, plan, wish, Thresholds(CHECKS), "shop", Outcome())
     assert check.status == ("warning" if plan.over else "ok")
     assert check.remedy or check.status == "ok"
 
@@ -265,7 +264,7 @@ def test_the_cure_names_the_app_at_fault_its_role_and_what_fits() -> None:
         ),
         (
             {"thresholds": {"postgres.relief": {"warning": 1}}},
-            "postgres.relief has no limits to change",
+            "postgres.relief has no thresholds to change",
         ),
         ({"database_url": ""}, "database_url is missing"),
         ({"database_url": "mysql://u:hunter2@h/d"}, "has to begin with 'postgresql://'"),
@@ -307,5 +306,5 @@ def test_a_server_that_is_not_there_fails_an_act_but_not_a_look(
 
 
 def test_an_unusable_rule_is_misuse() -> None:
-    with pytest.raises(Misuse):
+    with pytest.raises(UsageError):
         rules(usage=-5)

@@ -1,0 +1,28 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are either the old ones or the new ones, whenever the machine stops."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
+    """Write a file beside its final name, flush it to the disk and rename it; raises OSError.
+
+    The folder has to exist. Nothing is left behind where that fails.
+    """
+    folder = os.path.dirname(path) or "."
+    handle, partial = tempfile.mkstemp(dir=folder, prefix=".partial-")  # created with mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise

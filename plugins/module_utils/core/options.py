@@ -1,0 +1,32 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module options that several technologies share; each has a doc fragment of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import UsageError
+
+#: Options of every probe, documented in the fragment ``gpt_agent.runbook.probe``.
+PROBE_OPTIONS: dict[str, Any] = {
+    "thresholds": {"type": "dict", "default": {}},
+    "timeout": {"type": "float", "default": 10.0},
+}
+#: Option of whatever judges counters over time, documented in the fragment ``gpt_agent.runbook.state``.
+STATE_OPTION: dict[str, Any] = {"state_dir": {"type": "path"}}
+#: Option of whatever can take long, documented in the fragment ``gpt_agent.runbook.progress``.
+PROGRESS_OPTION: dict[str, Any] = {"progress_file": {"type": "path"}}
+
+#: Seconds that a time limit may have at most.
+LONGEST = 3600
+
+
+def checked_seconds(option: str, seconds: float, longest: float = LONGEST) -> float:
+    """The value of an option that is a time limit in seconds; raises `UsageError` where none can be meant."""
+    if not 0 < seconds <= longest:
+        raise UsageError(
+            f"{option}: {seconds:g} is not a number of seconds above 0 and up to {longest:g}"
+        )
+    return seconds
