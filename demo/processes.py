@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("postgres", "valkey-server", "nginx", "node")
+PROGRAMS = ("postgres", "valkey-server", "redis-server", "nginx", "node")
 
 
 class StackError(Exception):
@@ -199,17 +199,26 @@ class Process:
     """In ticks since the machine's start; with the number it names this process and no later one."""
 
     @classmethod
-    def look(cls, pid: int) -> tuple[Process, Path] | None:
-        """The process and its working directory; nothing for one that has ended, is a zombie, or is somebody else's."""
+    def any(cls, pid: int) -> Process | None:
+        """A process of whatever program; nothing for one that has ended or is a zombie."""
         try:
             program = os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
-            if program not in PROGRAMS:
-                return None
-            cwd = Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
-            started = _start_time(pid)
         except OSError:
             return None
-        return (cls(pid, program, started), cwd) if started else None
+        started = _start_time(pid)
+        return cls(pid, program, started) if started else None
+
+    @classmethod
+    def look(cls, pid: int) -> tuple[Process, Path] | None:
+        """A server's process and its working directory; nothing for any other program."""
+        process = cls.any(pid)
+        if process is None or process.program not in PROGRAMS:
+            return None
+        try:
+            cwd = Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
+        except OSError:
+            return None
+        return process, cwd
 
     def alive(self) -> bool:
         return self.started == _start_time(self.pid)

@@ -13,9 +13,26 @@ from typing import Any
 
 import pytest
 
+from demo import watchdog
+
 ROOT = Path(__file__).resolve().parent.parent
 
+#: The environment variable with the number of an xdist worker, where this process is one.
+WORKER = "PYTEST_XDIST_WORKER"
+
 RunModule = Callable[..., dict[str, Any]]
+
+
+def pytest_configure() -> None:
+    """Whatever this process starts ends with it, also when it is killed."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # kept after the run
+    # A worker is a part of the run that started it, and does not outlive that either.
+    watchdog.private_temporary_folder(run=os.getppid() if WORKER in os.environ else None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> None:
+    watchdog.start(tmp_path_factory.getbasetemp())
 
 
 def start_module(
