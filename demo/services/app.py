@@ -129,7 +129,7 @@ class App(Service):
             "exec_mode": "cluster",
             "instances": self.own["instances"],
             "wait_ready": True,
-            "listen_timeout": 5_000,
+            "listen_timeout": 15_000,
             "kill_timeout": 6_000,
             "max_restarts": 5,
             "min_uptime": 2_000,
