@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -162,6 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo.watchdog", description=__doc__)
     parser.add_argument("--run", type=int, default=0, help="process that the owner is a part of")
     parser.add_argument("--remove", type=Path, action="append", default=[], help="folder to remove")
+    parser.add_argument("--then", default="", help="command to run once everything has ended")
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     owner = os.getppid()
@@ -170,6 +172,8 @@ def main() -> int:
     _let_go()
     wait_for_end(owner, options.run)
     end_all(folders)
+    if options.then:
+        subprocess.run(shlex.split(options.then), check=False, timeout=300)
     for folder in options.remove:
         with suppress(OSError):
             remove_tree(folder)

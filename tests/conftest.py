@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The environment variable with the number of an xdist worker, where this process is one.
 WORKER = "PYTEST_XDIST_WORKER"
 
+#: The fixture with the server that the tests of a file share, by folder of tests/integration.
+SHARED_SERVERS = {"postgres": "own", "pm2": "pm2"}
+
 RunModule = Callable[..., dict[str, Any]]
 
 
@@ -29,6 +32,20 @@ def pytest_configure() -> None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # kept after the run
     # A worker is a part of the run that started it, and does not outlive that either.
     watchdog.private_temporary_folder(run=os.getppid() if WORKER in os.environ else None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folders = item.path.relative_to(ROOT / "tests").parts if ROOT in item.path.parents else ()
+        if "unit" in folders:
+            item.add_marker("versions")
+        shared = SHARED_SERVERS.get(folders[1], "") if len(folders) > 1 else ""
+        if shared in getattr(item, "fixturenames", ()):
+            # On one worker, so that the file's server is started once.
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            group = f"{item.path.stem} {parameters.get(shared, '')}"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -123,6 +123,7 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
     return run
 
 
+@pytest.mark.versions
 def test_a_job_is_green_and_hands_its_verdict_on(stack: Stack, launch: Callable[..., Job]) -> None:
     stack.up()
     # What the machine itself may be short of is not what is tested here.
