@@ -24,7 +24,7 @@ INVENTORY ?= inventories/demo
 ARGS ?=
 # One more than there are processors: a test often waits.
 TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
-PYTEST := pytest -n $(TEST_WORKERS) --dist loadgroup
+PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope
 # What 'make versions' runs: the unit tests, and playbooks once each.
 TESTS ?= -m versions tests
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
@@ -104,7 +104,7 @@ versions: $(VENV)/.ready-to-test ## Run the tests that depend on it on every oth
 	PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
 	tox run-parallel --parallel-no-spinner \
 	  --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
-	  -- -n $$((($(TEST_WORKERS) + 1) / 2)) --dist loadgroup $(TESTS)
+	  -- -n $$((($(TEST_WORKERS) + 1) / 2)) --dist loadscope $(TESTS)
 
 .PHONY: databases
 databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other versions of it that are supported

@@ -45,16 +45,18 @@ def _has_name(uid: int) -> bool:
 class Identity:
     """Who the stack's programs run as: the caller, but never root.
 
-    PostgreSQL refuses to be run by root, or by a user without a name. A user namespace that maps the caller to another
-    user is enough for it and leaves the files with their owner. Where such a namespace is refused, the programs change
-    to a user without rights.
+    PostgreSQL refuses to be run by root, or by a user without a name. A user namespace that maps
+    the caller to another user is enough for it and leaves the files with their owner. Where such a
+    namespace is refused, the programs change to a user without rights.
     """
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
     gid: int | None = None
     guard: int | None = None
-    """The stack's lock. Helpers inherit it: should we be killed, the next run waits until they, too, have ended."""
+    """The stack's lock. Helpers inherit it: should we be killed, the next run waits until they,
+    too, have ended.
+    """
 
     @classmethod
     def choose(cls) -> Identity:
@@ -95,7 +97,7 @@ class Identity:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """See the programs' entries in /proc as their own user does: root in a container may not."""
+        """See the programs' entries in /proc as their own user does: root may not."""
         if self.uid is None or self.gid is None:
             yield
             return
@@ -147,7 +149,8 @@ class Identity:
         if check and done.returncode:
             said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
             raise StackError(
-                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code {done.returncode}: {said}"
+                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code "
+                f"{done.returncode}: {said}"
             )
         return done
 
@@ -160,7 +163,9 @@ class Identity:
         cwd: Path,
         timeout: float = 60,
     ) -> None:
-        """Run a program that leaves a server behind: detached from our terminal, its words in a log file."""
+        """Run a program that leaves a server behind: detached from our terminal, its words in a log
+        file.
+        """
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             begin = file.seek(0, os.SEEK_END)
             self.own(log)
@@ -178,7 +183,8 @@ class Identity:
         if done.returncode:
             said = log.read_bytes()[begin:].decode(errors="replace").strip()[-2000:]
             raise StackError(
-                f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log file: {log}"
+                f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log "
+                f"file: {log}"
             )
 
 
@@ -196,7 +202,8 @@ class Process:
     pid: int
     program: str
     started: int
-    """In ticks since the machine's start; with the number it names this process and no later one."""
+    """In ticks since the machine's start; with the number it names this process and no later one.
+    """
 
     @classmethod
     def any(cls, pid: int) -> Process | None:
@@ -235,10 +242,11 @@ class Process:
 
 
 def processes_of(root: Path, pm2_home: str) -> dict[int, Process]:
-    """All processes that belong to the stack in this folder, known by what they are and not by a number in a file.
+    """All processes that belong to the stack in this folder, known by what they are and not by a
+    number in a file.
 
-    Servers work in a folder of the stack. PM2 and what it runs carry its home in their environment; a Node.js that a
-    user runs inside the folder does not.
+    Servers work in a folder of the stack. PM2 and what it runs carry its home in their environment;
+    a Node.js that a user runs inside the folder does not.
     """
     mark = f"PM2_HOME={pm2_home}".encode()
     found = {}
@@ -260,7 +268,9 @@ def processes_of(root: Path, pm2_home: str) -> dict[int, Process]:
 
 
 def end(find: Callable[[], Iterable[Process]], *stages: tuple[int, float]) -> None:
-    """Signal what is found and wait for it to go, stage by stage: ``(SIGTERM, 5), (SIGKILL, 5)``. A frozen process is thawed first."""
+    """Signal what is found and wait for it to go, stage by stage: ``(SIGTERM, 5), (SIGKILL, 5)``. A
+    frozen process is thawed first.
+    """
     for number, seconds in stages:
         for process in find():
             process.signal(number)

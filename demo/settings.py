@@ -23,7 +23,9 @@ Settings = dict[str, Any]
 LONGEST_SOCKET_HOME = 80
 """A socket's path holds at most 107 bytes, and 'pm2/interactor.sock' comes behind it."""
 PORTS = range(20_000, 32_000)
-"""Below the ports that the system gives to outgoing connections, so that a stopped service finds its own again."""
+"""Below the ports that the system gives to outgoing connections, so that a stopped service finds
+its own again.
+"""
 PORT_KEYS = (
     ("postgres", "port"),
     ("redis", "port"),
@@ -33,9 +35,14 @@ PORT_KEYS = (
 )
 
 
-def database_url(settings: Settings, user: str = "user", password: str = "password") -> str:  # noqa: S107 - names of settings
+def database_url(
+    settings: Settings,
+    user: str = "user",
+    password: str = "password",  # noqa: S107 - names of settings
+) -> str:
     own = settings["postgres"]
-    return f"postgresql://{quote(own[user])}:{quote(own[password])}@{own['host']}:{own['port']}/{own['database']}"
+    credentials = f"{quote(own[user])}:{quote(own[password])}"
+    return f"postgresql://{credentials}@{own['host']}:{own['port']}/{own['database']}"
 
 
 def redis_url(settings: Settings) -> str:
@@ -119,9 +126,11 @@ def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settin
 
 
 def choose_home(directory: Path, earlier: Settings, identity: Identity) -> Path:
-    """Where the services live: in the directory, if its path is short enough for sockets and they may go there.
+    """Where the services live: in the directory, if its path is short enough for sockets and they
+    may go there.
 
-    Else its name is a link, or, the last resort, a folder, in the system's folder for temporary files.
+    Else its name is a link, or, the last resort, a folder, in the system's folder for temporary
+    files.
     """
     identity.own(directory)
     usable = identity.may("-w", directory)
@@ -139,13 +148,16 @@ def choose_home(directory: Path, earlier: Settings, identity: Identity) -> Path:
     identity.own(parent, home)
     if not identity.may("-w", home):
         raise StackError(
-            f"neither {directory} nor {home} can be used by an unprivileged user: name another directory with --dir, or set TMPDIR"
+            f"neither {directory} nor {home} can be used by an unprivileged user: name another "
+            "directory with --dir, or set TMPDIR"
         )
     return home
 
 
 def choose_ports(settings: Settings, earlier: Settings, runs: Callable[[str], bool]) -> None:
-    """Each service's port of before, where it runs on it or can have it again; else one that is free."""
+    """Each service's port of before, where it runs on it or can have it again; else one that is
+    free.
+    """
     taken: set[int] = set()
     for section, key in PORT_KEYS:
         port = earlier.get(section, {}).get(key, 0)
@@ -171,7 +183,7 @@ def within_reach(folder: Path, home: Path, identity: Identity) -> Path:
 
 
 def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> None:
-    """The folders that nobody else makes; ``bin`` is first on the PATH of everything in the stack."""
+    """Make the folders; ``bin`` is first on the PATH of everything in the stack."""
     home = Path(settings["directory"])
     for name in ("bin", "home", "logs", "shared", "run"):
         (home / name).mkdir(mode=0o700, exist_ok=True)

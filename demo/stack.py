@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo stack as one thing: up, down, status.
 
-Everything it needs lies in one directory: data, configuration, logs, and stack.json, which alone holds the secrets in
-one place and says where everything is. ``python -m demo.stack --help`` tells the commands.
+Everything it needs lies in one directory: data, configuration, logs, and stack.json, which alone
+holds the secrets in one place and says where everything is. ``python -m demo.stack --help`` tells
+the commands.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Stack:
         self._chosen = self._chosen or Identity.choose()
         return self._chosen
 
-    # --- what it is -----------------------------------------------------------------------------------------------
+    # --- what it is -------------------------------------------------------------------------------
 
     @property
     def settings_file(self) -> Path:
@@ -137,13 +138,17 @@ class Stack:
     def run(
         self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run a client program as the stack's user, with ``env()`` and what is given beside it; raises when it fails unless ``check=False``."""
+        """Run a client program as the stack's user, with ``env()`` and what is given beside it;
+        raises when it fails unless ``check=False``.
+        """
         return self.identity.run(argv, env={**self.env(), **(env or {})}, **options)
 
-    # --- up and down ----------------------------------------------------------------------------------------------
+    # --- up and down ------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """Bring every service up and the stack into its healthy state; does nothing where all is well."""
+        """Bring every service up and the stack into its healthy state; does nothing where all is
+        well.
+        """
         begin = time.monotonic()
         with self._lock(create=True):
             settings = self._settle()
@@ -156,7 +161,8 @@ class Stack:
                 settings = self._settle()
                 self._bring_up(settings)
         self.say(
-            f"up in {time.monotonic() - begin:.1f} s: https://localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})"
+            f"up in {time.monotonic() - begin:.1f} s: https://"
+            f"localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})"
         )
 
     def down(self, *, purge: bool = False) -> None:
@@ -225,7 +231,9 @@ class Stack:
         found.reload()
 
     def deploy(self, tag: str) -> None:
-        """Put another version of the app into service, as it is: v1.2.0 is broken, and 'deploy v1.1.0' goes back."""
+        """Put another version of the app into service, as it is: v1.2.0 is broken, and 'deploy
+        v1.1.0' goes back.
+        """
         with self._lock(create=False):
             settings = self.settings
             self._release(settings, tag)
@@ -259,7 +267,7 @@ class Stack:
         write_private(file, json.dumps(faults))
         self.identity.own(file)
 
-    # --- steps ----------------------------------------------------------------------------------------------------
+    # --- steps ------------------------------------------------------------------------------------
 
     @contextmanager
     def _lock(self, *, create: bool) -> Iterator[None]:
@@ -355,7 +363,9 @@ class Stack:
             repository.point(current, Path(app["releases"]) / repository.CURRENT)
 
     def _exercise(self, settings: Settings) -> None:
-        """A few requests through the proxy, so that logs, statement statistics and the cache's hit rate mean something."""
+        """A few requests through the proxy, so that logs, statement statistics and the cache's hit
+        rate mean something.
+        """
         base, ca = (
             f"https://localhost:{settings['nginx']['https_port']}",
             settings["certificates"]["ca"],
@@ -371,7 +381,8 @@ class Stack:
             status, said = fetch(base + path, ca)
             if status not in (200, 404):  # an older release does not know every path
                 raise StackError(
-                    f"{path} through nginx says {status} {said}; log files: {settings['directory']}/logs"
+                    f"{path} through nginx says {status} {said}; log files: "
+                    f"{settings['directory']}/logs"
                 )
 
 

@@ -76,7 +76,7 @@ def start(*folders: Path, remove: Sequence[Path] = (), run: int | None = None) -
     return watchdog.pid
 
 
-# --- the watchdog itself ----------------------------------------------------------------------
+# --- the watchdog itself --------------------------------------------------------------------------
 
 
 def _names(entry: bytes, folder: bytes) -> bool:

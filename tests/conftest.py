@@ -21,9 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The environment variable with the number of an xdist worker, where this process is one.
 WORKER = "PYTEST_XDIST_WORKER"
 
-#: The fixture with the server that the tests of a file share, by folder of tests/integration.
-SHARED_SERVERS = {"postgres": "own", "pm2": "pm2"}
-
 RunModule = Callable[..., dict[str, Any]]
 
 
@@ -34,18 +31,18 @@ def pytest_configure() -> None:
     watchdog.private_temporary_folder(run=os.getppid() if WORKER in os.environ else None)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folders = item.path.relative_to(ROOT / "tests").parts if ROOT in item.path.parents else ()
-        if "unit" in folders:
+        if ROOT / "tests" / "unit" in item.path.parents:
             item.add_marker("versions")
-        shared = SHARED_SERVERS.get(folders[1], "") if len(folders) > 1 else ""
-        if shared in getattr(item, "fixturenames", ()):
-            # On one worker, so that the file's server is started once.
-            parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            group = f"{item.path.stem} {parameters.get(shared, '')}"
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -148,14 +145,15 @@ def by_name(answer: dict[str, Any], name: str, subject: str | None = None) -> di
         if c["name"] == name and (subject is None or c["subject"] == subject)
     ]
     assert len(found) == 1, (
-        f"{len(found)} checks {name} {subject or ''} in {[(c['name'], c['subject']) for c in answer['checks']]}"
+        f"{len(found)} checks {name} {subject or ''} in "
+        f"{[(c['name'], c['subject']) for c in answer['checks']]}"
     )
     return found[0]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A demo stack that belongs to this test session alone (one for each worker), up and healthy."""
+    """A demo stack of this process's own, up and healthy."""
     from demo.stack import Stack
 
     own = Stack(tmp_path_factory.mktemp("demo"))

@@ -1,4 +1,6 @@
-"""Throw-away certificates and servers on loopback: real TLS and real HTTP, as good or as bad as a test wants them."""
+"""Throw-away certificates and servers on loopback: real TLS and real HTTP, as good or as bad as a
+test wants them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
-# --- certificates -----------------------------------------------------------------------------------------------------
+# --- certificates ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def write(path: Path, *contents: bytes) -> str:
     return str(path)
 
 
-# --- servers ----------------------------------------------------------------------------------------------------------
+# --- servers --------------------------------------------------------------------------------------
 
 
 def server_context(directory: Path, pair: Pair, *chain: bytes) -> ssl.SSLContext:
@@ -212,7 +214,7 @@ def unused_port() -> int:
 
 
 class Http(BaseHTTPRequestHandler):
-    """Answers by the server's table: path → (status, headers, body) or a function of the handler."""
+    """Answers by a table: path → (status, headers, body) or a function of the handler."""
 
     protocol_version = "HTTP/1.1"
     server: Any

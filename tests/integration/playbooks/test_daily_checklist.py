@@ -208,7 +208,8 @@ def crashing(**which: int) -> Callable[[Stack], AbstractContextManager[None]]:
         with stack.fault(crash=True, **which):
             pm2(stack, "restart", str(which.get("instance", stack.settings["app"]["name"])))
             yield
-        pm2(stack, "restart", stack.settings["app"]["name"])
+        # Its restarts are forgotten with it; 'up' starts it anew.
+        pm2(stack, "delete", stack.settings["app"]["name"])
 
     return inject
 
@@ -405,12 +406,10 @@ GROUPS: dict[str, list[Fault]] = {
 
 def each_fault() -> Iterator[Any]:
     for group, faults in GROUPS.items():
-        # One worker runs a whole group. The first one is run on the other versions, too.
-        marks = [pytest.mark.xdist_group(f"faults: {group}")]
-        if group == "down":
-            marks.append(pytest.mark.versions)
+        # The first group is run on the other versions of ansible-core, too.
+        marks = [pytest.mark.versions] if group == "down" else []
         for fault in faults:
-            yield pytest.param(group, fault, id=fault.name, marks=marks)
+            yield pytest.param(group, fault, id=f"{group}: {fault.name}", marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -519,7 +518,6 @@ def misused(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     return run
 
 
-@pytest.mark.xdist_group("misuse")
 @pytest.mark.parametrize(
     ("misuse", "subject", "sentence"),
     [
@@ -529,7 +527,10 @@ def misused(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         ("name", "host_health", "host.dsk"),
         ("limit", "host_health", "'lots' is not a number"),
     ],
-    ids=["database url", "redis url", "endpoint", "threshold's name", "limit"],
+    ids=[
+        f"misuse: {case}"
+        for case in ("database url", "redis url", "endpoint", "threshold's name", "limit")
+    ],
 )
 def test_misuse_is_one_clear_sentence_and_the_rest_is_looked_at(
     misuse: str, subject: str, sentence: str, misused: Callable[[str], Run]
@@ -546,9 +547,11 @@ def test_misuse_is_one_clear_sentence_and_the_rest_is_looked_at(
         assert len(looked_at) >= 12
 
 
-@pytest.mark.xdist_group("misuse")
-def test_an_unreadable_certificate_file_is_named(misused: Callable[[str], Run]) -> None:
-    run = misused("connections")
+@pytest.mark.parametrize("misuse", ["connections"], ids=["misuse: certificate"])
+def test_an_unreadable_certificate_file_is_named(
+    misuse: str, misused: Callable[[str], Run]
+) -> None:
+    run = misused(misuse)
     assert any(
         NOT_A_CERTIFICATE in check["summary"] + check["subject"]
         for check in run.report["checks"]
