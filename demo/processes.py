@@ -147,11 +147,7 @@ class Identity:
                 f"{Path(argv[0]).name} did not end within {timeout:.0f} seconds"
             ) from None
         if check and done.returncode:
-            said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
-            raise StackError(
-                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code "
-                f"{done.returncode}: {said}"
-            )
+            raise StackError(_failure(argv, done))
         return done
 
     def launch(
@@ -186,6 +182,12 @@ class Identity:
                 f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log "
                 f"file: {log}"
             )
+
+
+def _failure(argv: Sequence[str | Path], done: subprocess.CompletedProcess[str]) -> str:
+    said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
+    command = f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''}"
+    return f"{command} failed with exit code {done.returncode}: {said}"
 
 
 def _start_time(pid: int) -> int:

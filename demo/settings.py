@@ -63,11 +63,9 @@ def is_free(port: int) -> bool:
 def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settings:
     """Names and secrets, keeping what an earlier run decided; ports are chosen apart."""
 
-    def kept(section: str, key: str, new: Callable[[], Any]) -> Any:
-        return earlier[section][key] if key in earlier.get(section, {}) else new()
-
-    def password() -> str:
-        return secrets.token_urlsafe(24)
+    def password(section: str, key: str = "password") -> str:
+        kept: str = earlier.get(section, {}).get(key) or secrets.token_urlsafe(24)
+        return kept
 
     return {
         "directory": str(home),
@@ -80,48 +78,62 @@ def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settin
             "valkey": str(programs.valkey),
         },
         "postgres": {
-            "host": "127.0.0.1",
-            "port": 0,
-            "socket_dir": str(home / "run"),
-            "database": "gpt_agent",
-            "user": "gpt_agent",
-            "password": kept("postgres", "password", password),
-            "admin_user": "postgres",
-            "admin_password": kept("postgres", "admin_password", password),
-            "data": str(home / "postgres" / "data"),
-            "log": str(home / "logs" / "postgres.log"),
+            **_postgres(home),
+            "password": password("postgres"),
+            "admin_password": password("postgres", "admin_password"),
         },
         "redis": {
             "host": "127.0.0.1",
             "port": 0,
             "socket": str(home / "run" / "redis.sock"),
-            "password": kept("redis", "password", password),
+            "password": password("redis"),
             "log": str(home / "redis" / "valkey.log"),
         },
-        "nginx": {
-            "host": "127.0.0.1",
-            "http_port": 0,
-            "https_port": 0,
-            "prefix": str(home / "nginx"),
-            "conf": str(home / "nginx" / "nginx.conf"),
-            "access_log": str(home / "logs" / "nginx-access.log"),
-            "error_log": str(home / "logs" / "nginx-error.log"),
-            "pid_file": str(home / "nginx" / "nginx.pid"),
-        },
+        "nginx": _nginx(home),
         "certificates": certificates.ensure(home / "certificates"),
         "pm2": {"home": str(home / "pm2")},
-        "app": {
-            "name": "gpt-agent",
-            "host": "127.0.0.1",
-            "port": 0,
-            "instances": 2,
-            "repository": str(home / "repository"),
-            "releases": str(home / "releases"),
-            "current": str(home / "current"),
-            "fault": str(home / "shared" / "fault.json"),
-            "out_log": str(home / "logs" / "gpt-agent-out.log"),
-            "error_log": str(home / "logs" / "gpt-agent-error.log"),
-        },
+        "app": _app(home),
+    }
+
+
+def _postgres(home: Path) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "port": 0,
+        "socket_dir": str(home / "run"),
+        "database": "gpt_agent",
+        "user": "gpt_agent",
+        "admin_user": "postgres",
+        "data": str(home / "postgres" / "data"),
+        "log": str(home / "logs" / "postgres.log"),
+    }
+
+
+def _nginx(home: Path) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "http_port": 0,
+        "https_port": 0,
+        "prefix": str(home / "nginx"),
+        "conf": str(home / "nginx" / "nginx.conf"),
+        "access_log": str(home / "logs" / "nginx-access.log"),
+        "error_log": str(home / "logs" / "nginx-error.log"),
+        "pid_file": str(home / "nginx" / "nginx.pid"),
+    }
+
+
+def _app(home: Path) -> dict[str, Any]:
+    return {
+        "name": "gpt-agent",
+        "host": "127.0.0.1",
+        "port": 0,
+        "instances": 2,
+        "repository": str(home / "repository"),
+        "releases": str(home / "releases"),
+        "current": str(home / "current"),
+        "fault": str(home / "shared" / "fault.json"),
+        "out_log": str(home / "logs" / "gpt-agent-out.log"),
+        "error_log": str(home / "logs" / "gpt-agent-error.log"),
     }
 
 

@@ -81,30 +81,24 @@ def issue(
     starts = starts or now() - DAY
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else own
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-    )
-    builder = (
-        builder.public_key(own.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(starts)
-        .not_valid_after(starts + lifetime)
-    )
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=authority, path_length=None), critical=True
-    )
-    builder = builder.add_extension(
-        x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False
-    )
-    builder = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-    )
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=authority, path_length=None), True),
+        (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False),
+    ]
     if names:
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([_alternative(one) for one in names]), critical=False
-        )
+        alternatives = x509.SubjectAlternativeName([_alternative(one) for one in names])
+        extensions.append((alternatives, False))
+    builder = x509.CertificateBuilder(
+        issuer.certificate.subject if issuer else subject,
+        subject,
+        own.public_key(),
+        x509.random_serial_number(),
+        starts,
+        starts + lifetime,
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
     algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey) else digest or hashes.SHA256()
     return Pair(builder.sign(signer, algorithm), own)
 
