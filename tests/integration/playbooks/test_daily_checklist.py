@@ -434,7 +434,7 @@ def sick_and_healed(
     return both
 
 
-@pytest.mark.parametrize(("group", "fault"), each_fault())
+@pytest.mark.parametrize(("group", "fault"), list(each_fault()))
 def test_a_fault_is_found_named_and_seen_to_be_gone(
     group: str, fault: Fault, sick_and_healed: Callable[[str], tuple[Run, Run]]
 ) -> None:
