@@ -14,8 +14,8 @@ options:
       - Thresholds that differ from the runbook's, by name of the check.
       - Each is a mapping with V(warning), V(critical) or both, numbers in the unit of the check. A
         level that is not named keeps its default, V(null) switches it off.
-      - C("host.disk_used /backup"), a name, one space and a subject, changes the thresholds for that
-        subject only.
+      - C("host.disk_used /backup"), a name, one space and a subject, changes the thresholds for
+        that subject only.
       - Thresholds of other modules' checks are ignored, so one setting serves a whole playbook.
       - C(docs/checks.md) lists all checks with their units and default thresholds.
     type: dict

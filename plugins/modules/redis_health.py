@@ -31,8 +31,8 @@ description:
 options:
   purpose:
     description:
-      - What this Redis is for. It decides whether keys may be evicted, and whether data must survive
-        a restart.
+      - What this Redis is for. It decides whether keys may be evicted, and whether data must
+        survive a restart.
       - V(cache) may lose any key at any time, and should evict when it is full.
       - V(queue) holds jobs (BullMQ and the like), none of which may be lost.
       - V(session) holds logins, which may expire but should not be lost.
@@ -128,7 +128,8 @@ checks:
     remedy:
       description: What to do about it; empty if it is ok.
       type: str
-      sample: Find large keys and keys that never expire; raise maxmemory if the host has free memory.
+      sample: >-
+        Find large keys and keys that never expire; raise maxmemory if the host has free memory.
     window:
       description: Time span that the value covers; empty for a value of the moment.
       type: str

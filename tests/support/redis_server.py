@@ -134,7 +134,10 @@ def relay(
     context: ssl.SSLContext | None = None,
     copy: Callable[[bytes], Iterator[bytes]] = lambda data: iter([data]),
 ) -> Iterator[int]:
-    """A port before a server: with TLS, or with a network that does what ``copy`` makes of each piece that the server sends."""
+    """A port that forwards to a server: with TLS, or through a bad network.
+
+    ``copy`` says which pieces to forward for each that the server sends.
+    """
 
     def serve(connection: socket.socket) -> None:
         outside = context.wrap_socket(connection, server_side=True) if context else connection

@@ -1,4 +1,4 @@
-"""redis_health and servers that cannot be used: stopped, closed, full, loading, busy; TLS and bad networks."""
+"""redis_health and servers that cannot be used, TLS, and bad networks."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_a_malformed_url_is_one_sentence(ask: Ask, url: str) -> None:
         ({"purpose": "queueueue"}, "purpose"),
     ],
 )
-def test_misuse_is_one_sentence(ask: Ask, options: dict[str, Any], said: str) -> None:
+def test_a_usage_error_is_one_sentence(ask: Ask, options: dict[str, Any], said: str) -> None:
     answer = ask(**{"url": options.pop("redis_url", "redis://127.0.0.1:1"), **options})
     assert answer["failed"]
     assert said in answer["msg"]
 
 
-def test_needless_password_and_missing_database(start_each: Start, ask: Ask) -> None:
+def test_unneeded_password_and_missing_database(start_each: Start, ask: Ask) -> None:
     server = start_each()
     assert (
         "has no password set" in only(ask(f"redis://:{ENCODED}@127.0.0.1:{server.port}"))["summary"]
@@ -98,13 +98,13 @@ def test_a_socket(start_each: Start, ask: Ask) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open any socket")
-def test_a_socket_that_this_user_may_not_open(start: Start, ask: Ask) -> None:
+def test_a_socket_without_permission(start: Start, ask: Ask) -> None:
     server = start()
     (server.folder / "s").chmod(0)
     assert "lacks permission" in only(ask(f"unix://{server.folder}/s"), "unknown")["summary"]
 
 
-def test_no_slot_left(start_each: Start, ask: Ask) -> None:
+def test_maxclients_is_reached(start_each: Start, ask: Ask) -> None:
     server = start_each("--maxclients", "3")
     held = [server.client for _ in range(3)]
     for client in held:
@@ -200,7 +200,7 @@ def test_something_else_listens(ask: Ask) -> None:
         assert f"127.0.0.1:{port} is not Redis" in only(ask(f"redis://127.0.0.1:{port}"))["summary"]
 
 
-def test_the_server_dies_half_way(start: Start, ask: Ask) -> None:
+def test_the_server_dies_in_the_middle_of_an_answer(start: Start, ask: Ask) -> None:
     server = start()
 
     def die(data: bytes) -> Iterator[bytes]:
@@ -214,7 +214,7 @@ def test_the_server_dies_half_way(start: Start, ask: Ask) -> None:
     assert f"127.0.0.1:{port}" in check["summary"]
 
 
-def test_a_network_that_drips(start: Start, ask: Ask) -> None:
+def test_a_network_that_delivers_byte_by_byte(start: Start, ask: Ask) -> None:
     def drip(data: bytes) -> Iterator[bytes]:
         for number in data:
             yield bytes([number])

@@ -6,7 +6,7 @@ from tests.conftest import by_name
 from tests.support.redis_server import ALL, ENCODED, PASSWORD, Ask, Start, only
 
 
-def test_a_user_who_may_do_no_more_than_the_documentation_says(start_each: Start, ask: Ask) -> None:
+def test_the_permissions_in_the_documentation_are_enough(start_each: Start, ask: Ask) -> None:
     server = start_each("--maxclients", "10")
     rights = "on +ping +info +select +dbsize +config|get +client|list"
     server.client.execute_command("ACL", "SETUSER", "monitor", *rights.split(), f">{PASSWORD}")
@@ -20,7 +20,7 @@ def test_a_user_who_may_do_no_more_than_the_documentation_says(start_each: Start
     assert server.client.acl_log() == []
 
 
-def test_a_user_who_may_not_even_ping(start_each: Start, ask: Ask) -> None:
+def test_a_user_without_permission_to_ping(start_each: Start, ask: Ask) -> None:
     server = start_each()
     server.client.execute_command("ACL", "SETUSER", "nobody", "on", f">{PASSWORD}", "-@all")
     check = only(ask(f"redis://nobody:{ENCODED}@127.0.0.1:{server.port}"), "unknown")
@@ -28,7 +28,7 @@ def test_a_user_who_may_not_even_ping(start_each: Start, ask: Ask) -> None:
     assert "ACL SETUSER nobody" in check["remedy"]
 
 
-def test_a_user_who_may_not_read_the_figures(start_each: Start, ask: Ask) -> None:
+def test_a_user_without_permission_for_info(start_each: Start, ask: Ask) -> None:
     server = start_each()
     server.client.execute_command(
         "ACL", "SETUSER", "half", "on", f">{PASSWORD}", "+@all", "-info", "-config"

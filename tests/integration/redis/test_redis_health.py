@@ -14,7 +14,7 @@ from tests.conftest import by_name
 from tests.support.redis_server import ALL, ENCODED, Ask, Start, only
 
 
-def test_the_demo_is_well(stack: Any, ask: Ask) -> None:
+def test_the_demo_is_healthy(stack: Any, ask: Ask) -> None:
     answer = ask(stack.redis_url, purpose="cache", min_lookups=1)
     assert {check["name"] for check in answer["checks"]} == ALL
     assert "warnings" not in answer
@@ -34,7 +34,7 @@ def test_the_demo_is_well(stack: Any, ask: Ask) -> None:
     assert stack.settings["redis"]["password"] not in json.dumps(answer)
 
 
-def test_stopped_and_well_again(stack: Any, ask: Ask) -> None:
+def test_stopped_and_started_again(stack: Any, ask: Ask) -> None:
     stack.stop("redis")
     try:
         check = only(ask(stack.redis_url))
@@ -45,7 +45,7 @@ def test_stopped_and_well_again(stack: Any, ask: Ask) -> None:
     assert by_name(ask(stack.redis_url), "redis.reachable")["status"] == "ok"
 
 
-def test_frozen_and_well_again(stack: Any, ask: Ask) -> None:
+def test_frozen_and_resumed(stack: Any, ask: Ask) -> None:
     pid = stack.pid("redis")
     os.kill(pid, signal.SIGSTOP)
     started = time.monotonic()

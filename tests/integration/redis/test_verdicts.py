@@ -148,5 +148,5 @@ def test_replication(start_each: Start, ask: Ask) -> None:
     assert f"127.0.0.1:{primary.port}" in refused["summary"]
 
 
-def test_a_primary_without_the_replicas_it_should_have(start_each: Start, ask: Ask) -> None:
+def test_a_primary_without_its_expected_replicas(start_each: Start, ask: Ask) -> None:
     assert by_name(ask(start_each().url, replicas=1), "redis.replication")["status"] == "critical"

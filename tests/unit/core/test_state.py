@@ -41,7 +41,7 @@ def test_the_next_run_judges_what_came_since(state: StateFile) -> None:
     )
 
 
-def test_looking_again_at_once_is_judged_against_the_same_earlier_run(state: StateFile) -> None:
+def test_a_run_soon_after_is_compared_with_the_same_earlier_run(state: StateFile) -> None:
     state.store(sample(0, 50))
     state.store(sample(86400, 80))
     state.store(sample(86410, 81))
@@ -60,7 +60,7 @@ def test_a_reset_is_noticed(state: StateFile, now: Sample) -> None:
     assert delta.counters["hits"] == now.counters["hits"]
 
 
-def test_a_clock_set_back_is_no_negative_span(state: StateFile) -> None:
+def test_a_clock_set_back_makes_no_negative_span(state: StateFile) -> None:
     state.store(sample(86400, 50))
     assert not state.delta(sample(1000, 60), 60, "server start").since_last_run
 
@@ -68,7 +68,7 @@ def test_a_clock_set_back_is_no_negative_span(state: StateFile) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"{", b"[]", b'{"samples": [{"time": "x"}]}', b"\x00\xff", b'{"samples": 3}']
 )
-def test_a_damaged_file_is_no_file(state: StateFile, damage: bytes) -> None:
+def test_a_damaged_file_is_ignored(state: StateFile, damage: bytes) -> None:
     state.store(sample(0, 50))
     Path(state.path).write_bytes(damage)
     assert not state.delta(sample(86400, 80), 60, "server start").since_last_run

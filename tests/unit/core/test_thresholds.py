@@ -45,7 +45,7 @@ def test_an_override_changes_what_it_names_and_nothing_else() -> None:
         ({"web.endpoint": {"warning": 1}}, "web.endpoint has no thresholds to change"),
     ],
 )
-def test_a_wrong_override_is_told_in_one_sentence(
+def test_a_wrong_override_is_explained_in_one_sentence(
     overrides: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:

@@ -42,7 +42,7 @@ def test_quantities_read_as_people_write_them(value: float | None, unit: str, wo
         (9 * 86400, "9 days"),
     ],
 )
-def test_spans_in_words(seconds: float, words: str) -> None:
+def test_durations(seconds: float, words: str) -> None:
     assert format_duration(seconds) == words
 
 

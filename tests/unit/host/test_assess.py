@@ -16,7 +16,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.systemd imp
 from tests.support.host_samples import HEALTHY, verdicts
 
 
-def test_a_host_that_is_well() -> None:
+def test_a_healthy_host() -> None:
     checks = verdicts(HEALTHY)
     assert {name: check.status for name, check in checks.items()} == {
         f"host.{what}": "ok"
@@ -42,7 +42,7 @@ def test_a_host_that_is_well() -> None:
     assert checks["host.clock"].summary == "Synchronised, at most 20 ms off"
 
 
-def test_load_is_for_each_processor_of_the_machine() -> None:
+def test_load_is_per_processor_of_the_machine() -> None:
     check = verdicts(replace(HEALTHY, load=17.0))["host.load"]
     assert (check.status, check.value, check.summary) == (
         "critical",

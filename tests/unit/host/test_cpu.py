@@ -29,13 +29,13 @@ def processor_check(
     )["host.cpu"]
 
 
-def test_waiting_for_a_disk_is_not_busy_but_said() -> None:
+def test_iowait_is_not_busy_but_is_mentioned() -> None:
     check = processor_check(cpu_times(0, 0, 0), cpu_times(2, 0.4, 1.2))
     assert check.value == 20
     assert "60 % idle, waiting for disk I/O" in check.summary
 
 
-def test_stolen_time_is_busy_and_said() -> None:
+def test_steal_is_busy_and_is_mentioned() -> None:
     check = processor_check(cpu_times(0, 0), cpu_times(2, 0.1, steal=0.8))
     assert check.value == 95
     assert check.status == "warning"
@@ -55,7 +55,7 @@ def test_a_container_is_judged_by_its_own_limit_unless_the_machine_is_worse() ->
     assert "of 2 processors busy" in processor_check(cpu_times(0, 0), cpu_times(2, 0), idle).summary
 
 
-def test_a_peak_that_does_not_show_in_the_load_is_no_alarm() -> None:
+def test_a_peak_that_does_not_show_in_the_load_raises_no_alarm() -> None:
     times = cpu_times(0, 0), cpu_times(2, 0)
     assert processor_check(*times, load=1.1).status == "critical"
     moment = processor_check(*times, load=0.9)

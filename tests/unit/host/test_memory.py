@@ -21,7 +21,7 @@ def memory(**more: Any) -> Check:
     return verdicts(replace(HEALTHY, **more))["host.memory"]
 
 
-def test_memory_is_what_programs_cannot_get() -> None:
+def test_memory_is_what_is_not_available_to_programs() -> None:
     check = memory(meminfo={"MemTotal": 100 * GIB, "MemAvailable": 3 * GIB, "MemFree": GIB})
     assert (check.status, check.value) == ("critical", 97)
     assert check.summary == "97 % in use, 3 GiB of 100 GiB available"

@@ -95,7 +95,10 @@ def test_nothing_below_a_network_mount_is_touched() -> None:
     def touched(path: str) -> bool:
         raise AssertionError(path)
 
-    info = "1 0 0:50 / /mnt rw - nfs4 server:/x rw\n2 1 254:1 /folder /mnt/below rw - ext4 /dev/vda1 rw\n"
+    info = (
+        "1 0 0:50 / /mnt rw - nfs4 server:/x rw\n"
+        "2 1 254:1 /folder /mnt/below rw - ext4 /dev/vda1 rw\n"
+    )
     assert [mount.point for mount in real_mounts(info, [], [], is_file=touched)] == [
         "/mnt",
         "/mnt/below",
@@ -147,7 +150,8 @@ def test_mounts_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("Permission denied", False, "lacks permission"),
     ):
         program.write_text(
-            f"#!/bin/sh\necho \"stat: cannot read file system information for 'x': {text}\" >&2\nexit 1\n"
+            "#!/bin/sh\n"
+            f"echo \"stat: cannot read file system information for 'x': {text}\" >&2\nexit 1\n"
         )
         (mount,) = measure(hung[:1])
         assert (mount.unusable, said in mount.problem) == (unusable, True)

@@ -19,7 +19,8 @@ from tests.support.host_samples import HEALTHY, verdicts
 
 def test_units_are_read_with_and_without_marks() -> None:
     assert parse_units(
-        "ssh.service  loaded failed failed OpenBSD Secure Shell server\n● a@b.service loaded failed failed A\n\n"
+        "ssh.service  loaded failed failed OpenBSD Secure Shell server\n"
+        "● a@b.service loaded failed failed A\n\n"
     ) == [
         "ssh.service",
         "a@b.service",
@@ -39,7 +40,7 @@ def test_units_are_read_with_and_without_marks() -> None:
         ("exec sleep 30", FailedUnits((), "systemctl gave no answer within 0.3 s")),
     ],
 )
-def test_systemctl_is_asked_and_never_waited_for(
+def test_systemctl_is_asked_but_not_waited_for(
     script: str, expected: FailedUnits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "systemctl"
@@ -54,7 +55,7 @@ def test_systemctl_is_asked_and_never_waited_for(
     assert time.monotonic() - started < 5
 
 
-def test_without_systemd_there_is_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_systemd_there_is_no_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "isdir", lambda path: False)
     assert FailedUnitsQuery.start() is None
     assert "host.failed_units" not in verdicts(HEALTHY)

@@ -21,7 +21,10 @@ def tree(root: Path, files: dict[str, str]) -> str:
     return str(root)
 
 
-V1 = "30 22 0:25 {top} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n31 22 0:26 {top} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+V1 = (
+    "30 22 0:25 {top} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    "31 22 0:26 {top} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+)
 V2 = "30 22 0:25 {top} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 
 
@@ -29,12 +32,15 @@ def test_version_1_as_a_container_without_its_own_namespace_sees_it(tmp_path: Pa
     root = tree(
         tmp_path,
         {
-            "proc/1/cgroup": "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n1:name=systemd:/docker/abc\n",
+            "proc/1/cgroup": "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n"
+            "1:name=systemd:/docker/abc\n",
             "proc/self/mountinfo": V1.format(top="/docker/abc"),
             "sys/fs/cgroup/memory/memory.limit_in_bytes": "1000\n",
             "sys/fs/cgroup/memory/memory.usage_in_bytes": "900\n",
-            "sys/fs/cgroup/memory/memory.stat": "cache 5\ntotal_inactive_file 300\ntotal_active_file 100\n",
-            "sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+            "sys/fs/cgroup/memory/memory.stat": "cache 5\ntotal_inactive_file 300\n"
+            "total_active_file 100\n",
+            "sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"
+            "oom_kill 2\n",
             "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000\n",
             "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
             "sys/fs/cgroup/cpu,cpuacct/cpu.stat": "nr_periods 9\nnr_throttled 4\n",
@@ -56,7 +62,8 @@ def test_version_2_takes_the_tightest_limit_on_the_way_up(tmp_path: Path) -> Non
             f"{service}/cpu.max": "max 100000\n",
             "sys/fs/cgroup/system.slice/memory.max": "1000\n",
             "sys/fs/cgroup/system.slice/memory.current": "800\n",
-            "sys/fs/cgroup/system.slice/memory.stat": "anon 100\ninactive_file 200\nactive_file 100\nslab_reclaimable 50\n",
+            "sys/fs/cgroup/system.slice/memory.stat": "anon 100\ninactive_file 200\n"
+            "active_file 100\nslab_reclaimable 50\n",
             "sys/fs/cgroup/system.slice/memory.events": "low 0\noom 3\noom_kill 1\n",
             "sys/fs/cgroup/system.slice/cpu.max": "50000 100000\n",
             "sys/fs/cgroup/system.slice/cpu.stat": "usage_usec 7000000\nnr_throttled 2\n",

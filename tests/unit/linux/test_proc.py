@@ -38,7 +38,10 @@ def test_the_current_user_and_the_owner_of_a_file(tmp_path: Path) -> None:
 
 def test_the_fields_of_a_process_start_with_its_state() -> None:
     """The name may contain spaces and parentheses, so it must not be split."""
-    code = "import sys; open('/proc/self/comm', 'w').write('a) b (c'); print(flush=True); sys.stdin.read()"
+    code = (
+        "import sys; open('/proc/self/comm', 'w').write('a) b (c'); "
+        "print(flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen(
         ["python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

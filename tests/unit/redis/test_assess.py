@@ -20,7 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot i
 from tests.support.redis_samples import ALL, HEALTHY, INFO, verdicts, with_info
 
 
-def test_a_redis_that_is_well() -> None:
+def test_a_healthy_redis() -> None:
     checks = verdicts()
     assert set(checks) == ALL
     assert {check.status for check in checks.values()} == {"ok"}

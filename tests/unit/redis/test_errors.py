@@ -52,7 +52,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             "lacks permission",
         ),
         (
-            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or "
+            "SHUTDOWN NOSAVE.",
             Refused,
             "busy with one script",
         ),
@@ -110,7 +111,7 @@ def caused(cause: BaseException, error: Exception | None = None) -> Exception:
         (ssl.SSLCertVerificationError(1, "bad"), Unreachable, "is not trusted: self-signed"),
     ],
 )
-def test_what_the_system_says_is_found_below_what_the_library_says(
+def test_the_error_of_the_system_is_found_behind_that_of_the_library(
     cause: OSError, kind: type[RunbookError], said: str
 ) -> None:
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -120,7 +121,7 @@ def test_what_the_system_says_is_found_below_what_the_library_says(
     assert said in str(error)
 
 
-def test_the_last_resort_tells_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_error_reveals_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "first_words", lambda endpoint: "+PONG\r\n")
     error = error_of_exception(
         redis.RedisError("odd: Zq7#x and Zq7%23x and redis://u:Zq7%23x@h"),

@@ -16,7 +16,7 @@ from tests.support.redis_samples import WINDOW, verdicts, with_counters
         (1, 999, "critical", 0.1),
     ],
 )
-def test_the_hit_rate_needs_enough_look_ups(
+def test_the_hit_rate_needs_enough_lookups(
     hits: int, misses: int, status: str, value: float | None
 ) -> None:
     check = verdicts(with_counters(keyspace_hits=hits, keyspace_misses=misses))["redis.hit_rate"]

@@ -26,7 +26,7 @@ def test_buffers_that_eviction_ignores_do_not_count() -> None:
     assert (check.status, check.value) == ("ok", 50)
 
 
-def test_a_full_cache_is_as_it_should_be() -> None:
+def test_a_full_cache_is_ok() -> None:
     for purpose, status in (
         ("cache", "ok"),
         ("", "ok"),
@@ -84,7 +84,7 @@ def test_a_maxmemory_beyond_the_machine_does_not_hide_that_it_is_full() -> None:
         ("", "noeviction", 1, 0, "unknown", "not declared"),
     ],
 )
-def test_the_policy_has_to_fit_the_purpose(
+def test_the_policy_must_fit_the_purpose(
     purpose: str, policy: str, maximum: int, expires: int, status: str, said: str
 ) -> None:
     snapshot = with_info(
@@ -119,7 +119,7 @@ def test_the_policy_has_to_fit_the_purpose(
         ("queue", 0, "ok"),
     ],
 )
-def test_evictions_are_right_for_a_cache_alone(purpose: str, count: int, status: str) -> None:
+def test_evictions_are_ok_for_a_cache_only(purpose: str, count: int, status: str) -> None:
     check = verdicts(with_counters(evicted_keys=count), purpose)["redis.evictions"]
     assert (check.status, check.value, check.window) == (status, count, WINDOW)
 

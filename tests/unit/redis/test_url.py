@@ -39,7 +39,7 @@ def test_urls(url: str, endpoint: Endpoint, address: str) -> None:
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_any_user_and_password_can_be_written(user: str, password: str) -> None:
+def test_any_user_and_password_can_be_encoded(user: str, password: str) -> None:
     endpoint = parse_url(f"redis://{quote(user, safe='')}:{quote(password, safe='')}@h:1/2")
     assert (endpoint.username, endpoint.password, endpoint.host, endpoint.database) == (
         user,
@@ -61,7 +61,7 @@ def test_any_user_and_password_can_be_written(user: str, password: str) -> None:
     ],
 )
 @given(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1))
-def test_no_error_tells_any_part_of_a_url(shape: str, rest: str) -> None:
+def test_no_error_reveals_any_part_of_a_url(shape: str, rest: str) -> None:
     said = ""
     try:
         endpoint = parse_url(shape.format(f"Zq7{rest}"))
