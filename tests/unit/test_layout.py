@@ -140,3 +140,40 @@ def test_a_test_without_parameters_is_an_error() -> None:
     """A test parametrised over nothing would be skipped without a word."""
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     assert options["empty_parameter_set_mark"] == "fail_at_collect"
+
+
+def test_functions_and_files_are_short() -> None:
+    offenders = [
+        offender
+        for folder in SHORT
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not GENERATED & set(path.parts)
+        for offender in too_long(path)
+    ]
+    assert not offenders, "\n".join(["too long:", *offenders])
+
+
+def too_long(path: Path) -> Iterator[str]:
+    """What is too long in a file; nothing in a file of SQL."""
+    if path.name in LONG_FILES:
+        return
+    where, text = path.relative_to(ROOT), path.read_text()
+    lines = len(text.splitlines())
+    if lines > FILE_LINES:
+        yield f"{where}: {lines} lines, at most {FILE_LINES}"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno:
+            length = node.end_lineno - node.lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{where}:{node.lineno} {node.name}: {length} lines, at most {FUNCTION_LINES}"
+
+
+def test_what_is_too_long_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    body = "".join(f"    x = {number}\n" for number in range(FUNCTION_LINES))
+    (tmp_path / "a.py").write_text(f"def f():\n{body}")
+    (tmp_path / "b.py").write_text("x = 1\n" * (FILE_LINES + 1))
+    (tmp_path / "queries.py").write_text("x = 1\n" * (FILE_LINES + 1))
+    (tmp_path / "c.py").write_text("x = 1\n" * FILE_LINES)
+    found = [offender for path in sorted(tmp_path.iterdir()) for offender in too_long(path)]
+    assert found == ["a.py:1 f: 41 lines, at most 40", "b.py: 401 lines, at most 400"]
