@@ -15,7 +15,8 @@ from typing import Any
 from ..core.errors import UsageError
 from ..core.parallel import ParallelCalls
 from ..core.units import format_value
-from ..net.tls import INVALID_CA, NO_LOCAL_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, why
+from ..net.failures import connection_failure
+from ..net.tls import INVALID_CA, NO_LOCAL_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN
 from ..net.url import ascii_host, host_port, is_address
 from .assess import Look, Target
 from .certificate import (
@@ -161,7 +162,11 @@ def _each_address(request: Request, place: Place) -> Look | list[Request]:
     try:
         found = addresses(place.host, place.port)
     except OSError as error:
-        return Look(request.target, failure=why(error, place.host, place.port), remedy=_UNREACHED)
+        return Look(
+            request.target,
+            failure=connection_failure(error, place.host, place.port).text,
+            remedy=_UNREACHED,
+        )
     name = host_port(place.server_name, place.port)
     return [
         replace(

@@ -15,15 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ..core.units import format_value
-from ..net.tls import (
-    EXPIRED,
-    NOT_YET_VALID,
-    timed_out,
-    tls_reason,
-    unverified_context,
-    verified_context,
-    why,
-)
+from ..net.failures import connection_failure, timed_out, tls_failure
+from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context, verified_context
 from ..net.url import host_port
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
@@ -142,7 +135,7 @@ class Connector:
         return Served(
             chain=served.chain,
             whole=served.whole,
-            message=tls_reason(error, place.server_name),
+            message=tls_failure(error, place.server_name).text,
             peer=served.peer,
             tls=served.tls,
         )
@@ -162,7 +155,7 @@ class Connector:
             return Served(
                 failure=f"{host_port(host, place.port)} showed no certificate within {format_value(self._timeout, 'seconds')}"
             )
-        return Served(failure=why(error, host, place.port, place.server_name))
+        return Served(failure=connection_failure(error, host, place.port, place.server_name).text)
 
     def _handshake(self, place: Place, context: ssl.SSLContext) -> Served:
         with socket.create_connection(

@@ -17,7 +17,8 @@ from urllib.parse import urljoin, urlsplit
 from ..core.errors import UsageError
 from ..core.text import shorten
 from ..core.units import format_value
-from ..net.tls import dropped, timed_out, unverified_context, verified_context, why
+from ..net.failures import connection_failure, dropped, timed_out
+from ..net.tls import unverified_context, verified_context
 from ..net.url import Url, host_port, is_loopback, mask_url
 from .assess import Answer, Endpoint
 from .collect import ANSWER, BODY, CONNECT, HANDSHAKE, Progress
@@ -277,11 +278,11 @@ class Client:
     ) -> str:
         if isinstance(error, requests.exceptions.ProxyError) and proxy:
             parts = urlsplit(proxy)
-            return f"the proxy {mask_url(proxy)} gives no access: {why(error, parts.hostname or '', parts.port or 80)}"
+            return f"the proxy {mask_url(proxy)} gives no access: {connection_failure(error, parts.hostname or '', parts.port or 80).text}"
         return (
             progress.late(self._timeout)
             if timed_out(error)
-            else why(error, asked.host, asked.port, name)
+            else connection_failure(error, asked.host, asked.port, name).text
         )
 
     def _proxies(self, url: Url) -> dict[str, str]:

@@ -273,7 +273,7 @@ def test_a_server_certificate_is_no_authority(look: Looker, authority: Authority
         issue("localhost", server, names=["localhost"]), server, authority.intermediate
     )["certificate.chain"]
     assert chain["status"] == "critical"
-    assert chain["summary"] == "it was signed with a certificate that is no authority's"
+    assert chain["summary"] == "it was signed with a certificate that is not a CA's"
     below = issue("localhost", server, names=["localhost"])
     assert (
         look.file(below.pem, server.pem, authority.intermediate.pem)["certificate.chain"]["summary"]

@@ -197,7 +197,7 @@ def test_a_file_without_a_certificate(forbidden: bool, status: str) -> None:
         (20, "critical", "the intermediate 'R11' is missing"),
         (21, "critical", "the intermediate 'R11' is missing"),
         (18, "critical", "signed by itself"),
-        (79, "critical", "it was signed with a certificate that is no authority's"),
+        (79, "critical", "it was signed with a certificate that is not a CA's"),
         (66, "critical", "EE certificate key too weak"),
         (10, "critical", "a certificate above 'your-domain.com' is out of its dates"),
         (None, "unknown", "not verified: "),

@@ -84,7 +84,7 @@ def judged(observation: Observation, overrides: dict[str, Any] | None = None) ->
         (
             {"url": "nonsense"},
             {},
-            "endpoints[0].url: 'nonsense' has to start with http:// or https://",
+            "endpoints[0].url: 'nonsense' must start with http:// or https://",
         ),
         (
             {"url": "https://x/", "status": [99]},
@@ -547,7 +547,7 @@ def test_misuse_fails_the_module_and_shows_no_secret(capsys: pytest.CaptureFixtu
     assert result["failed"]
     assert (
         result["msg"]
-        == "endpoints[0].url: 'htps://***@x/?token=***' has to start with http:// or https://"
+        == "endpoints[0].url: 'htps://***@x/?token=***' must start with http:// or https://"
     )
     assert "geheim" not in json.dumps(result)
 
