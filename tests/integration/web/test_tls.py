@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunModule
-from tests.support.throwaway import DAY, Authority, Site, issue, now, server_context, site
+from tests.support.throwaway import DAY, Authority, Pair, Site, issue, now, server_context, site
 from tests.support.web import HEALTH, endpoint_check, redirect
 
 
