@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.options import checked_seconds
+from ..core.options import checked_seconds, unique_names
 from ..net.url import ascii_host, host_port, is_address
 
 
@@ -70,9 +69,9 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     targets += [
         _parse_file(f"files[{number}]", given) for number, given in enumerate(params["files"])
     ]
-    return Options(
-        tuple(_with_unique_subjects(targets)), params["ca_file"], params["connect_timeout"]
-    )
+    subjects = unique_names(target.subject for target in targets)
+    targets = [replace(target, subject=subject) for target, subject in zip(targets, subjects)]
+    return Options(tuple(targets), params["ca_file"], params["connect_timeout"])
 
 
 def _parse_endpoint(option: str, given: Mapping[str, Any], all_addresses: bool) -> Target:
@@ -118,16 +117,3 @@ def _parse_host(option: str, host: str) -> str:
         raise UsageError(
             f"{option}: {host!r} is neither a host name nor an IP address; give a port in port"
         ) from None
-
-
-def _with_unique_subjects(targets: Sequence[Target]) -> list[Target]:
-    """The targets, those of the same subject numbered from the second on."""
-    counts: Counter[str] = Counter()
-    unique = []
-    for target in targets:
-        counts[target.subject] += 1
-        count = counts[target.subject]
-        if count > 1:
-            target = replace(target, subject=f"{target.subject} ({count})")
-        unique.append(target)
-    return unique

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.options import checked_seconds
+from ..core.options import checked_seconds, unique_names
 from ..core.text import MASK
 from ..net.url import Url, is_address, mask_url
 
@@ -88,8 +87,11 @@ def parse_options(params: Mapping[str, Any], endpoints: Sequence[Mapping[str, An
         _parse_endpoint(f"endpoints[{number}]", given, params["samples"], params["concurrency"])
         for number, given in enumerate(endpoints)
     ]
+    subjects = unique_names(endpoint.subject for endpoint in parsed)
     return Options(
-        endpoints=tuple(_with_unique_subjects(parsed)),
+        endpoints=tuple(
+            replace(endpoint, subject=subject) for endpoint, subject in zip(parsed, subjects)
+        ),
         concurrency=params["concurrency"],
         request_timeout=params["request_timeout"],
         max_body=params["max_body"],
@@ -107,19 +109,6 @@ def mask_endpoint(given: Mapping[str, Any]) -> dict[str, Any]:
         "url": mask_url(given["url"]),
         "headers": dict.fromkeys(headers, MASK) if headers else headers,
     }
-
-
-def _with_unique_subjects(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    """The endpoints, those of the same subject numbered from the second on."""
-    counts: Counter[str] = Counter()
-    unique = []
-    for endpoint in endpoints:
-        counts[endpoint.subject] += 1
-        count = counts[endpoint.subject]
-        if count > 1:
-            endpoint = replace(endpoint, subject=f"{endpoint.subject} ({count})")
-        unique.append(endpoint)
-    return unique
 
 
 def _parse_endpoint(

@@ -111,7 +111,8 @@ def test_a_missing_intermediate(cert_check: CertCheck, authority: Authority) -> 
     chain = cert_check.at(authority.server())["certificate.chain"]
     assert said(chain) == (
         "critical",
-        "the intermediate 'Test intermediate' is missing: it is not sent along and is not a trusted root",
+        "the intermediate 'Test intermediate' is missing:"
+        " it is not sent along and is not a trusted root",
     )
     assert "fullchain.pem" in chain["remedy"]
 

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.certificate import (
+    parse_all,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.trust import TrustStore
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import root_files
 from tests.conftest import by_name
 from tests.support.certificates import CertCheck, said
 from tests.support.throwaway import DAY, Authority, issue, now, write
@@ -113,14 +118,6 @@ def test_the_certificate_of_an_authority_needs_no_chain(cert_check: CertCheck) -
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")  # some roots are odd
 def test_the_systems_roots_are_trusted(cert_check: CertCheck) -> None:
     """A real root: trusted though it is not in ca_file."""
-    from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.certificate import (
-        parse_all,
-    )
-    from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.trust import (
-        TrustStore,
-    )
-    from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import root_files
-
     files = root_files()
     if not files:
         pytest.skip("this machine has no root certificates (package ca-certificates)")
@@ -168,7 +165,7 @@ def test_files_that_are_no_certificates_are_one_clear_sentence_each(
 
 @pytest.mark.skipif(
     os.geteuid() == 0,
-    reason="root may read everything; test_certificates.py has this with a refused open",
+    reason="root may read everything; the unit tests of files have this with a refused open",
 )
 def test_a_file_that_may_not_be_read_is_unknown(
     cert_check: CertCheck, authority: Authority, tmp_path: Path

@@ -19,7 +19,7 @@ from tests.conftest import RunModule
         ),
         (
             {"endpoints": [{"host": "a b"}]},
-            "endpoints[0].host: 'a b' is neither a host name nor an address",
+            "endpoints[0].host: 'a b' is neither a host name nor an IP address",
         ),
         (
             {"endpoints": [{"host": "your-domain.com:8443"}]},

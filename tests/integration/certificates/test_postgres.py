@@ -13,7 +13,7 @@ from tests.support.throwaway import Authority, listening, server_context
 
 
 def test_postgres_that_offers_no_tls(cert_check: CertCheck, stack: Any) -> None:
-    """The demo's PostgreSQL is built without TLS, so that its answer to the request is a real 'N'."""
+    """The demo's PostgreSQL is built without TLS, so its answer to the request is a real 'N'."""
     own = stack.settings["postgres"]
     answer = cert_check.run(
         endpoints=[{"host": own["host"], "port": own["port"], "starttls": "postgres"}]
