@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Callable, NoReturn
+from typing import Any, Callable, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -26,6 +26,8 @@ from .thresholds import Thresholds
 #: Seconds after the time limit at which the process is ended if the probe is stuck in a call that
 #: no signal interrupts, such as name resolution or a dead network mount.
 GRACE = 1.0
+
+Options = TypeVar("Options")
 
 
 def require(module: AnsibleModule, import_error: str | None, library: str, debian: str) -> None:
@@ -41,6 +43,17 @@ def require(module: AnsibleModule, import_error: str | None, library: str, debia
             f"Install the package {debian!r} (Debian, Ubuntu) there, "
             f"or run '{sys.executable} -m pip install {library}'."
         )
+
+
+def read_options(
+    module: AnsibleModule, options_from: Callable[[Mapping[str, Any]], Options]
+) -> Options:
+    """What ``options_from`` makes of the parameters; fails the module on a usage error."""
+    try:
+        return options_from(module.params)
+    except UsageError as error:
+        module.fail_json(msg=str(error))
+    raise AssertionError("fail_json does not return")
 
 
 def run_probe(

@@ -126,10 +126,12 @@ def _level(what: str, value: Any) -> float | None:
 def _suggestion(name: str, checks: Mapping[str, Definition]) -> str:
     """``; did you mean 'host.cpu'?``, or nothing if no name is close."""
     component, dot, rest = name.partition(".")
-    if component not in COMPONENTS and dot:
-        name = f"{_closest(component, COMPONENTS) or component}.{rest}"
-    own = {_component(check) for check in checks}
-    if _component(name) in own or _component(name) not in COMPONENTS:
+    if dot and component not in COMPONENTS:
+        component = _closest(component, COMPONENTS)
+        if not component:
+            return ""
+        name = f"{component}.{rest}"
+    if not dot or component in {_component(check) for check in checks}:
         name = _closest(name, checks)
     return f"; did you mean {name!r}?" if name else ""
 

@@ -11,10 +11,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state impor
     Sample,
     StateFile,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import (
-    format_duration,
-    iso_duration,
-)
 
 
 def sample(time: float, count: float, epoch: str = "boot 1") -> Sample:
@@ -92,25 +88,3 @@ def test_files_are_private_and_few(state: StateFile) -> None:
 
 def test_the_service_is_not_named_in_clear(state: StateFile) -> None:
     assert "localhost" not in state.path
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (3, "3 s"),
-        (0.5, "0.5 s"),
-        (65, "1 min"),
-        (3600, "1 h"),
-        (12000, "3 h 20 min"),
-        (9 * 86400, "9 days"),
-    ],
-)
-def test_spans_in_words(seconds: float, words: str) -> None:
-    assert format_duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "duration"), [(86400, "PT24H"), (300, "PT5M"), (5400, "PT1H30M"), (10, "PT0M")]
-)
-def test_iso_durations(seconds: float, duration: str) -> None:
-    assert iso_duration(seconds) == duration
