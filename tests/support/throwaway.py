@@ -1,4 +1,4 @@
-"""Throw-away certificates and servers on loopback: real TLS and HTTP, with any fault a test needs."""
+"""Throw-away certificates and servers on loopback: real TLS and HTTP, with whatever faults."""
 
 from __future__ import annotations
 
