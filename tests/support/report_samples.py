@@ -187,7 +187,7 @@ def certificates_health(days: float = 61) -> dict[str, Any]:
         ),
         LIMITS.verdict("certificate.chain", OK, "complete, up to ISRG Root X1", subject=subject),
         LIMITS.verdict(
-            "certificate.hostname", OK, "made out for gpt-agent.example.com", subject=subject
+            "certificate.hostname", OK, "issued for gpt-agent.example.com", subject=subject
         ),
     )
 
