@@ -45,7 +45,8 @@ def errors(*counts: int, app: App = APP, thresholds: Thresholds = THRESHOLDS, **
         (
             (1000, 200),
             "critical",
-            "1,200 messages in the error log in the last 24 h, of 2 kinds, most often (1,000 times): kind a",
+            "1,200 messages in the error log in the last 24 h, of 2 kinds, "
+            "most often (1,000 times): kind a",
         ),
     ],
 )

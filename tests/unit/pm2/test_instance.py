@@ -70,7 +70,7 @@ FIELDS = st.sampled_from(
     st.dictionaries(FIELDS, JSON), st.dictionaries(st.sampled_from(["pid", "name", "monit"]), JSON)
 )
 def test_a_field_of_any_kind_does_no_harm(env: dict[str, Any], outside: dict[str, Any]) -> None:
-    """Variables of the environment are copied over PM2's own fields, so any of them can hold anything."""
+    """Variables of the environment replace PM2's own fields, so any field may hold anything."""
     kept = instance_from({**row(**env), **outside})
     assert isinstance(kept.restarts, int)
     assert isinstance(kept.status, str)

@@ -121,9 +121,9 @@ def test_a_loop_seen_while_watching() -> None:
         crash_restarts={1: 2},
     )["app.process"]
     assert check.status == "critical"
-    assert (
-        check.summary
-        == "2 of 2 instances of gpt-agent online: id 1 is in a crash loop, restarted 2 times within 1.5 s, 6 times in total (exit code 1)"
+    assert check.summary == (
+        "2 of 2 instances of gpt-agent online: id 1 is in a crash loop, restarted 2 times within "
+        "1.5 s, 6 times in total (exit code 1)"
     )
     assert check.evidence[0]["id"] == 1
 

@@ -12,9 +12,8 @@ def test_memory_is_judged_by_the_fullest_instance() -> None:
     ]
     check = assess(*rows)["app.memory"]
     assert (check.status, check.value, check.unit) == ("warning", 90.0, "percent")
-    assert (
-        check.summary
-        == "id 1 uses 90 MiB of the 100 MiB at which PM2 restarts it, the highest share of 2 instances"
+    assert check.summary == (
+        "id 1 uses 90 MiB of the 100 MiB at which PM2 restarts it, the highest share of 2 instances"
     )
     assert (
         assess(instance(0, memory=96 * MIB, memory_limit=100 * MIB))["app.memory"].status
