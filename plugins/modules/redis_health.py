@@ -88,39 +88,45 @@ checks:
       type: str
       sample: ""
     status:
-      description: V(ok), V(warning), V(critical), or V(unknown) where there was nothing to base a verdict on.
+      description: V(ok), V(warning), V(critical), or V(unknown) if it could not be judged.
       type: str
       sample: warning
     value:
-      description: The measured value, or none.
+      description: The measured value, if there is one.
       type: float
       sample: 81.3
     unit:
-      description: Unit of the value and its limits.
+      description: Unit of the value and its thresholds.
       type: str
       sample: percent
     warning:
-      description: Limit of the warning.
+      description: Threshold of the warning.
       type: float
       sample: 75.0
     critical:
-      description: Limit beyond which it is critical.
+      description: Threshold beyond which it is critical.
       type: float
       sample: 90.0
+    direction:
+      description:
+        - On which side of its thresholds the value is bad, V(above) or V(below).
+        - Empty if the check has no thresholds.
+      type: str
+      sample: above
     summary:
       description: The finding in one line.
       type: str
       sample: 1.63 GiB of 2 GiB maxmemory
     remedy:
-      description: What to do about it.
+      description: What to do about it; empty if it is ok.
       type: str
       sample: Find large or never-expiring keys; raise maxmemory if the machine has room for it.
     window:
-      description: What the value covers, where it covers a span of time.
+      description: Time span that the value covers; empty for a value of the moment.
       type: str
       sample: 2026-11-23T06:00Z/PT24H
     evidence:
-      description: The few rows behind the verdict.
+      description: The rows behind the verdict.
       type: list
       elements: dict
       sample: []

@@ -23,7 +23,7 @@ def current_user() -> str:
 
 
 def owner_name(path: str) -> str:
-    """Name of the user who owns a file, or a process's folder in /proc; empty if it cannot be read."""
+    """Name of the user who owns a file or a folder in /proc; empty if it cannot be read."""
     try:
         return user_name(os.stat(path).st_uid)
     except OSError:

@@ -1,4 +1,4 @@
-"""host_health on the real machine: compared with what the system's own tools say, and with faults that the kernel itself makes."""
+"""host_health on the real machine, compared with the system's own tools, and with real faults."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def test_the_memory_limit_of_a_container(tmp_path: Path) -> None:
         answer = ask_inside(folders, state_dir=str(tmp_path / "state"), cpu_interval=0.1)
         check = by_name(answer, "host.memory")
         assert check["status"] == "ok", "file cache is not use"
-        assert "256 MiB that this container may use" in check["summary"]
+        assert "of this container's limit of 256 MiB" in check["summary"]
         assert by_name(answer, "host.oom_kills")["value"] == 0
 
         hold = "data = bytearray(220 << 20); print('held', flush=True); import time; time.sleep(60)"
@@ -368,7 +368,7 @@ def test_the_processor_limit_of_a_container(tmp_path: Path) -> None:
             finally:
                 _kill(folders)
         assert check["value"] > 60
-        assert "of the 0.2 processors that this container may use" in check["summary"]
+        assert "of this container's limit of 0.2 processors" in check["summary"]
 
 
 def _kill(folders: list[Path]) -> None:
