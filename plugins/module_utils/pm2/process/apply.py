@@ -12,7 +12,7 @@ from typing import Callable
 from ...core.check import DONE, FAILED, SKIPPED, Action
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
-from ...core.progress import Report, at_work, progress
+from ...core.progress import ProgressCallback, progress, running_item
 from ...core.units import format_duration
 from ..instance import WAITING, Instance
 from .options import Options
@@ -23,7 +23,7 @@ from .verify import NotProven, log_size, require_ready, require_restarted, watch
 MAX_SECONDS = 3600.0
 
 
-def apply(options: Options, plan: Plan, report: Report) -> list[Action]:
+def apply(options: Options, plan: Plan, report: ProgressCallback) -> list[Action]:
     """The actions of the plan with their results. The first instance that fails ends the run."""
     actions: list[Action] = []
     end = time.monotonic() + MAX_SECONDS
@@ -45,7 +45,7 @@ def apply(options: Options, plan: Plan, report: Report) -> list[Action]:
 class _StepProgress:
     """Reports the phases of one step."""
 
-    def __init__(self, step: Step, done: int, plan: Plan, report: Report) -> None:
+    def __init__(self, step: Step, done: int, plan: Plan, report: ProgressCallback) -> None:
         self._subject = step.action.subject
         self._done = done
         self._total = len(plan.steps)
@@ -57,7 +57,7 @@ class _StepProgress:
         return time.monotonic() - self._began
 
     def __call__(self, phase: str) -> None:
-        running = at_work(self._subject, self.seconds, phase)
+        running = running_item(self._subject, self.seconds, phase)
         self._report(progress(self._done, self._total, [running]))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...core.check import DONE, FAILED, OK, SKIPPED, Action, Check
 from ...core.operation import Outcome
-from ...core.progress import Report
+from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
 from ...core.units import pluralize
 from ..liveness import assess_process
@@ -32,7 +32,7 @@ def preview(options: Options, thresholds: Thresholds) -> Outcome:
     return _outcome([check], plan(app, options.state, snapshot.taken).actions)
 
 
-def run(options: Options, thresholds: Thresholds, report: Report) -> Outcome:
+def run(options: Options, thresholds: Thresholds, report: ProgressCallback) -> Outcome:
     """Restart the instances one by one. The first that does not stay up is the last one touched."""
     try:
         with exclusive_lock(options, thresholds):
