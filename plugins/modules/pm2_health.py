@@ -139,6 +139,12 @@ checks:
       description: The threshold beyond which the check is critical.
       type: float
       sample: null
+    direction:
+      description:
+        - On which side of its thresholds the value is bad, V(above) or V(below).
+        - Empty if the check has no thresholds.
+      type: str
+      sample: ""
     remedy:
       description: What to do about it; empty if the check is ok.
       type: str

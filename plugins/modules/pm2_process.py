@@ -133,6 +133,7 @@ checks:
       unit: count
       warning: null
       critical: null
+      direction: ""
       summary: "2 of 2 instances of gpt-agent online, running for 5.1 s"
       remedy: ""
       window: ""
