@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Counts the messages of the last hours of some logs, reading from the end, within limits.
 
-Only messages with a known time are counted. Whatever could not be read or dated is reported, so
+Only messages with a known time are counted. What could not be read or dated is reported, so
 that a verdict can take it into account.
 """
 

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Timestamps at the start of log lines: ISO 8601, or whatever PM2's ``log_date_format`` says."""
+"""Timestamps at the start of log lines: ISO 8601, or in the format of PM2's ``log_date_format``."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def log_files(app: App, replacements: Sequence[str] = ()) -> list[LogFile]:
 def assess_errors(app: App, summary: LogSummary, now: float, thresholds: Thresholds) -> Check:
     """Judges what is certain.
 
-    Whatever could not be read or dated makes an ok unknown, and never a problem smaller.
+    Messages that could not be read or dated make an ok unknown, and never a problem smaller.
     """
     seconds = now - summary.since
     start = datetime.fromtimestamp(summary.since, timezone.utc)
@@ -138,7 +138,7 @@ def _describe_problems(problems: Sequence[LogProblem]) -> str:
     texts = {
         FORBIDDEN: f"this user lacks permission to read {path}",
         MISSING: f"there is no {path}",
-        MIXED: f"ordinary output goes to {path} too, so errors cannot be told apart",
+        MIXED: f"ordinary output goes to {path} too, so errors cannot be separated",
         DISABLED: "PM2 writes no error log for it",
     }
     return texts.get(kind, f"{path} could not be read: {problems[0].detail}")

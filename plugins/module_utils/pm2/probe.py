@@ -69,7 +69,7 @@ class Probe:
         yield from self._error_logs(apps, snapshot.taken, thresholds, deadline)
 
     def no_answer(self, thresholds: Thresholds) -> Check:
-        """The check for whatever was not finished in time."""
+        """The check for the step that was not finished in time."""
         if self._reading:
             return error_log.not_read_in_time(self._reading, thresholds)
         options = self._options

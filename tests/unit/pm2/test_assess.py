@@ -1,4 +1,4 @@
-"""Apps that are missing, and daemons that cannot be asked."""
+"""Apps that are missing, and daemons that cannot be reached."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def home() -> Iterator[str]:
 
 @pytest.fixture
 def daemon(home: str) -> Iterator[Callable[[Answer], None]]:
-    """A socket that gives one connection the answers it is told to give."""
+    """A socket that sends one connection the given answers."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{home}/rpc.sock")
     listener.listen(1)

@@ -25,7 +25,7 @@ from tests.support.pm2_snapshots import instance
         (instance(0, restarts=3), instance(0, restarts=0), {}),
     ],
 )
-def test_only_restarts_that_nobody_asked_for_count_in_a_look(
+def test_only_crashes_count_while_watching(
     before: Instance, after: Instance, counted: dict[int, int]
 ) -> None:
     assert count_crash_restarts([before], [after]) == counted

@@ -91,7 +91,7 @@ def test_a_field_of_any_kind_does_no_harm(env: dict[str, Any], outside: dict[str
     ],
     ids=str,
 )
-def test_a_restart_that_nobody_asked_for_leaves_the_time_of_creation(
+def test_a_restart_after_a_crash_keeps_the_time_of_creation(
     more: dict[str, Any], expected: bool
 ) -> None:
     one = Instance(
@@ -128,7 +128,7 @@ def test_apps_are_known_by_namespace_and_name_and_modules_are_none() -> None:
     assert [app.label for app in group_apps(rows, "blue")] == ["blue/worker"]
 
 
-def test_modules_are_told_from_apps_in_both_ways_that_pm2_marks_them() -> None:
+def test_modules_are_recognised_by_both_of_pm2s_marks() -> None:
     assert instance_from(row(pmx_module=True)).module
     assert instance_from(row(axm_options={"isModule": True})).module
     assert not instance_from(row(axm_options={"isModule": "", "error": True})).module

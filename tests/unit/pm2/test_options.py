@@ -1,4 +1,4 @@
-"""What pm2_health can be asked for."""
+"""The options of pm2_health, and its usage errors."""
 
 from __future__ import annotations
 

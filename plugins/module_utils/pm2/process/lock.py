@@ -19,7 +19,7 @@ from .options import Options
 def exclusive_lock(options: Options, thresholds: Thresholds) -> Iterator[None]:
     """Holds a lock on PM2's folder until the process ends; raises `NotStarted` if it is taken.
 
-    Without that folder nothing is locked: whatever asks PM2 next finds the reason.
+    Without that folder nothing is locked; the next step reports that it is missing.
     """
     try:
         folder = os.open(options.home, os.O_RDONLY | os.O_DIRECTORY)

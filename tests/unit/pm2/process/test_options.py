@@ -1,4 +1,4 @@
-"""What pm2_process can be asked for."""
+"""The options of pm2_process."""
 
 from __future__ import annotations
 
