@@ -213,7 +213,7 @@ from ..module_utils.core.progress import Report, progress_reporter
 from ..module_utils.core.state import StateFile, now_sample, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, parse_url
+from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.maintenance.operation import (
     Outcome,
     Task,
@@ -223,6 +223,7 @@ from ..module_utils.postgres.maintenance.operation import (
     rates_of,
 )
 from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
+from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,

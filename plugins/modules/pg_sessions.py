@@ -205,7 +205,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import CRITICAL, UNKNOWN
 from ..module_utils.core.deadline import Deadline, DeadlineExceeded
-from ..module_utils.core.errors import UsageError
+from ..module_utils.core.errors import NotCollected, Unreachable, UsageError
 from ..module_utils.core.operation import Outcome, exit_operation
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require
@@ -215,13 +215,11 @@ from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
     Connection,
-    Unanswered,
-    parse_url,
 )
-from ..module_utils.postgres.errors import Refusal
 from ..module_utils.postgres.health.assess import unreachable
 from ..module_utils.postgres.sessions.operation import look, relieve
 from ..module_utils.postgres.sessions.plan import Rules
+from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -300,24 +298,24 @@ def run(module: AnsibleModule) -> Outcome:
                     given["wait"],
                 )
             return look(connection, rules, thresholds)
-        except Unanswered as problem:
+        except NotCollected as problem:
             check = thresholds.verdict(
                 "postgres.relief",
                 CRITICAL if acting else UNKNOWN,
-                f"Not known: {problem.reason}",
+                f"Not known: {problem}",
                 remedy=problem.remedy,
             )
             return Outcome(
                 [check],
-                problem=f"Nothing was ended: {problem.reason}. {problem.remedy}" if acting else "",
+                problem=f"Nothing was ended: {problem}. {problem.remedy}" if acting else "",
             )
         finally:
             connection.close()
-    except (Refusal, DeadlineExceeded) as lost:
-        refusal = lost if isinstance(lost, Refusal) else connection.silence()
+    except (Unreachable, DeadlineExceeded) as lost:
+        refusal = lost if isinstance(lost, Unreachable) else connection.no_answer()
         return Outcome(
             [unreachable(refusal, thresholds)],
-            problem=f"Nothing was ended: {refusal.summary}. {refusal.remedy}" if acting else "",
+            problem=f"Nothing was ended: {refusal}. {refusal.remedy}" if acting else "",
         )
 
 

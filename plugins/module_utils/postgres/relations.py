@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..core.errors import NotCollected
 from ..core.units import format_value, pluralize
-from .connection import Connection, Unanswered
+from .connection import Connection
 
 Row = Mapping[str, Any]
 #: The rows of a query, asked with what it is about and its parameters.
@@ -324,7 +325,7 @@ def _measure(connection: Connection, seen: Inventory, budget: int) -> dict[int, 
                 MEASURE.format(schema=seen.facts["tuple_tools"].replace("%", "%%")),
                 {"oid": index["oid"]},
             )
-        except Unanswered:
+        except NotCollected:
             continue
         found[index["oid"]] = measured(
             rows[0], index["fillfactor"] or FILLFACTOR, seen.facts["block"]

@@ -24,11 +24,11 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import StateFile
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
-    parse_url,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
     collect,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
 from tests.support.postgres import Server, database, eventually, run_sql, slow_to_vacuum, until
 
@@ -311,7 +311,7 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
         assert time.monotonic() - begin < 10
         assert (
             "let us in, then did not answer within 1.5 s when asked about its sessions"
-            in connection.silence().summary
+            in connection.no_answer().summary
         )
     finally:
         os.kill(pid, signal.SIGCONT)

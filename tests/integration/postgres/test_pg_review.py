@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
-    parse_url,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.relations import (
     HELD,
@@ -32,6 +31,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
     Memory,
     collect_database,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import RunModule, by_name
 from tests.support.postgres import (
     CRAWLING,

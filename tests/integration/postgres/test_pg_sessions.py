@@ -23,7 +23,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
-    parse_url,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions import (
     operation as pg_sessions,
@@ -32,6 +31,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.session
     Rules,
     make_plan,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import RunModule, by_name
 from tests.support.postgres import FOLDERS, Server, Throwaway, eventually, throwaway, wait
 

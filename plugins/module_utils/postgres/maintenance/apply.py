@@ -15,9 +15,9 @@ from typing import Any
 
 from ...core.check import DONE, FAILED, SKIPPED, Action
 from ...core.deadline import DeadlineExceeded
+from ...core.errors import Unreachable
 from ...core.progress import Report, at_work, progress
 from ...core.units import format_duration, format_value
-from ..errors import Refusal
 from ..relations import WORKED, Bloat, Inventory, look_again, oldest
 from .indexes import LEFTOVER, is_worth_rebuilding
 from .options import Options
@@ -89,7 +89,7 @@ class Run:
     """Whether there are standbys of which that may not be seen."""
 
     def work(self, steps: Sequence[Step], seconds: float) -> None:
-        """Carry out the steps within so many seconds; raises `Refusal` or `DeadlineExceeded` where the server is lost."""
+        """Carry out the steps within so many seconds; raises `Unreachable` or `DeadlineExceeded` where the server is lost."""
         self.queue = deque((step, 0) for step in steps)
         self.total = len(steps)
         self.end = time.monotonic() + seconds
@@ -224,7 +224,7 @@ class Run:
     def _look_at(self, each: Running) -> None:
         try:
             ended = each.worker.poll()
-        except (Trouble, Refusal) as problem:
+        except (Trouble, Unreachable) as problem:
             self._ended(each, problem)
             return
         if ended:
@@ -291,7 +291,7 @@ class Run:
             self.control.ask(
                 "a statement's end", "SELECT pg_cancel_backend(%(pid)s)", {"pid": each.worker.pid}
             )
-        except (Refusal, Trouble):  # it is lost, or was interrupted in the middle of a question
+        except (Unreachable, Trouble):  # it is lost, or was interrupted in the middle of a question
             each.worker.cancel()
 
     def _stop_all(self) -> None:
@@ -301,7 +301,7 @@ class Run:
             if not each.stopped:
                 with suppress(DeadlineExceeded):
                     self._stop(each, "the run was ended", again=False)
-        with suppress(Refusal, DeadlineExceeded, Trouble):
+        with suppress(Unreachable, DeadlineExceeded, Trouble):
             while (self.running or self.queue) and self.workers and time.monotonic() < end:
                 self._assign()
                 if self.running:
@@ -314,13 +314,13 @@ class Run:
 
     # --- ending ---------------------------------------------------------------------------------------------------
 
-    def _ended(self, each: Running, problem: Trouble | Refusal | None) -> None:
+    def _ended(self, each: Running, problem: Trouble | Unreachable | None) -> None:
         """A statement has ended, well or not."""
         self.running.remove(each)
         step, seconds = each.step, round(time.monotonic() - each.started, 3)
-        if isinstance(problem, Refusal):
+        if isinstance(problem, Unreachable):
             self._replace(each.worker)
-            self._add(step, FAILED, f"{problem.summary}; the next run cleans up", seconds=seconds)
+            self._add(step, FAILED, f"{problem}; the next run cleans up", seconds=seconds)
             self._clean(each)
         elif problem is None or self._rebuilt(each):
             self._succeeded(each, seconds)
@@ -338,7 +338,7 @@ class Run:
         try:
             worker.close()
             worker.open()
-        except (Refusal, Trouble):
+        except (Unreachable, Trouble):
             self.workers.remove(worker)
 
     def _rebuilt(self, each: Running) -> bool:
@@ -446,7 +446,7 @@ class Run:
         """What a rebuild that did not end well has left behind goes next."""
         if each.step.operation != "reindex":
             return
-        with suppress(Refusal, DeadlineExceeded, Trouble):
+        with suppress(Unreachable, DeadlineExceeded, Trouble):
             for oid, quoted, name in self._left(each.step):
                 if oid not in each.known and LEFTOVER.search(name):
                     step = Step(

@@ -27,16 +27,16 @@ from ...core.check import (
     Check,
 )
 from ...core.deadline import Deadline, DeadlineExceeded
-from ...core.errors import UsageError
+from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.progress import Report, at_work, progress
 from ...core.state import Sample
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
-from ..connection import Connection, Target, Unanswered
-from ..errors import Refusal
+from ..connection import Connection
 from ..health.assess import unreachable
 from ..relations import SETTINGS, Inventory, inspect
+from ..url import Target
 from .apply import Run, action
 from .indexes import without_estimate
 from .options import OPERATIONS, Options
@@ -86,14 +86,14 @@ class Task:
                 behind(connection.pid, facts["pid"])
                 return inspect(connection, facts)
             except DeadlineExceeded:
-                raise connection.silence() from None
+                raise connection.no_answer() from None
 
 
 def planned(task: Task) -> Outcome:
     """The plan, and nothing else."""
     try:
         seen = task.inspect()
-    except (Refusal, Unanswered) as problem:
+    except (Unreachable, NotCollected) as problem:
         return _lost(problem, task.thresholds)
     if seen.facts["standby"]:
         return _standby(task.thresholds)
@@ -117,10 +117,10 @@ def maintained(task: Task) -> Outcome:
             if taken:
                 return taken_by(taken, task.thresholds)
             seen = task.inspect()
-        except (Refusal, Unanswered, Trouble) as problem:
+        except (Unreachable, NotCollected, Trouble) as problem:
             return _lost(problem, task.thresholds)
         except DeadlineExceeded:
-            return _lost(control.silence(), task.thresholds)
+            return _lost(control.no_answer(), task.thresholds)
         plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
         skipped = [action(step, SKIPPED, _reason(step)) for step in plan.steps if step.skip]
         return _carry_out(task, control, seen, plan, skipped)
@@ -157,10 +157,10 @@ def literally(task: Task, confirm: str, check_mode: bool) -> Outcome:
             taken = _claim(control)
             if taken:
                 return taken_by(taken, task.thresholds)
-        except (Refusal, Trouble) as problem:
+        except (Unreachable, Trouble) as problem:
             return _lost(problem, task.thresholds)
         except DeadlineExceeded:
-            return _lost(control.silence(), task.thresholds)
+            return _lost(control.no_answer(), task.thresholds)
         return _recipe(task, list(_recipe_steps(task, control, statements)))
 
 
@@ -182,11 +182,11 @@ def _recipe_steps(task: Task, control: Worker, statements: Mapping[str, str]) ->
                         subject=control.database,
                     )
                     return
-        except (Trouble, Refusal) as problem:
+        except (Trouble, Unreachable) as problem:
             yield Action(
                 name,
                 FAILED,
-                f"{text}: {problem if isinstance(problem, Trouble) else problem.summary}",
+                f"{text}: {problem if isinstance(problem, Trouble) else str(problem)}",
                 subject=control.database,
             )
             return
@@ -256,10 +256,10 @@ def _carry_out(
             run.work(steps, task.rules.time_budget)
             run.work(*_more(task, run, plan))
             _finish(control, seen, run.actions)
-        except (Refusal, Trouble) as lost:
-            problem = str(lost) if isinstance(lost, Trouble) else f"{lost.summary}. {lost.remedy}"
+        except (Unreachable, Trouble) as lost:
+            problem = str(lost) if isinstance(lost, Trouble) else f"{lost}. {lost.remedy}"
         except DeadlineExceeded:
-            problem = control.silence().summary
+            problem = str(control.no_answer())
     actions = [*run.actions, *skipped]
     failed = [each for each in actions if each.status == FAILED]
     if problem or failed:
@@ -285,7 +285,7 @@ def _more(task: Task, run: Run, plan: Plan) -> tuple[list[Step], float]:
         return [], 0.0
     try:
         run.seen = task.inspect()
-    except Unanswered:
+    except NotCollected:
         return [], 0.0
     known = {(step.operation, step.quoted) for step in plan.steps}
     found = make_plan(
@@ -295,10 +295,10 @@ def _more(task: Task, run: Run, plan: Plan) -> tuple[list[Step], float]:
 
 
 def _open(workers: list[Worker]) -> None:
-    """As many connections as there is room for, at least one; raises `Refusal` where not even that."""
+    """As many connections as there is room for, at least one; raises `Unreachable` where not even that."""
     opened: list[Worker] = []
     for worker in workers:
-        with suppress(Refusal) if opened else nullcontext():
+        with suppress(Unreachable) if opened else nullcontext():
             worker.open()
             opened.append(worker)
     workers[:] = opened
@@ -382,15 +382,15 @@ def taken_by(holder: str, thresholds: Thresholds) -> Outcome:
     return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. {remedy}")
 
 
-def _lost(problem: Refusal | Unanswered | Trouble, thresholds: Thresholds) -> Outcome:
-    if isinstance(problem, Refusal):
+def _lost(problem: Unreachable | NotCollected | Trouble, thresholds: Thresholds) -> Outcome:
+    if isinstance(problem, Unreachable):
         return Outcome(
             [unreachable(problem, thresholds)],
-            problem=f"Nothing was done: {problem.summary}. {problem.remedy}",
+            problem=f"Nothing was done: {problem}. {problem.remedy}",
         )
     reason, remedy = (
-        (problem.reason, problem.remedy)
-        if isinstance(problem, Unanswered)
+        (str(problem), problem.remedy)
+        if isinstance(problem, NotCollected)
         else (str(problem), "See PostgreSQL's log.")
     )
     check = thresholds.verdict(

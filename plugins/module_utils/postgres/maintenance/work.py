@@ -16,7 +16,8 @@ from typing import Any
 from ...core.deadline import Deadline
 from ...core.errors import UsageError
 from ...core.text import redact, shorten
-from ..connection import Connection, Target
+from ..connection import Connection
+from ..url import Target
 
 with suppress(ImportError):  # modules say so that it is missing
     import psycopg2

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.errors import NotCollected
 from ...core.state import Sample, StateFile, interval, now_sample
-from ..connection import Connection, Unanswered
+from ..connection import Connection
 from ..health.collect import Missing, Row
 from ..relations import HELD, INDEX_SIZE, SETTINGS, Inventory, inspect, oldest
 from .due import due_steps
@@ -266,7 +267,7 @@ def collect_locks(connection: Connection) -> Locks:
 
 
 def collect_configuration(connection: Connection) -> Configuration:
-    """Ask for parameters, checksum failures and collations of the whole server; raises `Unanswered`."""
+    """Ask for parameters, checksum failures and collations of the whole server; raises `NotCollected`."""
     query = CONFIGURATION.format(
         drift=DRIFT.format(**(SINCE_15 if connection.version >= 150000 else IN_14))
     )
@@ -374,9 +375,9 @@ def _with_values(connection: Connection, sequences: Sequence[Row]) -> list[Row]:
 def _last_values(connection: Connection, oids: Sequence[int]) -> dict[int, tuple[bool, int | None]]:
     """Whether sequences are held, and their last numbers. One that was locked or dropped just then is asked about once more."""
     try:
-        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
-    except Unanswered:
-        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
+        rows = connection.rows_in_own_transaction("its sequences", LAST_VALUES, {"oids": oids})
+    except NotCollected:
+        rows = connection.rows_in_own_transaction("its sequences", LAST_VALUES, {"oids": oids})
     return {oid: (held, last) for oid, held, last in rows}
 
 
@@ -447,5 +448,5 @@ def asked(question: Callable[[], Any]) -> Any:
     """The answer, or `Missing`: a question's failure takes only the checks with it that need the answer."""
     try:
         return question()
-    except Unanswered as problem:
-        return Missing(problem.reason, problem.remedy)
+    except NotCollected as problem:
+        return Missing(str(problem), problem.remedy)

@@ -24,14 +24,13 @@ from ...core.check import (
     Check,
 )
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import UsageError
+from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, pluralize
 from ..advisory_lock import HOLDERS, TAKE_IN_TRANSACTION, holder_of
 from ..advisory_lock import SESSIONS as SESSIONS_CLAIM
-from ..connection import Connection, Unanswered
-from ..errors import Refusal
+from ..connection import Connection
 from ..health.assess import connections, unreachable, who
 from ..health.collect import FACTS
 from .plan import Plan, Row, Rules, Slots, application, cure, make_plan
@@ -152,7 +151,7 @@ def _claim(connection: Connection, confirm: str) -> None:
         "its locks", HOLDERS, SESSIONS_CLAIM
     )  # the slots are the server's, so one of another database counts as well
     if holders or not taken:
-        raise Unanswered(
+        raise NotCollected(
             f"another run is ending sessions of this server: {holder_of(holders)}",
             "Wait until it is through, then look again.",
         )
@@ -183,13 +182,13 @@ def _carry_out(
         if any(action.status == DONE for action in outcome.actions):
             time.sleep(wait)
         now = inspect(connection, seen.facts)
-    except (Refusal, DeadlineExceeded) as lost:
-        refusal = lost if isinstance(lost, Refusal) else connection.silence()
+    except (Unreachable, DeadlineExceeded) as lost:
+        refusal = lost if isinstance(lost, Unreachable) else connection.no_answer()
         outcome.actions += [
             _told(session, SKIPPED, "the server was lost before its turn")
             for session in plan.ended[len(outcome.actions) :]
         ]
-        outcome.problem = f"{refusal.summary}. {_count(outcome.actions)}; how many connections are in use now is not known"
+        outcome.problem = f"{refusal}. {_count(outcome.actions)}; how many connections are in use now is not known"
         outcome.checks = [unreachable(refusal, thresholds)]
         return outcome
     left = {(session["pid"], session["started"]) for session in now.sessions}
@@ -219,8 +218,8 @@ def end(connection: Connection, session: Row, seen: Seen) -> Action:
             END,
             {key: session[key] for key in ("pid", "started", "since", "state")},
         )
-    except Unanswered as problem:
-        return _told(session, FAILED, f"{problem.reason}. {problem.remedy}")
+    except NotCollected as problem:
+        return _told(session, FAILED, f"{problem}. {problem.remedy}")
     if not rows or not rows[0][0] or rows[0][1] is False:
         return _told(session, SKIPPED, "it had ended by itself")
     if rows[0][1] is None:

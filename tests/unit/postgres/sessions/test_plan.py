@@ -266,8 +266,8 @@ def test_the_cure_names_the_app_at_fault_its_role_and_what_fits() -> None:
             {"thresholds": {"postgres.relief": {"warning": 1}}},
             "postgres.relief has no thresholds to change",
         ),
-        ({"database_url": ""}, "database_url is missing"),
-        ({"database_url": "mysql://u:hunter2@h/d"}, "has to begin with 'postgresql://'"),
+        ({"database_url": ""}, "database_url: missing"),
+        ({"database_url": "mysql://u:hunter2@h/d"}, "must start with 'postgresql://'"),
     ],
 )
 def test_misuse(
