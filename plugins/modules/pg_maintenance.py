@@ -203,10 +203,9 @@ import signal
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ..module_utils.core.errors import UsageError
-from ..module_utils.core.operation import exit_operation
+from ..module_utils.core.operation import Outcome, exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION, STATE_OPTION
 from ..module_utils.core.probe import require
 from ..module_utils.core.progress import Report, progress_reporter
@@ -214,15 +213,9 @@ from ..module_utils.core.state import StateFile, now_sample, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
-from ..module_utils.postgres.maintenance.operation import (
-    Outcome,
-    Task,
-    literally,
-    maintained,
-    planned,
-    rates_of,
-)
-from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
+from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
+from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
+from ..module_utils.postgres.maintenance.options import OPERATIONS, options_of
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -253,65 +246,33 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "float", "default": 30.0},
     **PROGRESS_OPTION,
 }
-RULES = (
-    "time_budget",
-    "jobs",
-    "dead_share",
-    "bloat_share",
-    "bloat_bytes",
-    "cost_delay",
-    "cost_limit",
-    "max_wait",
-    "max_block",
-    "max_lag",
-)
-
-
-def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
-    """What the operator wants; raises `UsageError` where it makes no sense."""
-    given = module.params
-    if not 0 < given["timeout"] <= 3600:
-        raise UsageError(
-            f"timeout: {given['timeout']:g} is not a number of seconds above 0 and up to 3600"
-        )
-    try:
-        free = None if given["disk_free"] is None else float(human_to_bytes(given["disk_free"]))
-    except ValueError:
-        raise UsageError(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
-    rules = Options(
-        tuple(given["operations"]),
-        tuple(given["only"]),
-        tuple(given["exclude"]),
-        **{name: given[name] for name in RULES},
-    )
-    rates = rates_of(state.earlier(now_sample("", {})))
-    return Task(
-        parse_url(given["database_url"]),
-        rules,
-        Thresholds(CHECKS, given["thresholds"]),
-        given["timeout"],
-        rates,
-        free,
-        report,
-    )
 
 
 def run(module: AnsibleModule, report: Report) -> Outcome:
-    """Plan, or carry out; the speeds of a run are kept for the next."""
+    """Plan or carry out; the measured speeds are kept for the next run."""
     target = parse_url(module.params["database_url"])
+    options = options_of(module.params)
+    thresholds = Thresholds(CHECKS, module.params["thresholds"])
+    if options.literal:
+        return run_recipe(target, options, thresholds, report, module.check_mode)
     state = StateFile(module.params["state_dir"], "pg_maintenance", target.address)
-    task = task_of(module, state, report)
-    if module.params["literal"]:
-        return literally(task, module.params["confirm"], module.check_mode)
+    maintenance = Maintenance(target, options, thresholds, _earlier_rates(state))
     if module.check_mode:
-        return planned(task)
-    outcome = maintained(task)
-    if outcome.rates:
+        return maintenance.show_plan()
+    outcome = maintenance.carry_out(report)
+    if isinstance(outcome, MaintenanceOutcome) and outcome.rates:
         store_sample(module, state, now_sample("", outcome.rates))
     return outcome
 
 
-def _ended(signum: int, frame: Any) -> NoReturn:
+def _earlier_rates(state: StateFile) -> dict[str, float]:
+    """Bytes a second by operation, as earlier runs have measured."""
+    for sample in state.earlier(now_sample("", {})):
+        return {name: rate for name, rate in sample.counters.items() if rate > 0}
+    return {}
+
+
+def _end(signum: int, frame: Any) -> NoReturn:
     raise SystemExit(f"ended by signal {signum}")
 
 
@@ -319,16 +280,14 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _ended)  # so that what is running is cancelled
+        signal.signal(number, _end)  # so that running statements are cancelled
     try:
         with progress_reporter(module.params["progress_file"]) as report:
             outcome = run(module, report)
     except UsageError as error:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
-        module.warn(
-            "The literal recipe locks each table against writers, and in effect readers, while its indexes are rebuilt."
-        )
+        module.warn(f"{LOCKS}.")
     exit_operation(module, outcome)
 
 

@@ -471,7 +471,7 @@ def test_what_it_may_not_do_is_skipped_with_the_reason(server: Server, maintain:
         assert answer["changed"] is False
         assert answer["actions"]
         assert all(
-            "role 'stranger' may not rebuild it: it " in each["reason"]
+            "role 'stranger' lacks permission to rebuild it: it " in each["reason"]
             for each in answer["actions"]
         )
         assert by_name(answer, "postgres.maintenance")["status"] == "warning"
@@ -520,7 +520,7 @@ def test_what_stands_in_rows_stays_in_the_database(server: Server, maintain: Mai
         connection.cursor().execute("CREATE UNIQUE INDEX CONCURRENTLY t_token ON t (token)")
     answer = maintain()
     assert "could not create unique index" in answer["msg"]
-    assert "several rows have one key" in answer["msg"]
+    assert "several rows have the same key" in answer["msg"]
     assert "of-a-user" not in json.dumps(answer)
 
 

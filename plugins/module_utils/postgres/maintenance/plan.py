@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database needs, in which order, and what is left out for want of rights, disk or time. Pure."""
+"""What a database needs, in which order, and what must be left out. Pure."""
 
 from __future__ import annotations
 

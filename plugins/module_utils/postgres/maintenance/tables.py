@@ -13,7 +13,7 @@ from ..relations import Inventory, Row
 from .options import Options
 from .step import Step
 
-#: ANALYZE reads this many pages for each unit of default_statistics_target, which is 100 by default.
+#: Pages that ANALYZE reads: 300 for each unit of default_statistics_target, which is usually 100.
 SAMPLED_PAGES = 300 * 100
 #: Fewer dead rows are not worth a vacuum that autovacuum would not start itself
 #: (awesome-prometheus-alerts: 10 % and 10,000).
@@ -130,7 +130,7 @@ def _after_inserts(step: Step, table: Row, inventory: Inventory) -> list[Step]:
 
 
 def _still_held(table: Row, inventory: Inventory) -> str:
-    """Why another vacuum would remove nothing: what held the rows during the last one still does."""
+    """Why another vacuum would remove nothing: the holder during the last one is still there."""
     if table["vacuumed"] is None:
         return ""
     ago = inventory.facts["now"] - table["vacuumed"]
