@@ -222,7 +222,7 @@ from ..module_utils.postgres.maintenance.operation import (
     planned,
     rates_of,
 )
-from ..module_utils.postgres.maintenance.plan import OPERATIONS, Rules
+from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -278,7 +278,7 @@ def task_of(module: AnsibleModule, state: StateFile, report: Report) -> Task:
         free = None if given["disk_free"] is None else float(human_to_bytes(given["disk_free"]))
     except ValueError:
         raise UsageError(f"disk_free: {given['disk_free']!r} is not a size such as '40G'") from None
-    rules = Rules(
+    rules = Options(
         tuple(given["operations"]),
         tuple(given["only"]),
         tuple(given["exclude"]),

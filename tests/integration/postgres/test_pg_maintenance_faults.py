@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.plan import (
-    WORKED_ON,
+    IN_USE,
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
@@ -222,7 +222,7 @@ def test_what_autovacuum_works_on_is_left_to_it(
             )
             assert [
                 (each["status"], each["reason"].rpartition(": ")[2]) for each in answer["actions"]
-            ] == [("skipped", WORKED_ON)]
+            ] == [("skipped", IN_USE)]
         assert server.admin(working) == worker
 
 

@@ -19,17 +19,12 @@ from ...core.errors import Unreachable
 from ...core.progress import Report, at_work, progress
 from ...core.units import format_duration, format_value
 from ..relations import WORKED, Bloat, Inventory, look_again, oldest
-from .plan import (
-    LEFTOVER,
-    OLD_STATISTICS,
-    WORKED_ON,
-    Rules,
-    Step,
-    statement,
-    whose,
-    worth,
-)
+from .indexes import LEFTOVER, is_worth_rebuilding
+from .options import Options
+from .plan import IN_USE, OLD_STATISTICS
 from .queries import LAG, LEFT, LOOK, OLD, REBUILT, STATE
+from .step import Step, statement
+from .tables import describe_holder
 from .work import Trouble, Worker
 
 #: Seconds between two looks at what the statements do.
@@ -71,7 +66,7 @@ class Run:
     control: Worker
     workers: list[Worker]
     seen: Inventory
-    rules: Rules
+    rules: Options
     free: Callable[[int], float | None]
     """Room on the disk of a tablespace."""
     report: Report
@@ -152,7 +147,7 @@ class Run:
             if bloat is not None and bloat.confidence == "low":
                 self._add(step, SKIPPED, OLD_STATISTICS)
                 return
-            if bloat is None or not worth(
+            if bloat is None or not is_worth_rebuilding(
                 bloat, self.seen.relations[step.relation]["bytes"], self.rules
             ):
                 self.total -= 1
@@ -175,7 +170,7 @@ class Run:
         if not rows:
             self._add(step, SKIPPED, "it is gone")
             return
-        worker.start(statement(step, self.rules, self.seen))
+        worker.start(statement(step, self.seen))
         self.running.append(
             Running(step, worker, time.monotonic(), rows[0], known, again=tries == 0)
         )
@@ -192,7 +187,7 @@ class Run:
         if step.estimate > left and step.operation != "cleanup":
             return f"it takes about {format_duration(step.estimate)}, and of the time budget {format_duration(max(0.0, left))} are left"
         if (step.table,) in self.control.ask("vacuums at work", WORKED):
-            return WORKED_ON
+            return IN_USE
         if step.operation != "reindex":
             return ""
         room = self.free(step.tablespace)
@@ -437,7 +432,7 @@ class Run:
         age = time.monotonic() - each.started
         older = [row for row in rows if row["seconds"] is None or row["seconds"] > age]
         if older:
-            return whose(older[0])
+            return describe_holder(older[0])
         sees_all = self.control.ask(
             "itself", "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
         )[0][0]

@@ -38,7 +38,10 @@ from ..health.assess import unreachable
 from ..relations import SETTINGS, Inventory, inspect
 from ..url import Target
 from .apply import Run, action
-from .plan import OPERATIONS, Plan, Rules, Step, make_plan, unjudged
+from .indexes import without_estimate
+from .options import OPERATIONS, Options
+from .plan import Plan, make_plan
+from .step import Step
 from .work import Trouble, Worker, behind
 
 APPLICATION = "gpt_agent.runbook/pg_maintenance"
@@ -66,7 +69,7 @@ class Task:
     """What is to be done, and where."""
 
     target: Target
-    rules: Rules
+    rules: Options
     thresholds: Thresholds
     timeout: float
     """Seconds within which a question has to be answered."""
@@ -416,7 +419,7 @@ def verdict(
             f"{what[0].upper()}{what[1:]}: {problem}",
             evidence=evidence,
         )
-    dark = unjudged(seen, task.rules)
+    dark = without_estimate(seen, task.rules)
     if not actions and dark:
         words = f"Nothing in {what} is known to need maintenance, but how bloated {pluralize(len(dark), 'large index', 'large indexes')} are is not: {dark[0]}"
         remedy = "ANALYZE their tables, let this role SELECT from them, or install pgstattuple in the database and grant pg_stat_scan_tables."
@@ -463,7 +466,7 @@ def verdict(
     return judged("postgres.maintenance", OK, state)
 
 
-def _scope(rules: Rules) -> str:
+def _scope(rules: Options) -> str:
     """What the work was limited to, where it was."""
     parts = [
         f"{name} {', '.join(values)}"

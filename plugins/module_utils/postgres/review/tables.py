@@ -14,7 +14,7 @@ from ...core.state import SPACING
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..health.collect import Missing, Row
-from ..maintenance.plan import Step
+from ..maintenance.step import Step
 from ..relations import ALIGNMENT, FRESH, PAGE_HEADER, Inventory
 from .collect import TABLE_SIZE, TOTAL, Contents, total_sizes
 from .due import due_steps

@@ -44,8 +44,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
     tables,
     vacuum,
 )
-from tests.unit.postgres.maintenance.test_plan import FACTS as DATABASE_FACTS
-from tests.unit.postgres.maintenance.test_plan import MIB, index, seen, table
+from tests.support.relations import FACTS as DATABASE_FACTS
+from tests.support.relations import MIB, index, seen, table
 
 LIMITS = Thresholds(CHECKS)
 FACTS: dict[str, Any] = {
