@@ -18,13 +18,15 @@ from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
 from ...core.progress import Report, at_work, progress
 from ...core.units import format_duration, format_value
-from ..relations import WORKED, Bloat, Inventory, look_again, oldest
+from ..bloat import Bloat
+from ..queries import WORKED
+from ..relations import Inventory, current_bloat
+from ..xmin_horizon import describe_holder, xmin_holders
 from .indexes import LEFTOVER, is_worth_rebuilding
 from .options import Options
 from .plan import IN_USE, OLD_STATISTICS
 from .queries import LAG, LEFT, LOOK, OLD, REBUILT, STATE
 from .step import Step, statement
-from .tables import describe_holder
 from .work import Trouble, Worker
 
 #: Seconds between two looks at what the statements do.
@@ -178,7 +180,7 @@ class Run:
     def _bloat_now(self, step: Step) -> Bloat | None:
         """How bloated an index is by the statistics of now; none where that cannot be told."""
         try:
-            return look_again(self.control.ask, self.seen, self.seen.relations[step.relation])
+            return current_bloat(self.control.ask, self.seen, self.seen.relations[step.relation])
         except Trouble:
             return None
 
@@ -426,7 +428,7 @@ class Run:
     def _holder(self, each: Running) -> str:
         """Who has kept a vacuum from removing dead rows: somebody older than it. Empty where nobody is: the rows have died since."""
         try:
-            rows = oldest(self.control.ask, self.seen.database)
+            rows = xmin_holders(self.control.ask, self.seen.database)
         except Trouble:
             return "a transaction that could not be seen"
         age = time.monotonic() - each.started

@@ -35,7 +35,8 @@ from ...core.units import format_duration, format_value, pluralize
 from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
 from ..connection import Connection
 from ..health.assess import unreachable
-from ..relations import SETTINGS, Inventory, inspect
+from ..queries import DATABASE_FACTS
+from ..relations import Inventory, collect_inventory
 from ..url import Target
 from .apply import Run, action
 from .indexes import without_estimate
@@ -82,9 +83,9 @@ class Task:
         with closing(Connection(self.target, APPLICATION, Deadline(self.timeout))) as connection:
             try:
                 connection.open()
-                facts = connection.begin("itself", SETTINGS)[0][0]
+                facts = connection.begin("itself", DATABASE_FACTS)[0][0]
                 behind(connection.pid, facts["pid"])
-                return inspect(connection, facts)
+                return collect_inventory(connection, facts)
             except DeadlineExceeded:
                 raise connection.no_answer() from None
 
