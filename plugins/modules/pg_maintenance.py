@@ -208,7 +208,7 @@ from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import Outcome, exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION, STATE_OPTION
 from ..module_utils.core.probe import require
-from ..module_utils.core.progress import Report, progress_reporter
+from ..module_utils.core.progress import ProgressCallback, progress_reporter
 from ..module_utils.core.state import StateFile, now_sample, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
@@ -248,7 +248,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def run(module: AnsibleModule, report: Report) -> Outcome:
+def run(module: AnsibleModule, report: ProgressCallback) -> Outcome:
     """Plan or carry out; the measured speeds are kept for the next run."""
     target = parse_url(module.params["database_url"])
     options = options_of(module.params)

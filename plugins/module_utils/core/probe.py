@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every probe module shares: its time limit, and how usage errors and missing libraries are reported."""
+"""What every probe module shares: its time limit, usage errors and missing libraries."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ from .errors import UsageError
 from .options import checked_seconds
 from .thresholds import Thresholds
 
-#: Seconds after which a probe stuck in a call that no signal interrupts (name resolution, a dead network mount) is ended.
+#: Seconds after the time limit at which the process is ended if the probe is stuck in a call that
+#: no signal interrupts, such as name resolution or a dead network mount.
 GRACE = 1.0
 
 
 def require(module: AnsibleModule, import_error: str | None, library: str, debian: str) -> None:
-    """Fail with one clear sentence where a Python library could not be imported.
+    """Fail the module if a Python library could not be imported.
 
-    ``import_error`` is the text of the ImportError, or none; ``library`` the name on PyPI; ``debian`` the distribution's package.
+    ``import_error`` is the text of the ImportError, or none; ``library`` is the name on PyPI,
+    ``debian`` that of the distribution's package.
     """
     if import_error:
         module.fail_json(
-            msg=f"The Python library {library!r} is missing on {platform.node()} for {sys.executable} ({import_error}). "
-            f"Install the package {debian!r} (Debian, Ubuntu) or run '{sys.executable} -m pip install {library}' there."
+            msg=f"The Python library {library!r} is missing on {platform.node()} "
+            f"for {sys.executable} ({import_error}). "
+            f"Install the package {debian!r} (Debian, Ubuntu) there, "
+            f"or run '{sys.executable} -m pip install {library}'."
         )
 
 
@@ -47,9 +51,10 @@ def run_probe(
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
-    ``definitions`` are the checks that it can make. ``probe`` gets their thresholds and the deadline, and returns or
-    yields checks. ``no_answer`` makes the check that says that the service gave no answer in time; it is added to what
-    was yielded until then. A usage error fails the module with its one sentence; a sick service never does.
+    ``definitions`` are the checks that it can make. ``probe`` gets their thresholds and the
+    deadline, and returns or yields checks. ``no_answer`` makes the check for a service that gave no
+    answer in time; it is added to those yielded until then. A usage error fails the module; a sick
+    service never does.
     """
     checks: list[Check] = []
     try:
@@ -76,7 +81,7 @@ def _raise_deadline_exceeded(signum: int, frame: object) -> NoReturn:
 
 
 def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.Timer:
-    """End the process with an honest answer where even the alarm is not heard."""
+    """Exit with the checks made so far, even if SIGALRM could not interrupt the probe."""
 
     def give_up() -> None:
         os.write(1, (json.dumps({"changed": False, "checks": as_dicts(checks())}) + "\n").encode())

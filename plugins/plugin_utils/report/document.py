@@ -260,7 +260,7 @@ def parse_check(item: Any) -> Check:
     if not isinstance(evidence, list) or not all(isinstance(row, dict) for row in evidence):
         raise Invalid(f"the evidence of {values['name']} is no list of mappings")
     values["evidence"] = tuple(evidence)
-    _texts(values, ("summary", "subject", "unit", "remedy", "window"))
+    _texts(values, ("summary", "subject", "unit", "direction", "remedy", "window"))
     _numbers(values, ("value", "warning", "critical"))
     if not values.get("summary"):
         raise Invalid(f"{values['name']} has no summary")

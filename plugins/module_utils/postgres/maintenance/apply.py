@@ -14,14 +14,14 @@ from dataclasses import replace
 from ...core.check import FAILED, SKIPPED
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
-from ...core.progress import Report
+from ...core.progress import ProgressCallback
 from ..relations import Inventory
 from .disk import DiskSpace
 from .indexes import is_worth_rebuilding
 from .options import Options
 from .outcome import is_rebuilt, record_failure, record_success, schedule_cleanup
 from .plan import OLD_STATISTICS
-from .preconditions import Preconditions, current_bloat
+from .preconditions import Preconditions, bloat_now
 from .results import Results
 from .running import RunningStatement, invalid_indexes, relation_state
 from .schedule import Queued, Schedule
@@ -50,7 +50,7 @@ class Run:
         workers: list[Worker],
         inventory: Inventory,
         options: Options,
-        report: Report,
+        report: ProgressCallback,
         results: Results,
     ) -> None:
         self._control = control
@@ -140,7 +140,7 @@ class Run:
         """The step if statistics, renewed meanwhile, show that it is needed; else none."""
         if not step.unsure:
             return step
-        bloat = current_bloat(self._control, self.inventory, step)
+        bloat = bloat_now(self._control, self.inventory, step)
         if bloat is not None and bloat.confidence == "low":
             self._results.add(step, SKIPPED, OLD_STATISTICS)
             return None

@@ -9,7 +9,8 @@ from contextlib import closing
 
 from ...core.deadline import Deadline, DeadlineExceeded
 from ..connection import Connection
-from ..relations import SETTINGS, Inventory, inspect
+from ..queries import DATABASE_FACTS
+from ..relations import Inventory, collect_inventory
 from ..url import Target
 from .lock import APPLICATION
 from .worker import require_direct_connection
@@ -23,8 +24,8 @@ def collect(target: Target, seconds: float) -> Inventory:
     with closing(Connection(target, APPLICATION, Deadline(seconds))) as connection:
         try:
             connection.open()
-            facts = connection.begin("itself", SETTINGS)[0][0]
+            facts = connection.begin("itself", DATABASE_FACTS)[0][0]
             require_direct_connection(connection.pid, facts["pid"])
-            return inspect(connection, facts)
+            return collect_inventory(connection, facts)
         except DeadlineExceeded:
             raise connection.no_answer() from None

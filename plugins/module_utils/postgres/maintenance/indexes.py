@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 from ...core.units import format_value
-from ..relations import INDEX_SIZE, Bloat, Inventory, Row
+from ..bloat import INDEX_SIZE, Bloat, Row
+from ..relations import LEFTOVER, Inventory
 from .options import Options
 from .step import Step
-
-#: What REINDEX CONCURRENTLY calls the index that it builds or replaces.
-LEFTOVER = re.compile(r"_cc(new|old)\d*$")
 
 
 def index_steps(index: Row, inventory: Inventory, options: Options) -> list[Step]:
@@ -46,8 +43,7 @@ def index_steps(index: Row, inventory: Inventory, options: Options) -> list[Step
 
 def is_worth_rebuilding(bloat: Bloat, size: float, options: Options) -> bool:
     """Whether a rebuild frees enough of an index of ``size`` bytes."""
-    freed = bloat.share * size
-    return 100 * bloat.share >= options.bloat_share and freed >= options.bloat_bytes
+    return bloat.is_worth_rebuilding(size, options.bloat_share, options.bloat_bytes)
 
 
 def without_estimate(inventory: Inventory, options: Options) -> list[str]:

@@ -14,7 +14,7 @@ from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable, UsageError
 from ...core.operation import Outcome
-from ...core.progress import Report, at_work, progress
+from ...core.progress import ProgressCallback, progress, running_item
 from ...core.thresholds import Thresholds
 from ..url import Target
 from .declined import declined, locked_by, on_standby
@@ -31,7 +31,11 @@ LOCKS = (
 
 
 def run_recipe(
-    target: Target, options: Options, thresholds: Thresholds, report: Report, check_mode: bool
+    target: Target,
+    options: Options,
+    thresholds: Thresholds,
+    report: ProgressCallback,
+    check_mode: bool,
 ) -> Outcome:
     """Run the recipe; raises `UsageError` unless ``confirm`` names the database."""
     settings = {"lock_timeout": f"'{options.max_wait:g}s'"}
@@ -77,7 +81,7 @@ def _planned(statements: Mapping[str, str], database: str) -> list[Action]:
 
 
 def _carried_out(
-    control: Worker, statements: Mapping[str, str], options: Options, report: Report
+    control: Worker, statements: Mapping[str, str], options: Options, report: ProgressCallback
 ) -> list[Action]:
     """Run the statements, up to the first that fails."""
     end = time.monotonic() + options.time_budget
@@ -94,14 +98,14 @@ def _carried_out(
     return actions
 
 
-def _run(control: Worker, text: str, end: float, report: Report) -> str:
+def _run(control: Worker, text: str, end: float, report: ProgressCallback) -> str:
     """Run one statement; why it failed, empty where it did not."""
     started = time.monotonic()
     try:
         control.start(text)
         while not control.poll():
             select.select([control], [], [], 0.5)
-            report(progress(0, 2, [at_work(text, time.monotonic() - started)]))
+            report(progress(0, 2, [running_item(text, time.monotonic() - started)]))
             if time.monotonic() > end:
                 control.cancel()
                 return "cancelled, the time budget is used up"

@@ -14,7 +14,7 @@ from ...core.check import DONE, PLANNED, SKIPPED, Action
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Unreachable
 from ...core.operation import Outcome
-from ...core.progress import Report
+from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
 from ..relations import Inventory
 from ..url import Target
@@ -63,7 +63,7 @@ class Maintenance:
         check = foresee(inventory, plan, actions, self.options, self.thresholds)
         return Outcome([check], actions)
 
-    def carry_out(self, report: Report) -> Outcome:
+    def carry_out(self, report: ProgressCallback) -> Outcome:
         """Do what is needed, and look at the result."""
         limit = str(int(self.options.timeout * 1000))
         settings = {"lock_timeout": "100", "statement_timeout": limit}
@@ -87,7 +87,7 @@ class Maintenance:
         free = DiskSpace(inventory, options.disk_free).by_tablespace()
         return make_plan(inventory, options, self.rates, free)
 
-    def _apply(self, control: Worker, inventory: Inventory, report: Report) -> Outcome:
+    def _apply(self, control: Worker, inventory: Inventory, report: ProgressCallback) -> Outcome:
         plan = self._plan(inventory, self.options)
         results = Results()
         problem = self._run(control, inventory, plan, results, report)
@@ -103,7 +103,7 @@ class Maintenance:
         inventory: Inventory,
         plan: Plan,
         results: Results,
-        report: Report,
+        report: ProgressCallback,
     ) -> str:
         """Carry out a plan; why the server was lost meanwhile, empty where it was not."""
         end = time.monotonic() + self.options.time_budget

@@ -15,7 +15,7 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ...core.errors import UsageError
 from ...core.options import checked_seconds
-from ..relations import Row
+from ..bloat import Row
 
 #: In the order in which one table is maintained.
 OPERATIONS = ("cleanup", "freeze", "vacuum", "analyze", "reindex")

@@ -14,14 +14,13 @@ from ...core.check import DONE, FAILED, SKIPPED
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
 from ...core.units import format_duration
-from ..relations import Inventory, oldest
-from .indexes import LEFTOVER
+from ..relations import LEFTOVER, Inventory
+from ..xmin_horizon import describe_holder, xmin_holders
 from .queries import SEES_ALL_SESSIONS
 from .results import Results
 from .running import RelationState, RunningStatement, index_oid, invalid_indexes, relation_state
 from .schedule import Schedule
 from .step import Step
-from .tables import describe_holder
 from .worker import StatementFailed, Worker
 
 #: Seconds after which PostgreSQL 14 shows in its statistics what a statement has changed; later
@@ -158,7 +157,7 @@ def _holder(control: Worker, inventory: Inventory, statement: RunningStatement) 
     Empty where there is nothing older: then the rows have died since.
     """
     try:
-        holders = oldest(control.ask, inventory.database)
+        holders = xmin_holders(control.ask, inventory.database)
     except StatementFailed:
         return "a transaction that could not be seen"
     age = time.monotonic() - statement.started

@@ -9,7 +9,9 @@ import time
 from collections.abc import Sequence
 
 from ...core.units import format_duration
-from ..relations import WORKED, Bloat, Inventory, look_again
+from ..bloat import Bloat
+from ..queries import WORKED
+from ..relations import Inventory, current_bloat
 from .disk import DiskSpace
 from .options import Options
 from .plan import IN_USE, lacks_space, lacks_time
@@ -60,9 +62,9 @@ class Preconditions:
         return f"a rebuild would wait for {whom}, whose transaction has been open for {open_for}"
 
 
-def current_bloat(control: Worker, inventory: Inventory, step: Step) -> Bloat | None:
+def bloat_now(control: Worker, inventory: Inventory, step: Step) -> Bloat | None:
     """How bloated an index is by the statistics of now; none where that cannot be estimated."""
     try:
-        return look_again(control.ask, inventory, inventory.relations[step.relation])
+        return current_bloat(control.ask, inventory, inventory.relations[step.relation])
     except StatementFailed:
         return None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ...core.progress import Report, at_work, progress
+from ...core.progress import ProgressCallback, progress, running_item
 from ...core.units import format_duration
 from .options import Options
 from .queries import STANDBY_LAG, WATCH_STATEMENTS
@@ -104,7 +104,7 @@ class Watcher:
         self._lag_checked = now
 
     def watch(
-        self, running: Sequence[RunningStatement], schedule: Schedule, report: Report
+        self, running: Sequence[RunningStatement], schedule: Schedule, report: ProgressCallback
     ) -> None:
         """Check everything, if it is time to; raises like `Worker.ask`."""
         now = time.monotonic()
@@ -157,7 +157,7 @@ def _progress(
 ) -> dict[str, Any]:
     done = schedule.total - len(schedule) - len(running)
     work = [
-        at_work(
+        running_item(
             f"{each.step.operation} {each.step.quoted}", now - each.started, each.phase, each.share
         )
         for each in running

@@ -15,9 +15,12 @@ from typing import Any
 
 from ...core.errors import NotCollected
 from ...core.state import Sample, StateFile, interval, now_sample
+from ..bloat import INDEX_SIZE
 from ..connection import Connection
 from ..health.collect import Missing, Row
-from ..relations import HELD, INDEX_SIZE, SETTINGS, Inventory, inspect, oldest
+from ..queries import DATABASE_FACTS, HELD
+from ..relations import Inventory, collect_inventory
+from ..xmin_horizon import xmin_holders
 from .due import due_steps
 
 #: Bytes of indexes that a look may read to measure them.
@@ -259,7 +262,7 @@ class Memory:
 def collect_locks(connection: Connection) -> Locks:
     """Ask who waits for whom, and who holds back vacuum."""
     answer = asked(lambda: connection.rows("its locks", BLOCKED)[0])
-    horizon = asked(lambda: oldest(connection.rows))
+    horizon = asked(lambda: xmin_holders(connection.rows))
     if isinstance(answer, Missing):
         return Locks(answer, horizon)
     waiting, edges, sessions = answer
@@ -283,7 +286,9 @@ def collect_database(connection: Connection, memory: Memory, areas: Collection[s
     if {"vacuum", "tables", "indexes"}.intersection(areas):
         budget = MEASURED_BYTES if "indexes" in areas else 0
         inventory = asked(
-            lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], budget)
+            lambda: collect_inventory(
+                connection, connection.rows("its settings", DATABASE_FACTS)[0][0], budget
+            )
         )
     if {"vacuum", "indexes"}.intersection(areas):
         use = asked(lambda: _use(connection))

@@ -15,8 +15,8 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..health.assess import application, who
 from ..health.collect import STATEMENTS_ENOUGH, Databases, Missing, Row, Statements
-from ..maintenance.tables import describe_holder
 from ..statements import shape
+from ..xmin_horizon import describe_holder
 from .collect import Configuration, Contents, Locks
 from .wording import DAY, SHOWN, host_port, unseen
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.relations import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.bloat import (
     estimate,
     measured,
 )
