@@ -199,26 +199,21 @@ actions:
       estimate: null
 """
 
-from typing import Any
+from contextlib import closing
+from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.check import CRITICAL, UNKNOWN
-from ..module_utils.core.deadline import Deadline, DeadlineExceeded
-from ..module_utils.core.errors import NotCollected, Unreachable, UsageError
-from ..module_utils.core.operation import Outcome, exit_operation
+from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
+from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import (
-    POSTGRES_OPTIONS,
-    PSYCOPG2_ERROR,
-    Connection,
-)
-from ..module_utils.postgres.health.assess import unreachable
-from ..module_utils.postgres.sessions.operation import look, relieve
-from ..module_utils.postgres.sessions.plan import Rules
+from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.sessions.operation import list_sessions, relieve
+from ..module_utils.postgres.sessions.options import options_of
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -249,84 +244,27 @@ ARGUMENT_SPEC = {
 }
 
 
-def rules_of(module: AnsibleModule) -> Rules:
-    """What the operator wants; raises `UsageError` where it makes no sense."""
-    given = module.params
-    for name, longest in (("timeout", 3600), ("wait", 60)):
-        if not 0 <= given[name] <= longest or not given["timeout"]:
-            raise UsageError(f"{name}: {given[name]:g} is not a number of seconds up to {longest}")
-    plain = (
-        "usage",
-        "idle_age",
-        "idle_in_transaction_age",
-        "keep_per_application",
-        "max_ended",
-        "instances",
-    )
-    values: dict[str, Any] = {name: given[name] for name in plain}
-    values.update(
-        {
-            name: tuple(given[f"protect_{name}"])
-            for name in ("applications", "users", "databases", "addresses")
-        }
-    )
-    return Rules(**values, poolers=tuple(given["poolers"]))
-
-
-def run(module: AnsibleModule) -> Outcome:
-    """Connect, look, and act where that is asked for. A server that cannot be had fails an act, but not a look."""
-    given, rules, thresholds = (
-        module.params,
-        rules_of(module),
-        Thresholds(CHECKS, module.params["thresholds"]),
-    )
-    acting = given["state"] == "relieved"
-    connection = Connection(
-        parse_url(given["database_url"]),
-        "gpt_agent.runbook/pg_sessions",
-        Deadline(given["timeout"] + given["wait"]),
-    )
-    try:
-        try:
-            connection.open()
-            if acting:
-                return relieve(
-                    connection,
-                    rules,
-                    thresholds,
-                    None if module.check_mode else given["confirm"],
-                    given["wait"],
-                )
-            return look(connection, rules, thresholds)
-        except NotCollected as problem:
-            check = thresholds.verdict(
-                "postgres.relief",
-                CRITICAL if acting else UNKNOWN,
-                f"Not known: {problem}",
-                remedy=problem.remedy,
-            )
-            return Outcome(
-                [check],
-                problem=f"Nothing was ended: {problem}. {problem.remedy}" if acting else "",
-            )
-        finally:
-            connection.close()
-    except (Unreachable, DeadlineExceeded) as lost:
-        refusal = lost if isinstance(lost, Unreachable) else connection.no_answer()
-        return Outcome(
-            [unreachable(refusal, thresholds)],
-            problem=f"Nothing was ended: {refusal}. {refusal.remedy}" if acting else "",
-        )
+def run(module: AnsibleModule) -> NoReturn:
+    """List or relieve, and exit the module; raises `UsageError`."""
+    options = options_of(module.params)
+    thresholds = Thresholds(CHECKS, module.params["thresholds"])
+    target = parse_url(module.params["database_url"])
+    deadline = Deadline(options.timeout + options.wait)
+    with closing(Connection(target, "gpt_agent.runbook/pg_sessions", deadline)) as connection:
+        if module.params["state"] == "relieved":
+            relief = relieve(connection, options, thresholds, module.check_mode)
+            exit_operation(module, relief, confirmed=relief.confirmed)
+        exit_operation(module, list_sessions(connection, thresholds))
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     try:
-        outcome = run(module)
+        run(module)
     except UsageError as error:
-        module.fail_json(msg=str(error))
-    exit_operation(module, outcome)
+        more = {"confirmed": False} if module.params["state"] == "relieved" else {}
+        module.fail_json(msg=str(error), **more)
 
 
 if __name__ == "__main__":
