@@ -25,11 +25,20 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connect
     Connection,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions import (
-    operation as pg_sessions,
+    apply as sessions_apply,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.operation import (
+    relieve as relieve_server,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.options import (
+    Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.plan import (
-    Rules,
     make_plan,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.snapshot import (
+    begin,
+    collect,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import RunModule, by_name
@@ -194,7 +203,7 @@ def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(
             in check["summary"]
         )
         assert (
-            "Lasting cure for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
+            "Lasting fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
             in check["remedy"]
         )
         assert by_name(done, "postgres.connections")["value"] == round(100 * 40 / usable, 1)
@@ -210,16 +219,24 @@ def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(
         assert by_name(again, "postgres.relief")["status"] == "ok"
 
 
-def test_a_look_ends_nothing_and_says_who_is_at_fault(
+def test_check_mode_ends_nothing_and_says_who_is_at_fault(
     server: Server, operator: str, run_module: RunModule
 ) -> None:
     with server.sessions(20, "worker") as worker:
         time.sleep(0.3)
         answer = run_module(
-            "pg_sessions", {"database_url": operator, "usage": 10, "idle_age": 0.2, "instances": 3}
+            "pg_sessions",
+            {
+                "database_url": operator,
+                "state": "relieved",
+                "usage": 10,
+                "idle_age": 0.2,
+                "instances": 3,
+            },
+            check=True,
         )
-        assert answer["changed"] is False
-        assert answer["actions"] == []
+        assert answer["confirmed"] is True
+        assert len(subjects(answer, "planned")) == 11
         assert (
             "20 of them idle from app 'worker'"
             in by_name(answer, "postgres.connections")["summary"]
@@ -227,7 +244,7 @@ def test_a_look_ends_nothing_and_says_who_is_at_fault(
         check = by_name(answer, "postgres.relief")
         assert check["status"] == "warning"
         assert "-e runbook_confirm=shop" in check["remedy"]
-        assert "at most 9 over all its instances (3 for each if it has 3)" in check["remedy"]
+        assert "to 9 over all its instances (3 each with 3)" in check["remedy"]
         assert alive(server, worker) == pids(worker)
 
 
@@ -246,8 +263,8 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
                 parse_url(operator), "gpt_agent.runbook/pg_sessions", Deadline(10)
             )
             connection.open()
-            seen = pg_sessions.inspect(connection)
-            plan = make_plan(seen.sessions, seen.slots, Rules(0.1, 0.2, 0.2, 0, 50))
+            seen = collect(connection, begin(connection))
+            plan = make_plan(seen.sessions, seen.slots, Options(0.1, 0.2, 0.2, 0, 50))
             chosen = {session["pid"]: dict(session) for session in plan.ended}
             assert sorted(chosen) == sorted(pids([worked, stranger, idle, forgetful, works]))
             works.cursor().execute("SELECT pg_sleep(60)")
@@ -257,7 +274,8 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
             chosen[stranger.info.backend_pid]["started"] = "2020-01-01T00:00:00+00:00"
             time.sleep(0.2)
             told = {
-                pid: pg_sessions.end(connection, session, seen) for pid, session in chosen.items()
+                pid: sessions_apply.end_session(connection, session, seen)
+                for pid, session in chosen.items()
             }
             connection.close()
             for each in (works, worked, forgetful):
@@ -266,7 +284,7 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
                     told[each.info.backend_pid].reason.split(": ")[-1],
                 ) == (
                     "skipped",
-                    "it has been used since it was chosen",
+                    "it has been used since the plan was made",
                 )
             assert told[stranger.info.backend_pid].status == "skipped"
             assert told[idle.info.backend_pid].status == "done"
@@ -329,20 +347,20 @@ def test_protected_sessions_survive(server: Server, relieve: Relieve) -> None:
                 for row in by_name(answer, "postgres.relief")["evidence"]
             }
             reasons = {
-                "super": "a superuser's",
-                "repl": "of a role for replication",
-                "gpt_agent.runbook/pg_health": "this collection's own",
-                "PgBouncer 1.23": "a connection pooler's",
-                "listener": "it listens for notifications",
-                "locker": "it holds an advisory lock",
-                "preparer": "it has prepared a transaction",
-                "nightly-7": "named as an exception",
-                "rival": "named as an exception",
-                "elsewhere": "named as an exception",
-                "socket": "from an address named as an exception",
+                "super": "of a superuser",
+                "repl": "of a replication role",
+                "gpt_agent.runbook/pg_health": "of this collection",
+                "PgBouncer 1.23": "of a connection pooler",
+                "listener": "listening for notifications",
+                "locker": "holding an advisory lock",
+                "preparer": "with a prepared transaction",
+                "nightly-7": "of a protected app, user or database",
+                "rival": "of a protected app, user or database",
+                "elsewhere": "of a protected app, user or database",
+                "socket": "from a protected address",
             }
             assert stay == {f"app '{name}'": reason for name, reason in reasons.items()}
-            assert "11 too many stay" in by_name(answer, "postgres.relief")["summary"]
+            assert "11 too many remain" in by_name(answer, "postgres.relief")["summary"]
             # Without the exceptions, those go that only they have protected.
             expected = pids([kept[name] for name in ("nightly-7", "rival", "elsewhere", "socket")])
             assert subjects(relieve(0, keep_per_application=0, check=True), "planned") == expected
@@ -382,7 +400,7 @@ def test_minimum_for_each_app_and_cap(server: Server, relieve: Relieve) -> None:
             (row["sessions_of"], row["stay"]): row["count"]
             for row in by_name(answer, "postgres.relief")["evidence"]
         }
-        last, beyond = "the last 3 of its app", "beyond the 6 that one run may end"
+        last, beyond = "among the last 3 of their app", "beyond the 6 that one run may end"
         assert stay == {
             ("app 'worker'", last): 3,
             ("user 'app'", last): 3,
@@ -450,6 +468,7 @@ def test_without_the_right_confirmation_nothing_is_ended(
         answer = relieve(0, confirm=confirm)
         assert answer["failed"] is True
         assert "give 'shop'" in answer["msg"]
+        assert answer["confirmed"] is False
         assert alive(server, worker) == pids(worker)
 
 
@@ -464,7 +483,7 @@ def test_without_the_right_to_see_nothing_is_ended(server: Server, relieve: Reli
             assert (answer["failed"], answer["changed"], answer["actions"]) == (True, False, [])
             assert "GRANT pg_monitor TO blind" in answer["msg"]
             assert by_name(answer, "postgres.relief")["status"] == "critical"
-        assert by_name(relieve(0, url, state="listed"), "postgres.relief")["status"] == "unknown"
+            assert answer["confirmed"] is True
         assert alive(server, worker) == pids(worker)
         # Where there is nothing to relieve, nothing has to be seen.
         assert by_name(relieve(50, url), "postgres.relief")["status"] == "ok"
@@ -481,7 +500,7 @@ def test_a_view_that_may_not_be_read(server: Server, relieve: Relieve) -> None:
         assert (
             "failed" in looked,
             [(check["name"], check["status"]) for check in looked["checks"]],
-        ) == (False, [("postgres.relief", "unknown")])
+        ) == (False, [("postgres.reachable", "ok"), ("postgres.connections", "unknown")])
     finally:
         server.admin("GRANT SELECT ON pg_stat_activity TO PUBLIC", database="shop")
 
@@ -539,7 +558,10 @@ def test_with_all_ordinary_slots_taken(
         assert "out of connection slots" in answer["msg"]
         assert "superuser" in answer["msg"]
         assert by_name(answer, "postgres.reachable")["status"] == "critical"
+        assert answer["confirmed"] is True, "then a restart of the app is what helps"
+        assert relieve(90, confirm="shopping")["confirmed"] is False
         looked = relieve(90, state="listed")
+        assert "confirmed" not in looked
         assert ("failed" in looked, by_name(looked, "postgres.reachable")["status"]) == (
             False,
             "critical",
@@ -567,10 +589,12 @@ def test_even_the_reserved_slots_taken(server: Server, relieve: Relieve) -> None
 def test_a_server_that_is_lost_in_the_middle(
     own: Throwaway, server: Server, operator: str, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    really_end = pg_sessions.end
+    really_end = sessions_apply.end_session
     ended: list[int] = []
+    backends: list[int] = []
 
     def end(connection: Connection, session: Any, seen: Any) -> Any:
+        backends[:] = [connection.pid]
         if len(ended) == 3 and fault == "stops":
             own.stop()
         elif len(ended) == 3:
@@ -578,39 +602,36 @@ def test_a_server_that_is_lost_in_the_middle(
         ended.append(session["pid"])
         return really_end(connection, session, seen)
 
-    monkeypatch.setattr(pg_sessions, "end", end)
+    monkeypatch.setattr(sessions_apply, "end_session", end)
     with server.sessions(10, "worker") as worker:
         time.sleep(0.3)
         connection = Connection(parse_url(operator), "gpt_agent.runbook/pg_sessions", Deadline(3))
-        connection.open()
-        pid = connection.pid
+        options = Options(2.2, 0.2, 0.2, 0, 50, confirm="shop", wait=0.2)
         try:
-            outcome = pg_sessions.relieve(
-                connection, Rules(2.2, 0.2, 0.2, 0, 50), Thresholds(CHECKS), "shop", 0.2
-            )
+            outcome = relieve_server(connection, options, Thresholds(CHECKS), check_mode=False)
             connection.close()
         finally:
             if fault == "stops":
                 own.start()
             else:
-                os.kill(pid, signal.SIGCONT)
+                os.kill(backends[0], signal.SIGCONT)
         assert [action.status for action in outcome.actions] == ["done"] * 3 + ["failed"] + [
             "skipped"
         ] * 4
         assert [action.subject for action in outcome.actions] == [
             f"pid {pid}" for pid in pids(worker)[:8]
         ]
-        assert outcome.actions[3].reason.endswith("whether it was ended is not known")
+        assert outcome.actions[3].reason.endswith("whether it has ended is unknown")
         assert outcome.changed
         assert (
-            "3 of 8 sessions ended, 1 failed, 4 left alone; how many connections are in use now is not known"
+            "3 of 8 sessions ended, 1 failed, 4 left alone; how many connections are in use now is unknown"
             in outcome.problem
         )
         assert [(check.name, check.status) for check in outcome.checks] == [
             ("postgres.reachable", "critical")
         ]
         if fault == "freezes":
-            eventually(lambda: not Path(f"/proc/{pid}").exists())
+            eventually(lambda: not Path(f"/proc/{backends[0]}").exists())
 
 
 def test_what_was_found_is_told_even_if_the_server_freezes_at_the_end(
@@ -659,7 +680,7 @@ def test_a_session_that_does_not_go_is_a_failure(server: Server, relieve: Reliev
             os.kill(frozen, signal.SIGCONT)
         assert answer["failed"] is True
         assert subjects(answer, "failed") == [frozen]
-        assert "it was told to end and is still there" in answer["msg"]
+        assert "it was told to end but is still there" in answer["msg"]
         assert subjects(answer, "done") == pids(worker[1:2])
         assert answer["diff"]["after"].startswith(f"postgres.end_session pid {frozen}: ")
 
@@ -676,9 +697,9 @@ def test_an_app_that_comes_back_is_told(server: Server, relieve: Relieve) -> Non
         stack.enter_context(server.sessions(1, "other"))
         thread.join(30)
         check = by_name(answers[0], "postgres.relief")
-        assert "they come back: 3 sessions of app 'worker' connected since" in check["summary"]
+        assert "3 sessions of app 'worker' reconnected since" in check["summary"]
         assert "8 → 8 of" in check["summary"]
-        assert "4 too many stay" in check["summary"]
+        assert "4 too many remain" in check["summary"]
         assert check["status"] == "warning"
 
 
@@ -800,7 +821,7 @@ def test_sessions_that_do_not_tell_what_they_do_are_left_alone(
             assert subjects(answer, "done") == pids(worker)
             assert alive(server, secretive) == pids(secretive)
             assert (
-                "3 too many stay: 3 at work, of unknown state, or idle for less than 0.2 s"
+                "3 too many remain: 3 active, in an unknown state, or idle for less than 0.2 s"
                 in by_name(answer, "postgres.relief")["summary"]
             )
     finally:
