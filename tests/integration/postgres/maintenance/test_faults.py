@@ -19,6 +19,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.mainten
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
+from tests.support.maintenance import Maintain
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.postgres import (
     CRAWLING,
@@ -33,14 +34,17 @@ from tests.support.postgres import (
     until,
 )
 
-Maintain = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture(scope="module")
 def own(stack: Stack) -> Iterator[Throwaway]:
     """A server that a test may stop."""
     with throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as server:
         yield server
+
+
+@pytest.fixture
+def server(own: Throwaway) -> Server:
+    return Server(own)
 
 
 @pytest.fixture
