@@ -119,6 +119,14 @@ def test_a_server_that_is_not_there(maintain: Maintain) -> None:
     answer = maintain(database_url="postgresql://app:secret-92af@127.0.0.1:1/x")
     assert answer["failed"]
     assert "Nothing was done" in answer["msg"]
+    assert by_name(answer, "postgres.reachable")["status"] == "critical"
+    (action,) = answer["actions"]
+    assert (action["name"], action["status"], action["subject"]) == (
+        "postgres.maintenance",
+        "skipped",
+        "x",
+    )
+    assert action["reason"] == by_name(answer, "postgres.reachable")["summary"]
     assert "secret-92af" not in json.dumps(answer)
 
 

@@ -203,3 +203,18 @@ def test_on_a_standby(own: Throwaway, server: Server, relieve: Relieve) -> None:
             assert subjects(relieve(4), "done") == pids(worker[:2])
     finally:
         server.admin("SELECT pg_promote()")
+
+
+def test_a_count_replaces_the_usage_and_leaves_the_relief_alone(
+    server: Server, operator: str, run_module: RunModule
+) -> None:
+    with server.sessions(20, "worker") as worker:
+        answer = run_module("pg_sessions", {"database_url": operator})
+        assert (answer["changed"], answer["actions"]) == (False, [])
+        assert "confirmed" not in answer
+        assert [(check["name"], check["status"]) for check in answer["checks"]] == [
+            ("postgres.reachable", "ok"),
+            ("postgres.connections", "ok"),
+        ]
+        assert by_name(answer, "postgres.connections")["summary"].startswith("20 of ")
+        assert alive(server, worker) == pids(worker)
