@@ -54,7 +54,8 @@ def cut_off(server: Server, statement: str) -> None:
         thread.start()
         pid = builder.info.backend_pid
         while not server.admin(
-            f"SELECT 1 FROM pg_stat_progress_create_index WHERE pid = {pid} AND phase LIKE 'waiting%'"
+            "SELECT 1 FROM pg_stat_progress_create_index"
+            f" WHERE pid = {pid} AND phase LIKE 'waiting%'"
         ):
             time.sleep(0.02)
         server.admin(f"SELECT pg_cancel_backend({pid})")

@@ -1,4 +1,4 @@
-"""pg_maintenance and who may do what: permissions, two runs at once, poolers, the literal recipe."""
+"""pg_maintenance: permissions, two runs at once, poolers, the literal recipe."""
 
 from __future__ import annotations
 

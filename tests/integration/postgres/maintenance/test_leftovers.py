@@ -41,7 +41,8 @@ def test_leftovers_are_dropped_and_invalid_indexes_built(
         row[0]
         for row in run_sql(
             server.url(),
-            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1",
+            "SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indrelid = 't'::regclass ORDER BY 1",
         )
     ] == [
         "t_a",
@@ -91,13 +92,15 @@ def test_killed_at_any_moment_the_next_run_cleans_up(
     for turn in range(10):
         with start_module("pg_maintenance", arguments) as child:
             while child.poll() is None and not server.admin(
-                "SELECT 1 FROM pg_stat_progress_create_index UNION SELECT 1 FROM pg_stat_progress_vacuum"
+                "SELECT 1 FROM pg_stat_progress_create_index"
+                " UNION SELECT 1 FROM pg_stat_progress_vacuum"
             ):
                 time.sleep(0.01)
             time.sleep(chance.uniform(0, 0.3))
             if turn % 2:
                 server.admin(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_maintenance%'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name LIKE 'gpt_agent.runbook/pg_maintenance%'"
                 )
                 child.wait(60)
             else:

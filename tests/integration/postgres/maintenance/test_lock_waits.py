@@ -89,7 +89,10 @@ def test_a_rebuild_that_waits_for_readers_has_succeeded(server: Server, maintain
 
 
 def test_jobs_do_not_get_into_each_others_way(server: Server, maintain: Maintain) -> None:
-    """A rebuild of an index on an expression waits for the snapshots of other rebuilds; ANALYZE of a partitioned table locks its partitions."""
+    """Rebuilding an index on an expression waits for the snapshots of other rebuilds.
+
+    ANALYZE of a partitioned table locks its partitions.
+    """
     for table in ("one", "two"):
         statements = bloated(table, rows=100_000, index=f"{table}_word")
         run_sql(

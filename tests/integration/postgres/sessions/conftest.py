@@ -37,7 +37,8 @@ def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
     with throwaway(programs, max_prepared_transactions=5, max_connections=100, **more) as server:
         made = Server(server)
         made.admin(
-            "CREATE ROLE operator LOGIN PASSWORD 'of-operator-91e4' IN ROLE pg_monitor, pg_signal_backend",
+            "CREATE ROLE operator LOGIN PASSWORD 'of-operator-91e4'"
+            " IN ROLE pg_monitor, pg_signal_backend",
             "CREATE ROLE rival LOGIN PASSWORD 'of-rival'",
         )
         yield server
@@ -49,13 +50,15 @@ def server(own: Throwaway) -> Iterator[Server]:
     made = Server(own)
     end = time.monotonic() + 10  # those that a test has closed take a moment to go
     while made.admin(
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     ) != [(0,)]:
         assert time.monotonic() < end
         time.sleep(0.02)
     yield made
     made.admin(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()"
     )
 
 
@@ -63,7 +66,8 @@ def server(own: Throwaway) -> Iterator[Server]:
 def usable(server: Server) -> int:
     return int(
         server.admin(
-            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+            "SELECT current_setting('max_connections')::int"
+            " - current_setting('superuser_reserved_connections')::int"
             " - coalesce(current_setting('reserved_connections', true), '0')::int"
         )[0][0]
     )
@@ -76,7 +80,7 @@ def operator(server: Server) -> str:
 
 @pytest.fixture
 def relieve(server: Server, operator: str, usable: int, run_module: RunModule) -> Relieve:
-    """Run the module as a role with pg_monitor and pg_signal_backend: ``relieve(40)`` leaves 40 sessions."""
+    """Run the module as a role with all permissions: ``relieve(40)`` leaves 40 sessions."""
 
     def run(
         leave: int = 0, url: str = operator, *, check: bool = False, **options: Any

@@ -40,7 +40,7 @@ from tests.support.sessions import Relieve, alive, pids, subjects
 
 
 def test_a_session_used_between_plan_and_apply_survives(server: Server, operator: str) -> None:
-    """The plan is made, then one session starts to work, one has worked, one has a pid that another one had, and one does nothing."""
+    """After the plan one session works, one has worked, one got another's pid, one stays idle."""
     with (
         server.sessions(3, "worker") as (worked, stranger, idle),
         server.session(application="worker", autocommit=True) as forgetful,
@@ -239,7 +239,8 @@ def test_a_hostile_role_and_search_path(server: Server, relieve: Relieve) -> Non
     )
     server.admin(
         "CREATE SCHEMA hostile",
-        "CREATE FUNCTION hostile.pg_terminate_backend(integer) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
+        "CREATE FUNCTION hostile.pg_terminate_backend(integer) RETURNS boolean"
+        " LANGUAGE sql AS $$ SELECT true $$",
         "CREATE VIEW hostile.pg_stat_activity AS SELECT 1 AS pid",
         "GRANT USAGE ON SCHEMA hostile TO operator",
         "ALTER ROLE operator SET search_path = hostile, pg_catalog",

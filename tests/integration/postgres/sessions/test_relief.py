@@ -53,8 +53,8 @@ def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(
         check = by_name(done, "postgres.relief")
         assert check["status"] == "warning"
         assert (
-            f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, at most 40 wanted"
-            in check["summary"]
+            f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, "
+            "at most 40 wanted" in check["summary"]
         )
         assert (
             "Lasting fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"

@@ -26,12 +26,13 @@ def test_the_remedy_names_the_app_at_fault_its_role_and_what_fits() -> None:
         make_plan([*leaked, *others], slots(60), wish), [*leaked, *others], slots(60)[0], wish
     )
     assert text.startswith(
-        "Lasting fix for app 'worker': ALTER ROLE \"the app\" SET idle_in_transaction_session_timeout = '5min'; "
+        "Lasting fix for app 'worker': "
+        "ALTER ROLE \"the app\" SET idle_in_transaction_session_timeout = '5min'; "
     )
     assert "ALTER ROLE \"the app\" SET idle_session_timeout = '5min';" in text
     assert (
-        "limit its pool (DATABASE_POOL_MAX) to 25 over all its instances (6 each with 4), so that 42 of 60 slots suffice."
-        in text
+        "limit its pool (DATABASE_POOL_MAX) to 25 over all its instances (6 each with 4), "
+        "so that 42 of 60 slots suffice." in text
     )  # 42 - 17
     assert "also applies" not in text
     web = [
