@@ -15,23 +15,24 @@ from tests.support.postgres import (
     run_sql,
 )
 
+#: A table that needs nothing, one with dead rows, and one that was never analyzed.
+THREE_TABLES = [
+    "CREATE TABLE quiet (id int PRIMARY KEY, word text)",
+    "INSERT INTO quiet SELECT g, md5(g::text) FROM generate_series(1, 50000) g",
+    "CREATE INDEX quiet_word ON quiet (word)",
+    "VACUUM ANALYZE quiet",
+    "CREATE TABLE dead (id int PRIMARY KEY, word text)",
+    "INSERT INTO dead SELECT g, 'x' FROM generate_series(1, 60000) g",
+    "VACUUM ANALYZE dead",
+    "DELETE FROM dead WHERE id % 3 = 0",
+    "CREATE TABLE fresh AS SELECT g AS id FROM generate_series(1, 20000) g",
+]
+
 
 def test_what_needs_it_gets_it_and_a_second_run_has_nothing_to_do(
     server: Server, maintain: Maintain
 ) -> None:
-    run_sql(server.url(), *bloated())
-    run_sql(
-        server.url(),
-        "CREATE TABLE quiet (id int PRIMARY KEY, word text)",
-        "INSERT INTO quiet SELECT g, md5(g::text) FROM generate_series(1, 50000) g",
-        "CREATE INDEX quiet_word ON quiet (word)",
-        "VACUUM ANALYZE quiet",
-        "CREATE TABLE dead (id int PRIMARY KEY, word text)",
-        "INSERT INTO dead SELECT g, 'x' FROM generate_series(1, 60000) g",
-        "VACUUM ANALYZE dead",
-        "DELETE FROM dead WHERE id % 3 = 0",
-        "CREATE TABLE fresh AS SELECT g AS id FROM generate_series(1, 20000) g",
-    )
+    run_sql(server.url(), *bloated(), *THREE_TABLES)
     planned = maintain(check=True, bloat_bytes=1_000_000)
     assert planned["changed"] is True
     assert done(planned, "planned") == [

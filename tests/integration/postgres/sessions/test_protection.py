@@ -58,10 +58,7 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
             plan = make_plan(seen.sessions, seen.slots, Options(0.1, 0.2, 0.2, 0, 50))
             chosen = {session["pid"]: dict(session) for session in plan.ended}
             assert sorted(chosen) == sorted(pids([worked, stranger, idle, forgetful, works]))
-            works.cursor().execute("SELECT pg_sleep(60)")
-            worked.cursor().execute("SELECT 1")
-            worked.rollback()
-            forgetful.cursor().execute("COMMIT")
+            _use(works, worked, forgetful)
             chosen[stranger.info.backend_pid]["started"] = "2020-01-01T00:00:00+00:00"
             time.sleep(0.2)
             told = {
@@ -70,13 +67,9 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
             }
             connection.close()
             for each in (works, worked, forgetful):
-                assert (
-                    told[each.info.backend_pid].status,
-                    told[each.info.backend_pid].reason.split(": ")[-1],
-                ) == (
-                    "skipped",
-                    "it has been used since the plan was made",
-                )
+                action = told[each.info.backend_pid]
+                assert action.status == "skipped"
+                assert action.reason.endswith(": it has been used since the plan was made")
             assert told[stranger.info.backend_pid].status == "skipped"
             assert told[idle.info.backend_pid].status == "done"
             everyone = [works, worked, forgetful, stranger, idle]
@@ -87,73 +80,85 @@ def test_a_session_used_between_plan_and_apply_survives(server: Server, operator
             works.close()
 
 
+def _use(works: Any, worked: Any, forgetful: Any) -> None:
+    works.cursor().execute("SELECT pg_sleep(60)")
+    worked.cursor().execute("SELECT 1")
+    worked.rollback()
+    forgetful.cursor().execute("COMMIT")
+
+
+#: What protects the session of each app, of those in `_protected_sessions`.
+PROTECTED = {
+    "super": "of a superuser",
+    "repl": "of a replication role",
+    "gpt_agent.runbook/pg_health": "of this collection",
+    "PgBouncer 1.23": "of a connection pooler",
+    "listener": "listening for notifications",
+    "locker": "holding an advisory lock",
+    "preparer": "with a prepared transaction",
+    "nightly-7": "of a protected app, user or database",
+    "rival": "of a protected app, user or database",
+    "elsewhere": "of a protected app, user or database",
+    "socket": "from a protected address",
+}
+#: Options that protect some of them, and which these are.
+PROTECT = {
+    "protect_applications": ["NIGHTLY-*"],
+    "protect_users": ["rival"],
+    "protect_databases": ["other"],
+    "protect_addresses": ["local", "10.0.0.0/8"],
+}
+BY_OPTION = ("nightly-7", "rival", "elsewhere", "socket")
+
+
+def _protected_sessions(server: Server, stack: ExitStack) -> dict[str, Any]:
+    """A session for each app in `PROTECTED`."""
+
+    def session(application: str, url: str | None = None, *statements: str) -> Any:
+        connection = stack.enter_context(server.session(url, application, autocommit=True))
+        for statement in statements:
+            connection.cursor().execute(statement)
+        return connection
+
+    prepare = ("BEGIN", "SELECT 1", "PREPARE TRANSACTION 'half'")
+    return {
+        "super": session("super", server.admin_url),
+        "repl": session("repl", server.url("repl", "of-repl")),
+        "gpt_agent.runbook/pg_health": session("gpt_agent.runbook/pg_health"),
+        "PgBouncer 1.23": session("PgBouncer 1.23"),
+        "listener": session("listener", None, "/* hear */ LISTEN news"),
+        "locker": session("locker", None, "SELECT pg_advisory_lock(7)"),
+        "preparer": session("preparer", None, *prepare),
+        "nightly-7": session("nightly-7"),
+        "rival": session("rival", server.url("rival", "of-rival")),
+        "elsewhere": session("elsewhere", server.url(database="other")),
+        "socket": stack.enter_context(_through_the_socket(server)),
+    }
+
+
 def test_protected_sessions_survive(server: Server, relieve: Relieve) -> None:
     server.admin("CREATE ROLE repl LOGIN REPLICATION PASSWORD 'of-repl'", "CREATE DATABASE other")
     try:
         with ExitStack() as stack:
-
-            def session(application: str, url: str | None = None, *statements: str) -> Any:
-                connection = stack.enter_context(server.session(url, application, autocommit=True))
-                for statement in statements:
-                    connection.cursor().execute(statement)
-                return connection
-
-            kept = {
-                "super": session("super", server.admin_url),
-                "repl": session("repl", server.url("repl", "of-repl")),
-                "gpt_agent.runbook/pg_health": session("gpt_agent.runbook/pg_health"),
-                "PgBouncer 1.23": session("PgBouncer 1.23"),
-                "listener": session("listener", None, "/* hear */ LISTEN news"),
-                "locker": session("locker", None, "SELECT pg_advisory_lock(7)"),
-                "preparer": session(
-                    "preparer", None, "BEGIN", "SELECT 1", "PREPARE TRANSACTION 'half'"
-                ),
-                "nightly-7": session("nightly-7"),
-                "rival": session("rival", server.url("rival", "of-rival")),
-                "elsewhere": session("elsewhere", server.url(database="other")),
-                "socket": stack.enter_context(_through_the_socket(server)),
-            }
+            kept = _protected_sessions(server, stack)
             sender = psycopg2.connect(
                 server.url("repl", "of-repl"),
                 connection_factory=psycopg2.extras.PhysicalReplicationConnection,
             )
             stack.callback(sender.close)
-            plain = session("plain")
+            plain = stack.enter_context(server.session(None, "plain", autocommit=True))
             time.sleep(0.3)
-            protect = {
-                "applications": ["NIGHTLY-*"],
-                "users": ["rival"],
-                "databases": ["other"],
-                "addresses": ["local", "10.0.0.0/8"],
-            }
-            answer = relieve(
-                0,
-                keep_per_application=0,
-                **{f"protect_{what}": names for what, names in protect.items()},
-            )
+            answer = relieve(0, keep_per_application=0, **PROTECT)
             assert subjects(answer, "done") == pids([plain])
             assert alive(server, [*kept.values(), plain, sender]) == pids([*kept.values(), sender])
             stay = {
                 row["sessions_of"]: row["stay"]
                 for row in by_name(answer, "postgres.relief")["evidence"]
             }
-            reasons = {
-                "super": "of a superuser",
-                "repl": "of a replication role",
-                "gpt_agent.runbook/pg_health": "of this collection",
-                "PgBouncer 1.23": "of a connection pooler",
-                "listener": "listening for notifications",
-                "locker": "holding an advisory lock",
-                "preparer": "with a prepared transaction",
-                "nightly-7": "of a protected app, user or database",
-                "rival": "of a protected app, user or database",
-                "elsewhere": "of a protected app, user or database",
-                "socket": "from a protected address",
-            }
-            assert stay == {f"app '{name}'": reason for name, reason in reasons.items()}
+            assert stay == {f"app '{name}'": reason for name, reason in PROTECTED.items()}
             assert "11 too many remain" in by_name(answer, "postgres.relief")["summary"]
-            # Without the exceptions, those go that only they have protected.
-            expected = pids([kept[name] for name in ("nightly-7", "rival", "elsewhere", "socket")])
+            # Without the options, those are ended that only an option has protected.
+            expected = pids([kept[name] for name in BY_OPTION])
             assert subjects(relieve(0, keep_per_application=0, check=True), "planned") == expected
     finally:
         server.admin("ROLLBACK PREPARED 'half'", database="shop")

@@ -50,27 +50,32 @@ def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(
             lines = answer["diff"]["before"].splitlines()
             assert sorted(int(line.split()[2].strip(":")) for line in lines) == sorted(expected)
         assert done["diff"]["after"] == ""
-        check = by_name(done, "postgres.relief")
-        assert check["status"] == "warning"
-        assert (
-            f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, "
-            "at most 40 wanted" in check["summary"]
-        )
-        assert (
-            "Lasting fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
-            in check["remedy"]
-        )
-        assert by_name(done, "postgres.connections")["value"] == round(100 * 40 / usable, 1)
-        evidence = by_name(done, "postgres.connections")["evidence"]
-        assert {(row["application"], row["state"], row["count"]) for row in evidence} >= {
-            ("web", "active", 10),
-            ("report", "idle in transaction (aborted)", 5),
-        }
-        assert {row["client"] for row in evidence} == {"127.0.0.1"}
+        _check_the_report(done, usable)
         again = relieve(40)
         assert (again["changed"], again["actions"]) == (False, [])
         assert "diff" not in again
         assert by_name(again, "postgres.relief")["status"] == "ok"
+
+
+def _check_the_report(done: dict[str, Any], usable: int) -> None:
+    """The verdict on the relief, and who holds the slots now."""
+    check = by_name(done, "postgres.relief")
+    assert check["status"] == "warning"
+    assert (
+        f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, "
+        "at most 40 wanted" in check["summary"]
+    )
+    assert (
+        "Lasting fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
+        in check["remedy"]
+    )
+    assert by_name(done, "postgres.connections")["value"] == round(100 * 40 / usable, 1)
+    evidence = by_name(done, "postgres.connections")["evidence"]
+    assert {(row["application"], row["state"], row["count"]) for row in evidence} >= {
+        ("web", "active", 10),
+        ("report", "idle in transaction (aborted)", 5),
+    }
+    assert {row["client"] for row in evidence} == {"127.0.0.1"}
 
 
 def test_check_mode_ends_nothing_and_says_who_is_at_fault(
