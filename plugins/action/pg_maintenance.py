@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from ..module_utils.postgres.maintenance.plan import Rules
+from ..module_utils.postgres.maintenance.options import Options
 from ..plugin_utils.background import BackgroundAction
 
 
 class ActionModule(BackgroundAction):
     operation = "the maintenance"
-    first_phase = "inspecting tables and indexes"
+    first_phase = "examining tables and indexes"
 
     def max_seconds(self) -> float:
         try:
-            return float(self._task.args.get("time_budget") or Rules.time_budget)
+            return float(self._task.args.get("time_budget") or Options.time_budget)
         except (TypeError, ValueError):
-            return Rules.time_budget
+            return Options.time_budget
