@@ -21,6 +21,8 @@ class Outcome:
     actions: list[Action] = field(default_factory=list)
     problem: str = ""
     """Why the task fails; empty if it does not."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """Further keys of the module's result, for conditions of the next step."""
 
     @property
     def changed(self) -> bool:
@@ -41,6 +43,7 @@ def exit_operation(module: AnsibleModule, outcome: Outcome) -> NoReturn:
         "changed": outcome.changed,
         "checks": as_dicts(outcome.checks),
         "actions": as_dicts(outcome.actions),
+        **outcome.results,
     }
     if module._diff and outcome.changed:
         result["diff"] = outcome.diff

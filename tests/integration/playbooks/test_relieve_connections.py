@@ -250,5 +250,5 @@ def test_an_app_that_pm2_does_not_know(stack: Stack, playbook: Playbook) -> None
     before = instances(stack)
     run = playbook(runbook_confirm="gpt_agent", **{**ASKED, "runbook_restart_app": "gpt_agent"})
     assert run.code == 2
-    assert "gpt_agent is not in PM2's list, it holds gpt-agent" in run.table
+    assert "gpt_agent is not in PM2's list, which contains gpt-agent" in run.table
     assert instances(stack) == before
