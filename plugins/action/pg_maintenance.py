@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..module_utils.postgres.maintenance.plan import Rules
+from ..module_utils.postgres.maintenance.options import Options
 from ..plugin_utils.background import BackgroundAction
 
 
@@ -15,6 +15,6 @@ class ActionModule(BackgroundAction):
 
     def max_seconds(self) -> float:
         try:
-            return float(self._task.args.get("time_budget") or Rules.time_budget)
+            return float(self._task.args.get("time_budget") or Options.time_budget)
         except (TypeError, ValueError):
-            return Rules.time_budget
+            return Options.time_budget

@@ -146,7 +146,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
-from ..module_utils.core.errors import UsageError
+from ..module_utils.core.errors import Unreachable, UsageError
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.state import StateFile, store_sample
@@ -156,9 +156,7 @@ from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
     Connection,
-    parse_url,
 )
-from ..module_utils.postgres.errors import Refusal
 from ..module_utils.postgres.health.assess import assess, unreachable
 from ..module_utils.postgres.health.collect import (
     STATEMENTS_IN_DEPTH,
@@ -167,6 +165,7 @@ from ..module_utils.postgres.health.collect import (
     collect,
 )
 from ..module_utils.postgres.review.assess import AREAS, Depth, in_depth, ran_out
+from ..module_utils.postgres.url import parse_url
 
 #: The area of the daily checklist.
 SERVER = "server"
@@ -207,7 +206,7 @@ def look(module: AnsibleModule, connection: Connection, thresholds: Thresholds) 
                 statements,
                 STATEMENTS_IN_DEPTH if areas else STATEMENTS_SHOWN,
             )
-        except Refusal as refusal:
+        except Unreachable as refusal:
             yield unreachable(refusal, thresholds)
             return
         checks = assess(seen, thresholds, given["replicas"])
@@ -248,7 +247,7 @@ def main() -> None:
         return (
             ran_out(opened[0], thresholds)
             if answered
-            else unreachable(opened[0].silence(), thresholds)
+            else unreachable(opened[0].no_answer(), thresholds)
         )
 
     run_probe(module, CHECKS, probe, silent)

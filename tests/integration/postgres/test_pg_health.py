@@ -24,11 +24,11 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import StateFile
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
-    parse_url,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
     collect,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
 from tests.support.postgres import Server, database, eventually, run_sql, slow_to_vacuum, until
 
@@ -180,10 +180,10 @@ def test_a_stopped_server_and_its_recovery(stack: Any, server: Server, ask: Ask)
     ("changes", "words"),
     [
         ({"password": "hunter2"}, "refuses the password of role 'gpt_agent'"),
-        ({"password": ""}, "wants a password for role 'gpt_agent'"),
+        ({"password": ""}, "requires a password for role 'gpt_agent'"),
         ({"user": "nobody_known", "password": "x"}, "refuses the password of role 'nobody_known'"),
         ({"database": "no such"}, "has no database 'no such'"),
-        ({"sslmode": "require"}, "offers no encryption"),
+        ({"sslmode": "require"}, "does not support TLS"),
     ],
 )
 def test_refusals_are_told_apart(
@@ -218,14 +218,14 @@ def test_rights_to_log_in_and_to_connect(server: Server, ask: Ask) -> None:
         try:
             url = server.url("limited", "of-limited", "closed")
             check = unreachable(ask(url))
-            assert "may not connect to database 'closed'" in check["summary"]
+            assert "lacks permission to connect to database 'closed'" in check["summary"]
             assert 'GRANT CONNECT ON DATABASE "closed" TO "limited"' in check["remedy"]
             assert (
                 "accepts no connections"
                 in unreachable(ask(server.url("limited", "of-limited", "shut")))["summary"]
             )
             server.admin("ALTER ROLE limited NOLOGIN")
-            assert "may not log in" in unreachable(ask(url))["summary"]
+            assert "is not allowed to log in" in unreachable(ask(url))["summary"]
         finally:
             server.admin("DROP DATABASE closed", "DROP DATABASE shut")
 
@@ -310,8 +310,8 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
         connection.close()
         assert time.monotonic() - begin < 10
         assert (
-            "let us in, then did not answer within 1.5 s when asked about its sessions"
-            in connection.silence().summary
+            "accepted the connection, then did not answer within 1.5 s when asked about its sessions"
+            in str(connection.no_answer())
         )
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -324,7 +324,7 @@ def test_out_of_connection_slots(server: Server, ask: Ask) -> None:
     with server.sessions(200, "worker") as taken:
         check = unreachable(ask())
         assert (
-            "is out of connection slots: every one that role 'gpt_agent' may take is in use"
+            "is out of connection slots: all that role 'gpt_agent' can use are taken"
             in check["summary"]
         )
         assert "playbooks/relieve_connections.yml" in check["remedy"]

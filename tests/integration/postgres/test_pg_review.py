@@ -17,20 +17,22 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
-    parse_url,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.relations import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.queries import (
     HELD,
     INDEXES,
     TABLES,
     WORKED,
-    oldest,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.collect import (
     WIDTHS,
     Contents,
     Memory,
     collect_database,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.xmin_horizon import (
+    xmin_holders,
 )
 from tests.conftest import RunModule, by_name
 from tests.support.postgres import (
@@ -819,7 +821,9 @@ def test_a_running_vacuum_holds_back_no_other(server: Server, url: str) -> None:
             assert server.admin(
                 f"SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE pid = {pid}"
             ) == [(True,)]
-            assert not [row for row in oldest(connection.rows) if f"pid {pid} " in row["whose"]]
+            assert not [
+                row for row in xmin_holders(connection.rows) if f"pid {pid} " in row["whose"]
+            ]
         finally:
             server.admin(f"SELECT pg_cancel_backend({pid})")
             vacuum.join()
@@ -843,7 +847,7 @@ def test_a_snapshot_is_no_older_than_its_statement(server: Server, url: str) -> 
                     == [("active",)]
                 )
             )
-            (row,) = oldest(connection.rows, connection.database)
+            (row,) = xmin_holders(connection.rows, connection.database)
         finally:
             server.admin(f"SELECT pg_cancel_backend({pid})")
             statement.join()
@@ -879,7 +883,7 @@ def test_a_subscriptions_worker_holds_back_vacuum(server: Server, url: str) -> N
                 )
             )
             assert any(
-                "logical replication" in row["whose"] for row in oldest(connection.rows, name)
+                "logical replication" in row["whose"] for row in xmin_holders(connection.rows, name)
             )
     finally:
         server.admin(

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...core.check import CRITICAL, OK, UNKNOWN, Check
+from ...core.errors import Unreachable
 from ...core.text import redact, shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
-from ..errors import Refusal
 from ..statements import shape
 from .collect import (
     STATEMENTS_ENOUGH,
@@ -37,11 +37,9 @@ XIDS = 2**31
 A_DAY = 36 * 3600
 
 
-def unreachable(refusal: Refusal, thresholds: Thresholds) -> Check:
+def unreachable(refusal: Unreachable, thresholds: Thresholds) -> Check:
     """The only check there is of a server that cannot be asked."""
-    return thresholds.verdict(
-        "postgres.reachable", CRITICAL, refusal.summary, remedy=refusal.remedy
-    )
+    return thresholds.verdict("postgres.reachable", CRITICAL, str(refusal), remedy=refusal.remedy)
 
 
 def assess(seen: Snapshot, thresholds: Thresholds, replicas: int) -> Iterator[Check]:

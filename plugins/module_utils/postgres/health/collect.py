@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...core.errors import NotCollected
 from ...core.state import Delta, Sample, StateFile, interval, now_sample
 from ...core.units import format_duration
-from ..connection import Connection, Unanswered
+from ..connection import Connection
 
 Row = Mapping[str, Any]
 
@@ -213,7 +214,7 @@ def collect(
     statements: StateFile,
     shown: int = STATEMENTS_SHOWN,
 ) -> Snapshot:
-    """Ask everything; raises `Refusal` where the server cannot be asked at all.
+    """Ask everything; raises `Unreachable` where the server cannot be asked at all.
 
     ``databases`` and ``statements`` hold the counters of the last run; of ``shown`` statements the text is fetched.
     """
@@ -222,8 +223,8 @@ def collect(
     def ask(part: Callable[..., Any], *more: Any) -> Any:
         try:
             return part(connection, facts, *more)
-        except Unanswered as problem:
-            return Missing(problem.reason, problem.remedy)
+        except NotCollected as problem:
+            return Missing(str(problem), problem.remedy)
 
     return Snapshot(
         address=connection.address,
@@ -279,14 +280,14 @@ def _wal(connection: Connection, facts: Row) -> Wal:
 
 def _statements(connection: Connection, facts: Row, state: StateFile, shown: int) -> Statements:
     if not facts["statements_loaded"]:
-        raise Unanswered(
+        raise NotCollected(
             "pg_stat_statements is not loaded",
             "Add pg_stat_statements to shared_preload_libraries in postgresql.conf, restart PostgreSQL, then run 'CREATE EXTENSION pg_stat_statements;'.",
         )
     installed = connection.rows("pg_stat_statements", EXTENSION)
     if not installed:
         database = connection.database
-        raise Unanswered(
+        raise NotCollected(
             f"the extension pg_stat_statements is not installed in database '{database}'",
             f"As a superuser in database '{database}': CREATE EXTENSION pg_stat_statements;",
         )

@@ -12,12 +12,11 @@ from fnmatch import fnmatchcase
 
 from ...core.check import OK, UNKNOWN, Check
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import UsageError
+from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.state import Sample, StateFile
 from ...core.thresholds import Thresholds
 from ...core.units import pluralize
-from ..connection import Connection, Unanswered
-from ..errors import Refusal
+from ..connection import Connection
 from ..health.collect import Missing, Snapshot
 from .collect import (
     DATABASES,
@@ -88,11 +87,11 @@ def in_depth(
             yield from collations_elsewhere(configuration, names, thresholds)
         if connection.database not in names:
             connection.end()  # while others are looked at, it would be an open transaction for nothing
-    except Refusal as refusal:
+    except Unreachable as refusal:
         yield thresholds.verdict(
             "postgres.inspection",
             UNKNOWN,
-            f"The server went away: {refusal.summary}",
+            f"The server went away: {refusal}",
             remedy=refusal.remedy,
         )
         return
@@ -128,7 +127,7 @@ def _names(depth: Depth, connection: Connection) -> list[str]:
         return [own]
     try:
         names = [row[0] for row in connection.rows("its databases", DATABASES)]
-    except Unanswered:
+    except NotCollected:
         names = [own]
     for pattern in depth.databases:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -157,11 +156,11 @@ def _database(
             if name == connection.database
             else _elsewhere(name, connection, memory, depth.areas)
         )
-    except Refusal as refusal:
+    except Unreachable as refusal:
         yield thresholds.verdict(
             "postgres.inspection",
             UNKNOWN,
-            f"Not looked into: {refusal.summary}",
+            f"Not looked into: {refusal}",
             subject=subject,
             remedy=refusal.remedy,
         )

@@ -13,10 +13,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.errors import NotCollected
 from ...core.state import Sample, StateFile, interval, now_sample
-from ..connection import Connection, Unanswered
+from ..bloat import INDEX_SIZE
+from ..connection import Connection
 from ..health.collect import Missing, Row
-from ..relations import HELD, INDEX_SIZE, SETTINGS, Inventory, inspect, oldest
+from ..queries import DATABASE_FACTS, HELD
+from ..relations import Inventory, collect_inventory
+from ..xmin_horizon import xmin_holders
 from .due import due_steps
 
 #: Bytes of indexes that a look may read to measure them.
@@ -258,7 +262,7 @@ class Memory:
 def collect_locks(connection: Connection) -> Locks:
     """Ask who waits for whom, and who holds back vacuum."""
     answer = asked(lambda: connection.rows("its locks", BLOCKED)[0])
-    horizon = asked(lambda: oldest(connection.rows))
+    horizon = asked(lambda: xmin_holders(connection.rows))
     if isinstance(answer, Missing):
         return Locks(answer, horizon)
     waiting, edges, sessions = answer
@@ -266,7 +270,7 @@ def collect_locks(connection: Connection) -> Locks:
 
 
 def collect_configuration(connection: Connection) -> Configuration:
-    """Ask for parameters, checksum failures and collations of the whole server; raises `Unanswered`."""
+    """Ask for parameters, checksum failures and collations of the whole server; raises `NotCollected`."""
     query = CONFIGURATION.format(
         drift=DRIFT.format(**(SINCE_15 if connection.version >= 150000 else IN_14))
     )
@@ -282,7 +286,9 @@ def collect_database(connection: Connection, memory: Memory, areas: Collection[s
     if {"vacuum", "tables", "indexes"}.intersection(areas):
         budget = MEASURED_BYTES if "indexes" in areas else 0
         inventory = asked(
-            lambda: inspect(connection, connection.rows("its settings", SETTINGS)[0][0], budget)
+            lambda: collect_inventory(
+                connection, connection.rows("its settings", DATABASE_FACTS)[0][0], budget
+            )
         )
     if {"vacuum", "indexes"}.intersection(areas):
         use = asked(lambda: _use(connection))
@@ -374,9 +380,9 @@ def _with_values(connection: Connection, sequences: Sequence[Row]) -> list[Row]:
 def _last_values(connection: Connection, oids: Sequence[int]) -> dict[int, tuple[bool, int | None]]:
     """Whether sequences are held, and their last numbers. One that was locked or dropped just then is asked about once more."""
     try:
-        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
-    except Unanswered:
-        rows = connection.apart("its sequences", LAST_VALUES, {"oids": oids})
+        rows = connection.rows_in_own_transaction("its sequences", LAST_VALUES, {"oids": oids})
+    except NotCollected:
+        rows = connection.rows_in_own_transaction("its sequences", LAST_VALUES, {"oids": oids})
     return {oid: (held, last) for oid, held, last in rows}
 
 
@@ -447,5 +453,5 @@ def asked(question: Callable[[], Any]) -> Any:
     """The answer, or `Missing`: a question's failure takes only the checks with it that need the answer."""
     try:
         return question()
-    except Unanswered as problem:
-        return Missing(problem.reason, problem.remedy)
+    except NotCollected as problem:
+        return Missing(str(problem), problem.remedy)

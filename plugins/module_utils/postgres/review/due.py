@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..maintenance.plan import Rules, Step, make_plan
+from ..maintenance.options import Options
+from ..maintenance.plan import make_plan
+from ..maintenance.step import Step
 from ..relations import Inventory, Row
 
 #: What autovacuum does: it comes for dead rows and inserted ones, against wraparound, and for statistics.
-RULES = Rules(operations=("vacuum", "analyze"), dead_share=100)
+OPTIONS = Options(operations=("vacuum", "analyze"), dead_share=100)
 #: Nobody is in a hurry here.
 RATES = {"vacuum": float("inf"), "analyze": float("inf")}
 
@@ -29,7 +31,7 @@ def due_steps(seen: Inventory) -> Mapping[str, Sequence[Step]]:
             tables=[{**table, "xid_age": 0, "mxid_age": 0, "mine": True} for table in idle],
             indexes=[],
         ),
-        RULES,
+        OPTIONS,
         RATES,
         {},
     ).steps

@@ -17,9 +17,9 @@ from ...core.state import interval, now_sample
 from ...core.text import shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
+from ..bloat import INDEX_SIZE
 from ..health.collect import Missing, Row, Statements
-from ..maintenance.plan import LEFTOVER, Rules, worth
-from ..relations import INDEX_SIZE, Inventory
+from ..relations import LEFTOVER, Inventory
 from ..statements import shape
 from .collect import TABLE_SIZE, Contents, Use, table_scans
 from .wording import DAY, UNCOUNTED, counted_since, host_port, unless, unseen
@@ -64,13 +64,12 @@ def _unseen(missing: Missing, subject: str, thresholds: Thresholds) -> Iterator[
 
 
 def _index_bloat(seen: Inventory, subject: str, thresholds: Thresholds) -> Check:
-    rules = Rules()
     evidence, unknown = [], []
     for index in seen.own_indexes:
         if index["bytes"] < INDEX_SIZE or index["method"] != "btree" or not index["valid"]:
             continue
         bloat = seen.bloat(index)
-        wasteful = bloat is not None and worth(bloat, index["bytes"], rules)
+        wasteful = bloat is not None and bloat.is_worth_rebuilding(index["bytes"])
         if bloat is None or (wasteful and bloat.confidence == "low"):
             unknown.append(index["quoted"])
         elif wasteful:

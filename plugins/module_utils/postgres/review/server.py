@@ -15,8 +15,8 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..health.assess import application, who
 from ..health.collect import STATEMENTS_ENOUGH, Databases, Missing, Row, Statements
-from ..maintenance.plan import whose
 from ..statements import shape
+from ..xmin_horizon import describe_holder
 from .collect import Configuration, Contents, Locks
 from .wording import DAY, SHOWN, host_port, unseen
 
@@ -95,7 +95,7 @@ def _holders(rows: Sequence[Row]) -> tuple[dict[str, Any], ...]:
 
 def _whose(row: Row) -> str:
     """In words; names of applications and prepared transactions are foreign text."""
-    return whose({**row, "whose": shorten(redact(row["whose"]), 100)})
+    return describe_holder({**row, "whose": shorten(redact(row["whose"]), 100)})
 
 
 def _ungranted(facts: Row) -> Missing:

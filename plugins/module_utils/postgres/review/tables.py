@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +12,10 @@ from ...core.check import OK, UNKNOWN, Check
 from ...core.state import SPACING
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
+from ..bloat import has_fresh_statistics, heap_size
 from ..health.collect import Missing, Row
-from ..maintenance.plan import Step
-from ..relations import ALIGNMENT, FRESH, PAGE_HEADER, Inventory
+from ..maintenance.step import Step
+from ..relations import Inventory
 from .collect import TABLE_SIZE, TOTAL, Contents, total_sizes
 from .due import due_steps
 from .wording import SHOWN, UNCOUNTED, counted_since, host_port, unless, unseen
@@ -28,8 +28,6 @@ OFF = {"off", "false", "no", "0", "f", "n"}
 SMALL = 1024**2
 #: Percent of a table that has to be empty for a rewrite to be worth it; estimates of a heap are off by ten percent and more.
 TABLE_BLOAT = 40
-#: Bytes of a row's header with its line pointer (storage/itemid.h, access/htup_details.h).
-ROW_HEADER, LINE_POINTER = 24, 4
 
 
 def vacuum(depth: Contents, subject: str, thresholds: Thresholds) -> Iterator[Check]:
@@ -210,8 +208,7 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, thresholds: Thr
     evidence, unknown = [], []
     for oid, row in depth.widths.items():
         table = seen.by_oid[oid]
-        stale = (table["modified"] or 0) > FRESH * max(table["rows"], 1000)
-        if row["known"] < row["columns"] or table["rows"] < 0 or stale:
+        if row["known"] < row["columns"] or table["rows"] < 0 or not has_fresh_statistics(table):
             unknown.append(table["quoted"])
             continue
         needed = heap_size(row, table["rows"], seen.facts["block"])
@@ -237,14 +234,6 @@ def _table_bloat(depth: Contents, seen: Inventory, subject: str, thresholds: Thr
         "postgres.table_bloat", total, summary, **host_port(subject, evidence)
     )
     return unless(check, unknown, "table", seen, thresholds)
-
-
-def heap_size(row: Row, rows: float, block: int) -> float:
-    """Bytes that so many rows of the average width take when pages are as full as they may be."""
-    header = ROW_HEADER + (ALIGNMENT * math.ceil(row["columns"] / 64) if row["nulls"] else 0)
-    each = LINE_POINTER + header + math.ceil((row["width"] or 0) / ALIGNMENT) * ALIGNMENT
-    usable = (block - PAGE_HEADER) * (row["fillfactor"] or 100) / 100
-    return block * math.ceil(rows / max(1, usable // each))
 
 
 def _sequences(depth: Contents, subject: str, thresholds: Thresholds) -> Check:

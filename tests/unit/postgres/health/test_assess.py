@@ -10,10 +10,10 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import Unreachable
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta, Sample
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.errors import Refusal
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.assess import (
     assess,
     unreachable,
@@ -151,7 +151,7 @@ def test_a_healthy_server_is_ok_in_every_respect() -> None:
 
 
 def test_of_a_server_that_cannot_be_asked_there_is_one_check() -> None:
-    check = unreachable(Refusal("It is gone", "Bring it back"), Thresholds(CHECKS))
+    check = unreachable(Unreachable("It is gone", "Bring it back"), Thresholds(CHECKS))
     assert (check.name, check.status, check.summary, check.remedy) == (
         "postgres.reachable",
         "critical",
@@ -160,7 +160,7 @@ def test_of_a_server_that_cannot_be_asked_there_is_one_check() -> None:
     )
     assert (
         "systemctl status postgresql"
-        in unreachable(Refusal("It is gone"), Thresholds(CHECKS)).remedy
+        in unreachable(Unreachable("It is gone"), Thresholds(CHECKS)).remedy
     )
 
 
@@ -756,8 +756,8 @@ def failure(capsys: pytest.CaptureFixture[str], arguments: dict[str, Any]) -> st
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({}, "database_url is missing"),
-        ({"database_url": "http://u:hunter2@h/"}, "has to begin with 'postgresql://'"),
+        ({}, "database_url: missing"),
+        ({"database_url": "http://u:hunter2@h/"}, "must start with 'postgresql://'"),
         (
             {"database_url": "postgresql://u:hunter2@h/x", "replicas": -1},
             "replicas: -1 is not a number of standbys",

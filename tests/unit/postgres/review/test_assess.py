@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Delta, Sample
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.bloat import heap_size
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
     Databases,
@@ -39,13 +40,12 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
     unattended,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.tables import (
-    heap_size,
     sequence_use,
     tables,
     vacuum,
 )
-from tests.unit.postgres.maintenance.test_plan import FACTS as DATABASE_FACTS
-from tests.unit.postgres.maintenance.test_plan import MIB, index, seen, table
+from tests.support.relations import FACTS as DATABASE_FACTS
+from tests.support.relations import MIB, index, seen, table
 
 LIMITS = Thresholds(CHECKS)
 FACTS: dict[str, Any] = {
