@@ -10,7 +10,7 @@ host without results. A later step replaces the checks of an earlier one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Union
@@ -60,6 +60,20 @@ class Step:
         return any(result.get("failed") for result in self.results)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What one result of a step comes to."""
+
+    step: str
+    items: tuple[Item, ...]
+    failure: Check | None
+    """The check for a step that failed; not needed if one of its checks is critical itself."""
+
+    @property
+    def checks(self) -> list[Check]:
+        return [item for item in self.items if isinstance(item, Check)]
+
+
 def host_results(variables: Variables, reported: set[int], dropped: bool) -> list[Item]:
     """The current checks and all actions of a host, from its variables.
 
@@ -68,7 +82,7 @@ def host_results(variables: Variables, reported: set[int], dropped: bool) -> lis
     Ansible removed the host from the run.
     """
     steps = _in_order(_steps(variables))
-    found: list[tuple[str, Item]] = []
+    outcomes: list[Outcome] = []
     unreachable: list[Result] = []
     for step in steps:
         for result in step.results:
@@ -78,8 +92,8 @@ def host_results(variables: Variables, reported: set[int], dropped: bool) -> lis
             if result.get("unreachable"):
                 unreachable.append(result)
             else:
-                found += [(step.name, item) for item in _items(step.name, result, variables)]
-    items = _current(found)
+                outcomes.append(_outcome(step.name, result, variables))
+    items = _current(outcomes)
     if unreachable:  # every step fails for the same reason, so one check is enough
         items.insert(0, _unreachable(unreachable[0]))
     if dropped and not unreachable and not any(step.failed for step in steps):
@@ -134,49 +148,62 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
-def _current(found: Sequence[tuple[str, Item]]) -> list[Item]:
-    """All of it, except checks that a later step replaced."""
-    kept: list[tuple[str, Item]] = []
-    for step, item in found:
-        if isinstance(item, Check):
-            kept = [
-                (other_step, other)
-                for other_step, other in kept
-                if other_step == step or not _replaces(item, other)
-            ]
-        kept.append((step, item))
-    return [item for _step, item in kept]
+def _current(outcomes: Sequence[Outcome]) -> list[Item]:
+    """Everything except checks that a later step replaced."""
+    replaced: set[int] = set()
+    latest: dict[tuple[str, str], list[tuple[str, Check]]] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            earlier = latest.setdefault((check.name, check.subject), [])
+            replaced.update(
+                id(other)
+                for step, other in earlier
+                if step != outcome.step and _replaces(check, other)
+            )
+            earlier.append((outcome.step, check))
+    items: list[Item] = []
+    for outcome in outcomes:
+        kept = [item for item in outcome.items if id(item) not in replaced]
+        if outcome.failure and not any(_is_critical(item) for item in kept):
+            items.append(outcome.failure)
+        items += kept
+    return items
 
 
-def _replaces(later: Check, earlier: Item) -> bool:
-    """Whether it is the same check again; unknown must not hide a known problem."""
-    if not isinstance(earlier, Check):
-        return False
-    if (later.name, later.subject) != (earlier.name, earlier.subject):
-        return False
+def _replaces(later: Check, earlier: Check) -> bool:
+    """Whether the earlier of two results of a check is out of date.
+
+    A check that could not be repeated, and is unknown, does not hide the problem found before.
+    """
     return later.status != UNKNOWN or earlier.status not in (WARNING, CRITICAL)
 
 
-def _items(step: str, result: Result, variables: Variables) -> Iterator[Item]:
-    if result.get("failed") and not _has_critical(result.get("checks")):
-        yield _failed_step(step, name_variable(step, _message(result), variables))
+def _is_critical(item: Item) -> bool:
+    return isinstance(item, Check) and item.status == CRITICAL
+
+
+def _outcome(step: str, result: Result, variables: Variables) -> Outcome:
+    failure = None
+    if result.get("failed"):
+        failure = _failed_step(step, name_variable(step, _message(result), variables))
+    return Outcome(step, tuple(_items(step, result)), failure)
+
+
+def _items(step: str, result: Result) -> Iterator[Item]:
     for key, parse in (("checks", parse_check), ("actions", parse_action)):
         rows = result.get(key, [])
         if not isinstance(rows, (list, tuple)):
             yield _failed_step(step, f"returned '{key}' that is not a list")
             continue
         for row in rows:
-            try:
-                yield parse(row)
-            except Invalid as problem:
-                yield _failed_step(step, f"returned an invalid {key.rstrip('s')}: {problem}")
+            yield _item(step, key.rstrip("s"), parse, row)
 
 
-def _has_critical(checks: Any) -> bool:
-    """Whether a check of a failed step already says what is wrong."""
-    return isinstance(checks, (list, tuple)) and any(
-        isinstance(check, Mapping) and check.get("status") == CRITICAL for check in checks
-    )
+def _item(step: str, kind: str, parse: Callable[[Any], Item], row: Any) -> Item:
+    try:
+        return parse(row)
+    except Invalid as problem:
+        return _failed_step(step, f"returned an invalid {kind}: {problem}")
 
 
 def _failed_step(step: str, summary: str) -> Check:

@@ -161,12 +161,12 @@ def verdict_line(report: Row) -> str:
         parts.append(f"{counts[verdict]} of {checks} {verb} {verdict}")
     elif report["checks"]:
         parts.append(checks)
-    for status in BY_URGENCY:
-        if counts[status] and status != verdict:
-            parts.append(f"{counts[status]} {status}")
-    for status in ACTIONS_BY_URGENCY:
-        if actions[status]:
-            parts.append(f"{pluralize(actions[status], 'action')} {status}")
+    parts += [f"{counts[each]} {each}" for each in BY_URGENCY if counts[each] and each != verdict]
+    parts += [
+        f"{pluralize(actions[each], 'action')} {each}"
+        for each in ACTIONS_BY_URGENCY
+        if actions[each]
+    ]
     return f"{verdict}: {', '.join(parts) or 'nothing was checked'}"
 
 
