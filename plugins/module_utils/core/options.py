@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import UsageError
@@ -31,3 +33,13 @@ def checked_seconds(option: str, seconds: float, longest: float = LONGEST) -> fl
             f"{option}: {seconds:g} is not a number of seconds above 0 and up to {longest:g}"
         )
     return seconds
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """The names, repeated ones numbered: ``x``, ``x (2)``, ``x (3)``."""
+    counts: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        counts[name] += 1
+        unique.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+    return unique
