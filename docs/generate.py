@@ -22,16 +22,16 @@ NAMESPACE = "gpt_agent.runbook."
 
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import (  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import (
     CATALOG,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.definition import (  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.definition import (
     Definition,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import (  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import (
     format_value,
 )
-from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (  # noqa: E402
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (
     component,
     component_title,
 )
@@ -43,8 +43,8 @@ Written by `make docs` from `plugins/module_utils/*/checks.py`; edit them there.
 A value beyond the first limit is `warning`, beyond the second `critical`. A check without limits is
 either right or wrong, or depends on several facts. What could not be checked is `unknown`.
 
-Override limits by the name of the check, for all subjects or for one, in the unit of the check; `null`
-switches a limit off:
+Override limits by the name of the check, for all subjects or for one, in the unit of the check;
+`null` switches a limit off:
 
 ```yaml
 runbook_thresholds:
@@ -52,9 +52,10 @@ runbook_thresholds:
   "host.disk_used /backup": {warning: 95, critical: null}
 ```
 """
-CHECKS_TABLE = """| check | what is checked, and what to do if it is not ok | unit | warning | critical | limits from |
-| --- | --- | --- | --- | --- | --- |
-"""
+CHECKS_HEADER = (
+    "| check | what is checked, and what to do if it is not ok | unit | warning | critical "
+    "| limits from |"
+)
 VARIABLES_HEAD = "| variable | default | meaning |"
 SHARED_HEAD = "| option | module_defaults | variable in the inventory | meaning |"
 
@@ -68,8 +69,8 @@ def checks_page() -> str:
     for name in CATALOG:
         areas.setdefault(component(name), []).append(name)
     for area, names in areas.items():
-        parts.append(f"\n## {component_title(area)}\n\n{CHECKS_TABLE}")
-        parts += [check_row(name, CATALOG[name]) for name in names]
+        table = table_of(CHECKS_HEADER, [check_row(name, CATALOG[name]) for name in names])
+        parts.append(f"\n## {component_title(area)}\n\n{table}")
     return "".join(parts)
 
 
