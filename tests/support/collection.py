@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 from collections.abc import Iterator
@@ -22,10 +23,12 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 FRAGMENTS = {path.stem for path in (ROOT / "plugins/doc_fragments").glob("*.py")}
 
 
+@functools.cache
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
+@functools.cache
 def documentation(module: str) -> dict[str, Any]:
     """The documentation of a module, with the options of its fragments."""
     data: dict[str, Any] = yaml.safe_load(
@@ -39,6 +42,7 @@ def documentation(module: str) -> dict[str, Any]:
     return data
 
 
+@functools.cache
 def fragments(module: str) -> set[str]:
     """The names of the doc fragments that a module uses."""
     loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
