@@ -54,6 +54,15 @@ options:
         C(listen_timeout) of the app.
     type: float
     default: 30.0
+  requires:
+    description:
+      - Results of earlier steps that must be true before the app is restarted, each as V(STEP.KEY),
+        a key of the result that a task registered as C(__STEP).
+      - If no host of the run has a result of that step, or the key is not true on a host that has
+        one, no instance is restarted, and one skipped action says why.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.progress
 attributes:
@@ -82,6 +91,8 @@ notes:
     is reloading the app. The second one fails and says so.
   - An app in fork mode whose instances listen on different ports stays available only if its
     proxy knows all of them.
+  - Restarts nothing on a host if an earlier host of the same play (C(serial)) was unreachable or
+    its app did not come back. This needs the result to be registered.
   - Does not read a new version of the app's environment or ecosystem file; C(pm2 startOrReload)
     with that file does.
 author:
@@ -174,6 +185,7 @@ ARGUMENT_SPEC = {
     "pm2_home": {"type": "path"},
     "stable_for": {"type": "float", "default": 5.0},
     "timeout": {"type": "float", "default": 30.0},
+    "requires": {"type": "list", "elements": "str", "default": []},
 }
 
 

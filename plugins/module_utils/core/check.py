@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -114,3 +115,12 @@ def as_dicts(items: Iterable[Check | Action]) -> list[dict[str, Any]]:
         asdict(item) | ({"evidence": list(item.evidence)} if isinstance(item, Check) else {})
         for item in items
     ]
+
+
+def probe_result(checks: Iterable[Check]) -> dict[str, Any]:
+    """The result of a probe, which an operation adds its actions to.
+
+    ``finished_at``, in seconds since 1970 by the clock of the host, lets the report find out which
+    of two results is the later one.
+    """
+    return {"changed": False, "checks": as_dicts(checks), "finished_at": round(time.time(), 3)}

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 
+#: What the names of incomplete files start with; a killed run leaves them behind.
+PARTIAL = ".partial-"
+
 
 def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = True) -> None:
     """Write a file beside its final name, flush it to disk and rename it; raises OSError.
@@ -16,7 +19,7 @@ def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = Tr
     it, a power failure may lose the new content.
     """
     folder = os.path.dirname(path) or "."
-    handle, partial = tempfile.mkstemp(dir=folder, prefix=".partial-")  # created with mode 0600
+    handle, partial = tempfile.mkstemp(dir=folder, prefix=PARTIAL)  # created with mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), mode)

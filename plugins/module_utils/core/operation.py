@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .check import DONE, PLANNED, Action, Check, as_dicts
+from .check import DONE, PLANNED, Action, Check, as_dicts, probe_result
 
 
 @dataclass
@@ -37,15 +37,11 @@ class Outcome:
         return {"before": "".join(before), "after": "".join(after)}
 
 
-def exit_operation(module: AnsibleModule, outcome: Outcome, **more: Any) -> NoReturn:
-    """Exit the module with the outcome; fail it with the same result if there is a problem.
-
-    ``more`` are further keys of the result.
-    """
+def exit_operation(module: AnsibleModule, outcome: Outcome) -> NoReturn:
+    """Exit the module with the outcome; fail it with the same result if there is a problem."""
     result: dict[str, Any] = {
-        **more,
+        **probe_result(outcome.checks),
         "changed": outcome.changed,
-        "checks": as_dicts(outcome.checks),
         "actions": as_dicts(outcome.actions),
         **outcome.results,
     }

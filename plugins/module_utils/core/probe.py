@@ -16,7 +16,7 @@ from typing import Any, Callable, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .check import Check, as_dicts
+from .check import Check, probe_result
 from .deadline import Deadline, DeadlineExceeded
 from .definition import Definition
 from .errors import UsageError
@@ -85,7 +85,7 @@ def run_probe(
             guard.cancel()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, checks=as_dicts(checks))
+    module.exit_json(**probe_result(checks))
     raise AssertionError("exit_json does not return")
 
 
@@ -97,7 +97,7 @@ def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.
     """Exit with the checks made so far, even if SIGALRM could not interrupt the probe."""
 
     def give_up() -> None:
-        os.write(1, (json.dumps({"changed": False, "checks": as_dicts(checks())}) + "\n").encode())
+        os.write(1, (json.dumps(probe_result(checks())) + "\n").encode())
         os._exit(0)
 
     timer = threading.Timer(seconds, give_up)

@@ -141,6 +141,7 @@ def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
     assert "demo: 1 of 2 done; gpt-agent id 1 for" in done.output
     assert "watching whether it stays up" in done.output
     assert {check["name"]: check["status"] for check in done.report["checks"]} == {
+        "postgres.reachable": "ok",
         "postgres.connections": "ok",
         "postgres.relief": "warning",
         "app.process": "ok",
