@@ -216,10 +216,10 @@ from ..module_utils.postgres.connection import (
     PSYCOPG2_ERROR,
     Connection,
 )
-from ..module_utils.postgres.health.assess import unreachable
 from ..module_utils.postgres.sessions.operation import look, relieve
 from ..module_utils.postgres.sessions.plan import Rules
 from ..module_utils.postgres.url import parse_url
+from ..module_utils.postgres.verdicts import unreachable
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,

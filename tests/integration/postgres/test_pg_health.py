@@ -475,7 +475,7 @@ def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, as
         for name in ("postgres.idle_in_transaction", "postgres.long_transactions"):
             check = by_name(answer, name)
             assert check["status"] == "unknown"
-            assert "role 'plain' may not see other users' sessions" in check["summary"]
+            assert "role 'plain' lacks permission to see other users' sessions" in check["summary"]
             assert check["remedy"] == 'As a superuser: GRANT pg_monitor TO "plain".'
         connections = by_name(answer, "postgres.connections")
         assert connections["status"] == "ok"
@@ -606,7 +606,7 @@ def test_a_lock_on_what_it_has_to_read_costs_it_that_answer_alone(server: Server
         if check["status"] == "unknown"
     }
     assert set(unknown.values()) == {
-        "Not known: another session keeps a lock on what has to be read"
+        "Unknown: another session holds a lock on a relation that must be read"
     }
     assert set(unknown) == {"postgres.replication", "postgres.archiver"}
 

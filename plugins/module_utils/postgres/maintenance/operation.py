@@ -34,10 +34,10 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
 from ..connection import Connection
-from ..health.assess import unreachable
 from ..queries import DATABASE_FACTS
 from ..relations import Inventory, collect_inventory
 from ..url import Target
+from ..verdicts import unreachable
 from .apply import Run, action
 from .indexes import without_estimate
 from .options import OPERATIONS, Options

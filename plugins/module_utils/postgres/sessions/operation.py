@@ -31,8 +31,9 @@ from ...core.units import format_duration, pluralize
 from ..advisory_lock import HOLDERS, TAKE_IN_TRANSACTION, holder_of
 from ..advisory_lock import SESSIONS as SESSIONS_CLAIM
 from ..connection import Connection
-from ..health.assess import connections, unreachable, who
-from ..health.collect import FACTS
+from ..health.queries import FACTS
+from ..health.sessions import connections, who
+from ..verdicts import unreachable
 from .plan import Plan, Row, Rules, Slots, application, cure, make_plan
 
 # Without the right to see other users' sessions, backend_type and all that is personal is null in their rows.

@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple, Union
 
 from ...core.errors import UsageError
-from ..health.assess import who
+from ..health.sessions import who
 
 Row = Mapping[str, Any]
 Network = Union[IPv4Network, IPv6Network]
