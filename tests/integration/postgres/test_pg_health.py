@@ -21,12 +21,15 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline im
     Deadline,
     DeadlineExceeded,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import StateFile
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
+    History,
     collect,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.options import (
+    Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
@@ -148,9 +151,7 @@ def test_it_names_itself_and_takes_few_round_trips(server: Server, tmp_path: Pat
     connection = Connection(parse_url(server.url()), "gpt_agent.runbook/pg_health", Deadline(10))
     try:
         connection.open()
-        collect(
-            connection, [], StateFile(str(tmp_path), "a", "x"), StateFile(str(tmp_path), "b", "x")
-        )
+        collect(Options(), connection, History(str(tmp_path), "test", "x"))
         show = "SELECT current_setting('application_name'), current_setting('transaction_read_only'), current_setting('lock_timeout')"
         assert connection.rows("itself", show) == [("gpt_agent.runbook/pg_health", "on", "100ms")]
     finally:
@@ -475,7 +476,7 @@ def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, as
         for name in ("postgres.idle_in_transaction", "postgres.long_transactions"):
             check = by_name(answer, name)
             assert check["status"] == "unknown"
-            assert "role 'plain' may not see other users' sessions" in check["summary"]
+            assert "role 'plain' lacks permission to see other users' sessions" in check["summary"]
             assert check["remedy"] == 'As a superuser: GRANT pg_monitor TO "plain".'
         connections = by_name(answer, "postgres.connections")
         assert connections["status"] == "ok"
@@ -606,7 +607,7 @@ def test_a_lock_on_what_it_has_to_read_costs_it_that_answer_alone(server: Server
         if check["status"] == "unknown"
     }
     assert set(unknown.values()) == {
-        "Not known: another session keeps a lock on what has to be read"
+        "Unknown: another session holds a lock on a relation that must be read"
     }
     assert set(unknown) == {"postgres.replication", "postgres.archiver"}
 

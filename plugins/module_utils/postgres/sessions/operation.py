@@ -15,7 +15,7 @@ from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ..advisory_lock import HOLDERS, SESSIONS, TAKE_IN_TRANSACTION, holder_of
 from ..connection import Connection
-from ..health.assess import unreachable
+from ..verdicts import unreachable
 from .apply import apply, count, describe_failures, not_attempted, planned_actions, with_survivors
 from .options import Options
 from .plan import Plan, make_plan
