@@ -81,7 +81,7 @@ def _recipe(bench: PostgresBench) -> list[float]:
 def _neglect(bench: PostgresBench, database: str) -> None:
     """Make a database of pgbench with a bloated index and dead rows.
 
-    The server looks as if it had been running for a while: its WAL files are used again, not made anew.
+    The server is one that has been running: its WAL files are used again, not made anew.
     """
     bench.server.admin(f"CREATE DATABASE {database}")
     bench.program("pgbench", "-i", "-q", "-s", str(SCALE), database)
