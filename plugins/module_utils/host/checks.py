@@ -14,7 +14,7 @@ CHECKS: dict[str, Definition] = {
         "'ansible -m ansible.builtin.ping HOST'.",
     ),
     "host.cpu": Definition(
-        "Share of the processors that was busy during the sample.",
+        "Share of all processors that was busy during the sample.",
         "Scale up or optimize: 'top' shows the busiest processes, the logs show slow endpoints.",
         "percent",
         above(80, 95),
