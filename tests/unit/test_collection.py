@@ -42,13 +42,13 @@ def documentation(module: str) -> dict[str, Any]:
 
 
 def test_the_action_group_holds_every_probe() -> None:
-    probes = {module for module in MODULES if module.endswith(("_health", "_check"))}
+    probes = {module for module in MODULES if module.endswith(("_health", "_check", "_review"))}
     assert probes
     assert set(load(ROOT / "meta/runtime.yml")["action_groups"]["probes"]) == probes
 
 
 @pytest.mark.parametrize(
-    "module", [module for module in MODULES if module.endswith(("_health", "_check"))]
+    "module", [module for module in MODULES if module.endswith(("_health", "_check", "_review"))]
 )
 def test_every_probe_has_the_options_of_a_probe(module: str) -> None:
     fragments = documentation(module)["extends_documentation_fragment"]

@@ -21,12 +21,15 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline im
     Deadline,
     DeadlineExceeded,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import StateFile
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.connection import (
     Connection,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect import (
+    History,
     collect,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.options import (
+    Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 from tests.conftest import SERVER_CHECKS, RunModule, by_name
@@ -148,10 +151,11 @@ def test_it_names_itself_and_takes_few_round_trips(server: Server, tmp_path: Pat
     connection = Connection(parse_url(server.url()), "gpt_agent.runbook/pg_health", Deadline(10))
     try:
         connection.open()
-        collect(
-            connection, [], StateFile(str(tmp_path), "a", "x"), StateFile(str(tmp_path), "b", "x")
+        collect(Options(), connection, History(str(tmp_path), "test", "x"))
+        show = (
+            "SELECT current_setting('application_name'), "
+            "current_setting('transaction_read_only'), current_setting('lock_timeout')"
         )
-        show = "SELECT current_setting('application_name'), current_setting('transaction_read_only'), current_setting('lock_timeout')"
         assert connection.rows("itself", show) == [("gpt_agent.runbook/pg_health", "on", "100ms")]
     finally:
         connection.close()
@@ -164,9 +168,9 @@ def test_it_names_itself_and_takes_few_round_trips(server: Server, tmp_path: Pat
 def test_a_stopped_server_and_its_recovery(stack: Any, server: Server, ask: Ask) -> None:
     stack.stop("postgres")
     try:
-        assert (
-            unreachable(ask())["summary"]
-            == f"PostgreSQL at 127.0.0.1:{server.own['port']} refuses the connection: nothing listens there"
+        assert unreachable(ask())["summary"] == (
+            f"PostgreSQL at 127.0.0.1:{server.own['port']} refuses the connection: "
+            f"nothing listens there"
         )
         own = server.own
         socket_url = f"postgresql://{own['user']}:{own['password']}@/x?host={own['socket_dir']}&port={own['port']}"
@@ -310,9 +314,9 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
         connection.close()
         assert time.monotonic() - begin < 10
         assert (
-            "accepted the connection, then did not answer within 1.5 s when asked about its sessions"
-            in str(connection.no_answer())
-        )
+            "accepted the connection, then did not answer within 1.5 s when asked "
+            "about its sessions"
+        ) in str(connection.no_answer())
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -475,7 +479,7 @@ def test_a_role_that_may_only_connect_says_what_it_cannot_see(server: Server, as
         for name in ("postgres.idle_in_transaction", "postgres.long_transactions"):
             check = by_name(answer, name)
             assert check["status"] == "unknown"
-            assert "role 'plain' may not see other users' sessions" in check["summary"]
+            assert "role 'plain' lacks permission to see other users' sessions" in check["summary"]
             assert check["remedy"] == 'As a superuser: GRANT pg_monitor TO "plain".'
         connections = by_name(answer, "postgres.connections")
         assert connections["status"] == "ok"
@@ -555,9 +559,18 @@ def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(
             "CREATE SCHEMA hostile",
             "CREATE VIEW hostile.pg_stat_activity AS SELECT 'fake' AS query",
             "CREATE VIEW hostile.pg_stat_database AS SELECT 'fake' AS datname",
-            "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT 'fake' $$",
-            "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
-            "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ SELECT 2000000000 $$",
+            (
+                "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql "
+                "AS $$ SELECT 'fake' $$"
+            ),
+            (
+                "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE "
+                "sql AS $$ SELECT true $$"
+            ),
+            (
+                "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ "
+                "SELECT 2000000000 $$"
+            ),
             "GRANT USAGE ON SCHEMA hostile TO victim",
             "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
             "ALTER ROLE victim SET search_path = hostile, pg_catalog",
@@ -584,7 +597,10 @@ def test_a_lock_on_every_table_keeps_it_from_nothing(server: Server, ask: Ask) -
     tables = [
         name
         for (name,) in server.admin(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'",
+            (
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE "
+                "schemaname = 'public'"
+            ),
             database=database,
         )
     ]
@@ -606,7 +622,7 @@ def test_a_lock_on_what_it_has_to_read_costs_it_that_answer_alone(server: Server
         if check["status"] == "unknown"
     }
     assert set(unknown.values()) == {
-        "Not known: another session keeps a lock on what has to be read"
+        "Unknown: another session holds a lock on a relation that must be read"
     }
     assert set(unknown) == {"postgres.replication", "postgres.archiver"}
 
@@ -628,7 +644,11 @@ def test_its_settings_do_not_outlive_its_transaction(server: Server) -> None:
     connection = Connection(parse_url(server.url()), "test", Deadline(10))
     connection.open()
     try:
-        show = "SELECT concat_ws(' ', current_setting('search_path'), current_setting('statement_timeout'), current_setting('transaction_read_only'))"
+        show = (
+            "SELECT concat_ws(' ', current_setting('search_path'), "
+            "current_setting('statement_timeout'), "
+            "current_setting('transaction_read_only'))"
+        )
         before = connection._ask(show)
         assert connection.begin("itself", show) != before
         connection._ask("COMMIT")

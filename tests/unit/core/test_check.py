@@ -128,6 +128,17 @@ def test_an_override_changes_what_it_names_and_nothing_else() -> None:
     assert thresholds.of("host.inodes_used", "/") == Threshold(80, 90)
 
 
+def test_an_override_of_a_check_that_another_module_makes_is_left_to_it() -> None:
+    checks = {name: CATALOG[name] for name in ("redis.hit_rate", "redis.memory")}
+    overrides = {"redis.hit_rate": {"warning": 50}, "redis.clients 0": {"warning": "no number"}}
+    thresholds = Thresholds(checks, overrides, known=["redis.hit_rate", "redis.clients"])
+    assert thresholds.of("redis.hit_rate").warning == 50
+    with pytest.raises(UsageError, match=r"no check 'redis\.clients'"):
+        Thresholds(checks, overrides)
+    with pytest.raises(UsageError, match=r"did you mean 'redis\.clients'"):
+        Thresholds(checks, {"redis.client": {"warning": 1}}, known=["redis.clients"])
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
