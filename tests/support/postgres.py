@@ -196,7 +196,10 @@ class Server:
             yield self.url(name, f"of-{name}")
         finally:
             self.admin(
-                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{name}'",
+                (
+                    f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                    f"usename = '{name}'"
+                ),
                 f"DROP OWNED BY {name}",
                 f"DROP ROLE {name}",
             )

@@ -152,7 +152,10 @@ def test_it_names_itself_and_takes_few_round_trips(server: Server, tmp_path: Pat
     try:
         connection.open()
         collect(Options(), connection, History(str(tmp_path), "test", "x"))
-        show = "SELECT current_setting('application_name'), current_setting('transaction_read_only'), current_setting('lock_timeout')"
+        show = (
+            "SELECT current_setting('application_name'), "
+            "current_setting('transaction_read_only'), current_setting('lock_timeout')"
+        )
         assert connection.rows("itself", show) == [("gpt_agent.runbook/pg_health", "on", "100ms")]
     finally:
         connection.close()
@@ -165,9 +168,9 @@ def test_it_names_itself_and_takes_few_round_trips(server: Server, tmp_path: Pat
 def test_a_stopped_server_and_its_recovery(stack: Any, server: Server, ask: Ask) -> None:
     stack.stop("postgres")
     try:
-        assert (
-            unreachable(ask())["summary"]
-            == f"PostgreSQL at 127.0.0.1:{server.own['port']} refuses the connection: nothing listens there"
+        assert unreachable(ask())["summary"] == (
+            f"PostgreSQL at 127.0.0.1:{server.own['port']} refuses the connection: "
+            f"nothing listens there"
         )
         own = server.own
         socket_url = f"postgresql://{own['user']}:{own['password']}@/x?host={own['socket_dir']}&port={own['port']}"
@@ -311,9 +314,9 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
         connection.close()
         assert time.monotonic() - begin < 10
         assert (
-            "accepted the connection, then did not answer within 1.5 s when asked about its sessions"
-            in str(connection.no_answer())
-        )
+            "accepted the connection, then did not answer within 1.5 s when asked "
+            "about its sessions"
+        ) in str(connection.no_answer())
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -556,9 +559,18 @@ def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(
             "CREATE SCHEMA hostile",
             "CREATE VIEW hostile.pg_stat_activity AS SELECT 'fake' AS query",
             "CREATE VIEW hostile.pg_stat_database AS SELECT 'fake' AS datname",
-            "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT 'fake' $$",
-            "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
-            "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ SELECT 2000000000 $$",
+            (
+                "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql "
+                "AS $$ SELECT 'fake' $$"
+            ),
+            (
+                "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE "
+                "sql AS $$ SELECT true $$"
+            ),
+            (
+                "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ "
+                "SELECT 2000000000 $$"
+            ),
             "GRANT USAGE ON SCHEMA hostile TO victim",
             "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
             "ALTER ROLE victim SET search_path = hostile, pg_catalog",
@@ -585,7 +597,10 @@ def test_a_lock_on_every_table_keeps_it_from_nothing(server: Server, ask: Ask) -
     tables = [
         name
         for (name,) in server.admin(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'",
+            (
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE "
+                "schemaname = 'public'"
+            ),
             database=database,
         )
     ]
@@ -629,7 +644,11 @@ def test_its_settings_do_not_outlive_its_transaction(server: Server) -> None:
     connection = Connection(parse_url(server.url()), "test", Deadline(10))
     connection.open()
     try:
-        show = "SELECT concat_ws(' ', current_setting('search_path'), current_setting('statement_timeout'), current_setting('transaction_read_only'))"
+        show = (
+            "SELECT concat_ws(' ', current_setting('search_path'), "
+            "current_setting('statement_timeout'), "
+            "current_setting('transaction_read_only'))"
+        )
         before = connection._ask(show)
         assert connection.begin("itself", show) != before
         connection._ask("COMMIT")

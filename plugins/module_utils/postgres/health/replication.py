@@ -25,7 +25,7 @@ RESERVE = 0.25
 
 
 def replication(wal: Wal, facts: Row, thresholds: Thresholds, replicas: int) -> Iterator[Check]:
-    """One check for each standby and each slot with a problem, or one that says that all is well."""
+    """One check for each standby and each slot with a problem, or one if there are none."""
     logical = {slot["active_pid"] for slot in wal.slots if slot["slot_type"] == "logical"}
     hidden = [row for row in wal.standbys if row["state"] is None]
     standbys = [

@@ -79,7 +79,7 @@ def _descending(due: Due) -> float:
 
 
 def _due_for_freeze(table: Row, inventory: Inventory) -> Due | None:
-    """A table's own parameter can make the age smaller at which autovacuum is forced, not greater."""
+    """A table's own parameter can only lower the age at which autovacuum is forced."""
     for key, name, default, kind in (
         ("xid_age", "autovacuum_freeze_max_age", 200_000_000, "transaction"),
         ("mxid_age", "autovacuum_multixact_freeze_max_age", 400_000_000, "multixact"),

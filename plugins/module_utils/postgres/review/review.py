@@ -76,8 +76,8 @@ def review(
 def no_answer(connection: Connection, thresholds: Thresholds) -> Check:
     """What it means that the time ran out after the server had answered."""
     summary = (
-        f"The timeout of {connection.deadline.seconds:g} s expired while PostgreSQL was asked about "
-        f"{connection.question}, so the rest is unknown"
+        f"The timeout of {connection.deadline.seconds:g} s expired while PostgreSQL was asked "
+        f"about {connection.question}, so the rest is unknown"
     )
     remedy = "Raise timeout, or request fewer areas or databases at a time."
     return thresholds.verdict(INSPECTION, UNKNOWN, summary, remedy=remedy)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # Without the right to see other users' sessions, backend_type and other details are null in their rows.
 # Whether a session listens or has prepared a transaction can only be seen in its last statement.
+# All ages count from one moment: a clock read for each row can put sessions that differ by milliseconds in the wrong order.
 # Within a transaction the statistics views show the same sessions again, unless the snapshot is cleared.
 SESSIONS = """
 SELECT /* gpt_agent.runbook */ pg_stat_clear_snapshot();
@@ -15,7 +16,7 @@ WITH /* gpt_agent.runbook */ session AS MATERIALIZED (
          host(s.client_addr) AS client,
          CASE WHEN s.backend_type IS NULL OR s.state = 'disabled' THEN 'hidden' ELSE coalesce(s.state, 'starting') END AS state,
          s.backend_start AS started, s.state_change AS since,
-         extract(epoch FROM clock_timestamp() - s.state_change)::float8 AS seconds,
+         extract(epoch FROM (SELECT clock_timestamp()) - s.state_change)::float8 AS seconds,
          coalesce(r.rolsuper, true) AS superuser,
          coalesce(r.rolreplication, false) AS replication,
          coalesce(s.query ~* '[[:<:]]listen[[:>:]]', false) AS listens,

@@ -66,9 +66,9 @@ def test_wraparound_is_judged_by_the_oldest_of_both_counters_in_any_database() -
     ]
     check = one("wraparound", databases=DATABASES._replace(rows=rows))
     assert (check.status, check.value) == ("critical", 1_450_000_000)
-    assert (
-        check.summary
-        == "The oldest multixact ID is 1,450 million IDs old, in database 'shop': 68 % of the way to wraparound"
+    assert check.summary == (
+        "The oldest multixact ID is 1,450 million IDs old, in database 'shop': 68 % "
+        "of the way to wraparound"
     )
     assert [row["database"] for row in check.evidence] == ["shop", "template0"]
     assert one("wraparound", databases=DATABASES._replace(rows=rows[:2])).status == "warning"

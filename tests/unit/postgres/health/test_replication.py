@@ -60,7 +60,10 @@ def test_a_slot_that_nobody_reads_is_a_warning_and_a_lost_one_critical() -> None
     check = one("replication", "slot s1", wal=WAL._replace(slots=[slot()]))
     assert (check.status, check.summary) == (
         "warning",
-        "Replication slot 's1' has no consumer; it keeps 3 GiB of WAL, and more until the disk is full",
+        (
+            "Replication slot 's1' has no consumer; it keeps 3 GiB of WAL, and more "
+            "until the disk is full"
+        ),
     )
     assert (
         one(

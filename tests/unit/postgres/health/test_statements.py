@@ -29,9 +29,9 @@ def test_the_mean_is_over_all_calls_and_the_offenders_are_named() -> None:
         thresholds={"postgres.query_time_mean": {"critical": 0.2}},
     )
     assert (check.status, check.value, check.window) == ("warning", 0.1, "the window")
-    assert (
-        check.summary
-        == "A statement takes 100 ms on average (100 calls); 90 % of the time goes to: SELECT pg_sleep(?)"
+    assert check.summary == (
+        "A statement takes 100 ms on average (100 calls); 90 % of the time goes to: "
+        "SELECT pg_sleep(?)"
     )
     assert check.evidence[0]["mean_seconds"] == 0.9
     assert [row["statement"] for row in check.evidence[1:]] == [

@@ -33,9 +33,9 @@ def test_collations_that_sort_differently_now() -> None:
     )
     assert check.status == "critical"
     assert (
-        "The default of database 'shop' sorts by version 2.36 now, and its indexes were built with 2.31"
-        in check.summary
-    )
+        "The default of database 'shop' sorts by version 2.36 now, and its indexes "
+        "were built with 2.31"
+    ) in check.summary
     assert "ALTER DATABASE ... REFRESH COLLATION VERSION" in check.remedy
     assert len(check.evidence) == 1
     own = peculiar(drift=[{"collation": '"de-x-icu"', "then": "153.1", "now": "153.2"}])

@@ -23,9 +23,9 @@ def test_a_chain_is_counted_at_its_root_and_a_circle_ends() -> None:
     assert check.status == "warning"
     assert check.value == 90.0
     assert (
-        "4 sessions wait for a lock, the longest for 1 min; at the root: pid 1, app 'app', idle in transaction, in a transaction for 1 min"
-        in check.summary
-    )
+        "4 sessions wait for a lock, the longest for 1 min; at the root: pid 1, app "
+        "'app', idle in transaction, in a transaction for 1 min"
+    ) in check.summary
     assert "secret" not in str(check.evidence)
 
 
@@ -47,6 +47,6 @@ def test_more_sessions_wait_than_are_checked() -> None:
         )
     )["blocked"]
     assert (
-        "70 sessions wait for a lock, the longest for 1 s (only the 1 that have waited longest were checked)"
-        in check.summary
-    )
+        "70 sessions wait for a lock, the longest for 1 s (only the 1 that have "
+        "waited longest were checked)"
+    ) in check.summary

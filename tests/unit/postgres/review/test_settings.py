@@ -69,7 +69,10 @@ def test_checksums() -> None:
     ]
     assert (check.status, check.summary) == (
         "critical",
-        "3 reads failed their checksum, the last at 2026-11-23T06:00Z, most of them in database 'shop'",
+        (
+            "3 reads failed their checksum, the last at 2026-11-23T06:00Z, most of them "
+            "in database 'shop'"
+        ),
     )
     off = by_name(settings(Configuration({}, [], False, []), FACTS, LIMITS))["checksum_failures"]
     assert off.status == "unknown", "nobody looks, so nobody knows"
