@@ -1,7 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module in the background of its host and says where it is. Documented in plugins/modules/pg_maintenance.py."""
+"""Runs the module in the background of its host and shows its progress.
+
+Documented in plugins/modules/pg_maintenance.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ..plugin_utils.background import WatchedAction
 
 class ActionModule(WatchedAction):
     work = "the maintenance"
-    beginning = "looking at tables and indexes"
+    beginning = "examining tables and indexes"
 
     def longest(self) -> float:
         try:

@@ -1,4 +1,4 @@
-"""Tables, indexes and inventories of PostgreSQL as plain data, for tests of what is decided from them."""
+"""Tables, indexes and inventories of PostgreSQL as plain data."""
 
 from __future__ import annotations
 

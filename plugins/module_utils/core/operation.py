@@ -35,9 +35,13 @@ class Outcome:
         return {"before": "".join(before), "after": "".join(after)}
 
 
-def exit_operation(module: AnsibleModule, outcome: Outcome) -> NoReturn:
-    """Exit the module with the outcome; fail it with the same result if there is a problem."""
+def exit_operation(module: AnsibleModule, outcome: Outcome, **more: Any) -> NoReturn:
+    """Exit the module with the outcome; fail it with the same result if there is a problem.
+
+    ``more`` are further keys of the result.
+    """
     result: dict[str, Any] = {
+        **more,
         "changed": outcome.changed,
         "checks": as_dicts(outcome.checks),
         "actions": as_dicts(outcome.actions),

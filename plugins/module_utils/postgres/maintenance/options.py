@@ -83,7 +83,7 @@ class Options:
             raise UsageError(f"{name}: {value:g} is not {allowed}")
 
     def selects(self, *relations: Row) -> bool:
-        """Whether to maintain a relation, given with its parents; its names count with and without schema."""
+        """Whether to maintain a relation, given with its parents, by name or schema.name."""
         names = []
         for relation in relations:
             names += [relation["name"], f"{relation['schema']}.{relation['name']}"]

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database needs, in which order, and what is left out for want of rights, disk or time. Pure."""
+"""What a database needs, in which order, and what must be left out. Pure."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _needed(inventory: Inventory, options: Options) -> list[Step]:
 def _or_skipped(
     step: Step, inventory: Inventory, options: Options, free: Mapping[int, float | None]
 ) -> Step:
-    """The step, skipped where rights, somebody's work or the disk stand in the way."""
+    """The step, skipped if permissions, other sessions or the disk do not allow it."""
     if step.skip:
         return step
     return replace(step, skip=_obstacle(step, inventory, options, free))

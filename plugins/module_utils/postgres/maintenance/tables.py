@@ -21,7 +21,7 @@ from ..xmin_horizon import describe_holder, still_held
 from .options import Options
 from .step import Step
 
-#: ANALYZE reads this many pages for each unit of default_statistics_target, which is 100 by default.
+#: Pages that ANALYZE reads: 300 for each unit of default_statistics_target, which is usually 100.
 SAMPLED_PAGES = 300 * 100
 #: Fewer dead rows are not worth a vacuum that autovacuum would not start itself
 #: (awesome-prometheus-alerts: 10 % and 10,000).

@@ -1,4 +1,4 @@
-"""pg_maintenance when something goes wrong meanwhile: the server, the disk, a standby, whoever started it; and under load."""
+"""pg_maintenance when something fails meanwhile: server, disk, standby, client; and under load."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.mainten
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
+from tests.support.maintenance import Maintain
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.postgres import (
     CRAWLING,
@@ -33,14 +34,17 @@ from tests.support.postgres import (
     until,
 )
 
-Maintain = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture(scope="module")
 def own(stack: Stack) -> Iterator[Throwaway]:
     """A server that a test may stop."""
     with throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as server:
         yield server
+
+
+@pytest.fixture
+def server(own: Throwaway) -> Server:
+    return Server(own)
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_a_server_that_is_restarted_in_the_middle(
         answer["msg"]
     )
     assert by_name(answer, "postgres.maintenance")["status"] == "critical"
-    # The counters that say what is needed are lost with an immediate stop; PostgreSQL starts them anew.
+    # An immediate stop loses the counters that say what is needed.
     run_sql(url, "ANALYZE")
     assert "failed" not in maintain()
 
@@ -103,7 +107,8 @@ def test_whoever_started_it_goes_away(server: Server, url: str, tmp_path: Path) 
         assert child.wait(20) != 0
     assert (
         server.admin(
-            "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_maintenance%' AND state = 'active'"
+            "SELECT 1 FROM pg_stat_activity WHERE state = 'active'"
+            " AND application_name LIKE 'gpt_agent.runbook/pg_maintenance%'"
         )
         == []
     )
@@ -178,7 +183,8 @@ def test_who_only_receives_wal_is_no_standby_that_is_behind(
     try:
         until(
             server,
-            "SELECT 1 FROM pg_stat_replication WHERE replay_lsn IS NULL AND replay_lag > interval '1 s'",
+            "SELECT 1 FROM pg_stat_replication"
+            " WHERE replay_lsn IS NULL AND replay_lag > interval '1 s'",
         )
         answer = maintain(operations=["vacuum"], max_lag=0.5)
         assert [(each["name"], each["status"]) for each in answer["actions"]] == [
@@ -207,7 +213,10 @@ def test_what_autovacuum_works_on_is_left_to_it(
             "ANALYZE t",
             "ALTER TABLE t RESET (autovacuum_enabled)",
         )
-        working = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND query LIKE '%public.t%'"
+        working = (
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE backend_type = 'autovacuum worker' AND query LIKE '%public.t%'"
+        )
         until(server, working)
         worker = server.admin(working)
         for check in (True, False):
@@ -227,13 +236,14 @@ def test_what_autovacuum_works_on_is_left_to_it(
 
 
 def test_a_role_that_wants_to_lead_it_astray(server: Server, url: str, maintain: Maintain) -> None:
-    """A search path with functions of the same names, and timeouts that would end every statement."""
+    """A search path with functions of the same names, and timeouts that end every statement."""
+    astray = "LANGUAGE plpgsql AS $$BEGIN RAISE 'led astray'; END$$"
     run_sql(
         url,
         *bloated(),
         "CREATE SCHEMA evil",
-        "CREATE FUNCTION evil.pg_table_size(oid) RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RAISE 'led astray'; END$$",
-        "CREATE FUNCTION evil.age(xid) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE 'led astray'; END$$",
+        f"CREATE FUNCTION evil.pg_table_size(oid) RETURNS bigint {astray}",
+        f"CREATE FUNCTION evil.age(xid) RETURNS int {astray}",
     )
     settings = {
         "search_path": "evil, pg_catalog",
@@ -278,13 +288,10 @@ def test_nobody_fails_or_waits_under_load(
     assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
 
 
-@needs_mount
-def test_a_disk_that_fills_up(stack: Stack, run_module: RunModule, tmp_path: Path) -> None:
-    """The statement of the operator that there is room is wrong: the rebuild fails, the index stays, nothing is left behind."""
-    with (
-        mounts_of_its_own(),
-        throwaway(Path(stack.settings["bin"]["postgres"]), autovacuum="off") as own,
-    ):
+@contextmanager
+def bloated_on_a_small_disk(programs: Path) -> Iterator[tuple[Server, Path]]:
+    """A server with a bloated index in a tablespace of 28 MB, and the mount point of that."""
+    with mounts_of_its_own(), throwaway(programs, autovacuum="off") as own:
         server = Server(own)
         with mounted(own.home / "small", "tmpfs", options="size=28m") as point:
             own.identity.own(point)
@@ -293,45 +300,45 @@ def test_a_disk_that_fills_up(stack: Stack, run_module: RunModule, tmp_path: Pat
                 "GRANT CREATE ON TABLESPACE small TO app",
                 "GRANT pg_monitor TO app",
             )
-            url = server.url()
-            run_sql(
-                url,
-                *(
-                    f"{line} TABLESPACE small" if line.startswith("CREATE INDEX") else line
-                    for line in bloated()
-                ),
-            )
-            given = {
-                "database_url": url,
-                "state_dir": str(tmp_path),
-                "cost_delay": 0,
-                "bloat_bytes": 1_000_000,
-            }
-            seen = run_module("pg_maintenance", given, check=True)
-            (action,) = seen["actions"]
-            assert (action["status"], "of disk" in action["reason"]) == ("skipped", True), (
-                "the server's own disk is looked at"
-            )
-            (point / "ballast").write_bytes(bytes(8 * 1024 * 1024))
-            answer = run_module("pg_maintenance", {**given, "disk_free": "1G"})
-            assert answer["failed"]
-            assert "No space left on device" in answer["msg"]
-            assert {(each["name"], each["status"]) for each in answer["actions"]} == {
-                ("postgres.reindex", "failed"),
-                ("postgres.cleanup", "done"),
-            }
-            assert (
-                run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
-            )
-            assert run_sql(
-                url, "SET enable_seqscan = off", "SELECT count(*) FROM messages WHERE word = 'x'"
-            ) == [(0,)]
+            for line in bloated():
+                small = " TABLESPACE small" if line.startswith("CREATE INDEX") else ""
+                run_sql(server.url(), line + small)
+            yield server, point
             server.admin(
                 "DROP INDEX messages_word", "DROP TABLESPACE small", database=server.own["database"]
             )
 
 
-# --- standbys -----------------------------------------------------------------------------------------------------
+@needs_mount
+def test_a_disk_that_fills_up(stack: Stack, run_module: RunModule, tmp_path: Path) -> None:
+    """The operator is wrong that there is room: the rebuild fails, the old index stays."""
+    with bloated_on_a_small_disk(Path(stack.settings["bin"]["postgres"])) as (server, point):
+        url = server.url()
+        given = {
+            "database_url": url,
+            "state_dir": str(tmp_path),
+            "cost_delay": 0,
+            "bloat_bytes": 1_000_000,
+        }
+        seen = run_module("pg_maintenance", given, check=True)
+        (action,) = seen["actions"]
+        assert action["status"] == "skipped", "the server's own disk is checked"
+        assert "of disk" in action["reason"]
+        (point / "ballast").write_bytes(bytes(8 * 1024 * 1024))
+        answer = run_module("pg_maintenance", {**given, "disk_free": "1G"})
+        assert answer["failed"]
+        assert "No space left on device" in answer["msg"]
+        assert {(each["name"], each["status"]) for each in answer["actions"]} == {
+            ("postgres.reindex", "failed"),
+            ("postgres.cleanup", "done"),
+        }
+        assert run_sql(url, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+        assert run_sql(
+            url, "SET enable_seqscan = off", "SELECT count(*) FROM messages WHERE word = 'x'"
+        ) == [(0,)]
+
+
+# --- standbys -------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
