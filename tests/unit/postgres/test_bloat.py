@@ -27,7 +27,7 @@ def test_an_index_of_a_table_without_rows_is_all_room() -> None:
 
 
 def test_few_keys_may_share_entries_but_a_count_from_a_sample_is_not_believed() -> None:
-    """A million rows with 1,000 keys in 7 MB: full, not bloated. Were there 300,000 keys in truth, it would take 20 MB."""
+    """A million rows with 1,000 keys in 7 MB are full; with 300,000 keys they would take 20 MB."""
     shared = {"unique": False, "bytes": 7 * MIB}
     assert share(distinct=1000.0, **shared) < 0.15
     assert share(distinct=None, **shared) == 0
@@ -46,7 +46,7 @@ def test_what_pgstatindex_says() -> None:
 
 
 def test_the_size_of_a_full_heap() -> None:
-    """A row of two bigints takes 44 bytes with header and line pointer: 185 on a page (pageinspect)."""
+    """Two bigints take 44 bytes with header and line pointer: 185 rows on a page (pageinspect)."""
     row = {"columns": 2, "width": 16.0, "nulls": 0.0, "fillfactor": None}
     assert heap_size(row, 185 * 1000, 8192) == 1000 * 8192
     assert heap_size({**row, "fillfactor": 50}, 185 * 1000, 8192) == pytest.approx(

@@ -1,4 +1,4 @@
-"""The daily checks of a server: of a healthy one, of one that cannot be asked, of one that answers in part."""
+"""The daily checks of a server that is healthy, cannot be asked, or answers in part."""
 
 from __future__ import annotations
 

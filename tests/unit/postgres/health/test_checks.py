@@ -1,4 +1,4 @@
-"""Which checks the daily probe makes, and which overrides of thresholds it leaves to other modules."""
+"""Which checks the daily probe makes, and which overrides it leaves to other modules."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def unused(
     more: Any = None,
     **facts: Any,
 ) -> Any:
-    """The verdict on indexes that are known for so many seconds; ``more`` is what differs in the inventory, by oid."""
+    """The verdict on indexes known for ``age`` seconds; ``more`` changes the inventory, by oid."""
     relations = [
         index(each["oid"], f"i{each['oid']}", **{**BIG, **(more or {}).get(each["oid"], {})})
         for each in (row, *others)
