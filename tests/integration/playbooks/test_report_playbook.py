@@ -254,7 +254,8 @@ def test_results_are_data_and_never_templates(playbook: Playbook, tmp_path: Path
     [
         (
             {"runbook_fail_on": "sometimes"},
-            "value of report_fail_on must be one of: critical, warning, unknown, never, got: sometimes",
+            "value of report_fail_on must be one of: critical, warning, unknown, never, "
+            "got: sometimes",
         ),
         ({"runbook_report_formats": ["pdf"]}, "report_formats"),
         ({"runbook_playbook": "../etc"}, "'../etc' cannot be the name of a folder"),
@@ -357,12 +358,11 @@ def test_a_usage_error_names_the_variable_that_was_set(
     playbook: Playbook, variables: dict[str, Any], name: str
 ) -> None:
     step = {
-        "name": "Host",
-        "ansible.builtin.import_role": {
-            "name": "gpt_agent.runbook.host",
-            "tasks_from": "health",
-            "rolespec_validate": False,
+        "name": "Check the host",
+        "gpt_agent.runbook.host_health": {
+            "timeout": "{{ host_timeout | default(runbook_timeout) }}",
         },
+        "register": "__host_health",
     }
     run = playbook([play(step), REPORT], {"app1": variables})
     assert run.checks() == [("app1", "runbook.step", "critical")], run.output
