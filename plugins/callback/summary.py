@@ -13,16 +13,18 @@ version_added: "0.1.0"
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
-  - When M(gpt_agent.runbook.report) has written a report, prints it after everything else. First what is not ok, each with its
-    remedy, then the actions, the verdict and the path of the report.
-  - Prints a finding that is the same on several hosts once.
+  - When M(gpt_agent.runbook.report) has written a report, prints it after everything else.
+  - First comes what is not ok, each with its remedy, then the actions, the verdict and the path of
+    the report. A finding that is the same on several hosts is printed once.
   - Prints nothing in a run without a report.
   - Notes when the run started, for the report.
-  - Lines are as wide as the terminal or E(COLUMNS), at most 160 columns, or 110 without a terminal. Colours follow Ansible's
-    settings, such as E(NO_COLOR). If the output cannot encode the symbols, the table is plain ASCII.
+  - Lines are as wide as the terminal or E(COLUMNS), at most 160 columns, or 110 without a terminal.
+    Colours follow Ansible's settings, such as E(NO_COLOR). If the output cannot encode the symbols,
+    the table is plain ASCII.
 requirements:
-  - Enable it in C(ansible.cfg), section C(defaults), with C(callbacks_enabled = gpt_agent.runbook.summary), or with the
-    environment variable C(ANSIBLE_CALLBACKS_ENABLED).
+  - Enable it in C(ansible.cfg), section C(defaults), with
+    C(callbacks_enabled = gpt_agent.runbook.summary), or with the environment variable
+    C(ANSIBLE_CALLBACKS_ENABLED).
 """
 
 import json

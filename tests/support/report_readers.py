@@ -51,7 +51,8 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-#: The schema that Jenkins and its kin agree on: element -> (attributes it must have, attributes it may have, children).
+#: The schema of Jenkins and others: element -> (attributes it must have, attributes it may have,
+#: children).
 JUNIT: dict[str, tuple[set[str], set[str], set[str]]] = {
     "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
     "testsuite": (

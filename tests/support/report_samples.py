@@ -86,17 +86,16 @@ def host_health(disk: float = 48.2, memory: float = 61) -> dict[str, Any]:
     )
 
 
+SESSIONS = (
+    {"application": "worker", "state": "idle", "sessions": 61, "oldest": "3 h 12 min"},
+    {"application": "gpt-agent", "state": "idle", "sessions": 19, "oldest": "4 min"},
+    {"application": "gpt-agent", "state": "active", "sessions": 9, "oldest": "0.3 s"},
+    {"application": "psql", "state": "idle in transaction", "sessions": 4, "oldest": "52 s"},
+)
+
+
 def postgres_health(used: int = 93) -> dict[str, Any]:
     judged = THRESHOLDS.evaluate
-    rows = tuple(
-        {"application": a, "state": s, "sessions": n, "oldest": o}
-        for a, s, n, o in (
-            ("worker", "idle", 61, "3 h 12 min"),
-            ("gpt-agent", "idle", 19, "4 min"),
-            ("gpt-agent", "active", 9, "0.3 s"),
-            ("psql", "idle in transaction", 4, "52 s"),
-        )
-    )
     return step(
         judged(
             "postgres.reachable", 0.0031, "PostgreSQL 18.6 on 127.0.0.1:5432 answered in 3.1 ms"
@@ -105,7 +104,7 @@ def postgres_health(used: int = 93) -> dict[str, Any]:
             "postgres.connections",
             used / 97 * 100,
             f"{used} of 97 usable connections in use, 61 of them idle from app 'worker'",
-            evidence=rows,
+            evidence=SESSIONS,
         ),
         judged(
             "postgres.idle_in_transaction",
@@ -122,7 +121,8 @@ def postgres_health(used: int = 93) -> dict[str, Any]:
             "postgres.query_time_mean",
             UNKNOWN,
             "pg_stat_statements is not installed in the database gpt_agent",
-            remedy="Add it to shared_preload_libraries, restart, then 'CREATE EXTENSION pg_stat_statements'.",
+            remedy="Add it to shared_preload_libraries, restart, "
+            "then 'CREATE EXTENSION pg_stat_statements'.",
         ),
         judged(
             "postgres.wraparound",
@@ -214,7 +214,8 @@ def bad_morning() -> dict[str, dict[str, Any]]:
     unreachable = {
         "changed": False,
         "unreachable": True,
-        "msg": "Failed to connect to the host via ssh: ssh: connect to host 10.0.0.13 port 22: Connection refused",
+        "msg": "Failed to connect to the host via ssh: "
+        "ssh: connect to host 10.0.0.13 port 22: Connection refused",
     }
     return {
         "app1": {
@@ -235,7 +236,8 @@ def bad_morning() -> dict[str, dict[str, Any]]:
             "__postgres_health": postgres_health(),
             "__redis_health": {
                 "failed": True,
-                "msg": "The Python library 'redis' is missing on db1 for /usr/bin/python3. Install the package 'python3-redis'.",
+                "msg": "The Python library 'redis' is missing on db1 for /usr/bin/python3. "
+                "Install the package 'python3-redis'.",
             },
         },
     }

@@ -52,8 +52,8 @@ class Step:
     @property
     def finished_at(self) -> float | None:
         """When its module finished, in seconds since 1970; none if the results do not say."""
-        times = [result.get("finished_at") for result in self.results]
-        return max((time for time in times if _is_time(time)), default=None)
+        times = [_time(result.get("finished_at")) for result in self.results]
+        return max((time for time in times if time is not None), default=None)
 
     @property
     def failed(self) -> bool:
@@ -144,8 +144,9 @@ def _in_order(steps: Sequence[Step]) -> list[Step]:
     return [step for _time, step in sorted(timed, key=lambda pair: pair[0])]
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+def _time(value: Any) -> float | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and value > 0 else None
 
 
 def _current(outcomes: Sequence[Outcome]) -> list[Item]:

@@ -31,55 +31,41 @@ def test_prometheus_reads_it_and_finds_every_check(report: Report) -> None:
     } == wanted
 
 
-def test_prometheus_gets_base_units_and_codes_of_monitoring_plugins() -> None:
-    found = read_metrics(prometheus.render(reports.BAD))
-    run = {"playbook": "daily_checklist"}
-    app2 = {**run, "host": "app2"}
-    assert (
-        sample_value(found, "runbook_check_status", **app2, check="host.disk_used", subject="/")
-        == 2
-    )
-    assert (
-        sample_value(
-            found, "runbook_check_value_ratio", **app2, check="host.disk_used", subject="/"
-        )
-        == 0.934
-    )
-    assert (
-        sample_value(
-            found, "runbook_check_warning_ratio", **app2, check="host.disk_used", subject="/"
-        )
-        == 0.8
-    )
-    assert (
-        sample_value(
-            found, "runbook_check_critical_ratio", **app2, check="host.disk_used", subject="/"
-        )
-        == 0.9
-    )
-    certificate = {**app2, "check": "certificate.expiry", "subject": "gpt-agent.example.com:443"}
-    assert sample_value(found, "runbook_check_status", **certificate) == 1
-    assert sample_value(found, "runbook_check_value_seconds", **certificate) == 12 * 86400
-    assert (
-        sample_value(
-            found,
-            "runbook_check_status",
-            **run,
-            host="db1",
-            check="postgres.query_time_mean",
-            subject="",
-        )
-        == 3
-    )
-    assert sample_value(found, "runbook_report_status", **run) == 2
-    assert sample_value(found, "runbook_report_timestamp_seconds", **run) == 1795413614
-    assert sample_value(found, "runbook_report_duration_seconds", **run) == 14.3
-    assert (
-        sample_value(
-            read_metrics(prometheus.render(reports.DONE)), "runbook_actions", **run, status="done"
-        )
-        == 2
-    )
+RUN = {"playbook": "daily_checklist"}
+DISK = {**RUN, "host": "app2", "check": "host.disk_used", "subject": "/"}
+CERTIFICATE = {
+    **RUN,
+    "host": "app2",
+    "check": "certificate.expiry",
+    "subject": "gpt-agent.example.com:443",
+}
+QUERIES = {**RUN, "host": "db1", "check": "postgres.query_time_mean", "subject": ""}
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "value"),
+    [
+        ("runbook_check_status", DISK, 2),
+        ("runbook_check_value_ratio", DISK, 0.934),
+        ("runbook_check_warning_ratio", DISK, 0.8),
+        ("runbook_check_critical_ratio", DISK, 0.9),
+        ("runbook_check_status", CERTIFICATE, 1),
+        ("runbook_check_value_seconds", CERTIFICATE, 12 * 86400),
+        ("runbook_check_status", QUERIES, 3),
+        ("runbook_report_status", RUN, 2),
+        ("runbook_report_timestamp_seconds", RUN, 1795413614),
+        ("runbook_report_duration_seconds", RUN, 14.3),
+    ],
+)
+def test_prometheus_gets_base_units_and_codes_of_monitoring_plugins(
+    metric: str, labels: dict[str, str], value: float
+) -> None:
+    assert sample_value(read_metrics(prometheus.render(reports.BAD)), metric, **labels) == value
+
+
+def test_prometheus_gets_the_number_of_actions() -> None:
+    found = read_metrics(prometheus.render(reports.DONE))
+    assert sample_value(found, "runbook_actions", **RUN, status="done") == 2
 
 
 def test_prometheus_gets_the_worse_of_two_checks_of_one_name() -> None:

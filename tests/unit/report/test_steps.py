@@ -34,7 +34,8 @@ def test_a_host_cut_off_under_an_open_connection_is_not_taken_for_a_matter_of_su
 def test_an_unreachable_host_is_critical_once_however_many_steps_it_failed() -> None:
     lost = {
         "unreachable": True,
-        "msg": "Task failed: Failed to connect to the host via ssh: port 22: Connection refused\r\nmore\nlines",
+        "msg": "Task failed: Failed to connect to the host via ssh: port 22: Connection refused"
+        "\r\nmore\nlines",
     }
     check = samples.only_check(
         samples.report(

@@ -71,13 +71,13 @@ def test_the_table_shows_the_plan_and_the_work_with_figures() -> None:
     plan = terminal.render(reports.PLAN, width=160)
     assert "(check mode: nothing was changed) (limited to db1)" in plan
     assert (
-        "• planned   postgres.reindex public.orders_created_at · db1: 62 % of the index is empty (664 MiB, about 44 s)"
-        in plan
+        "• planned   postgres.reindex public.orders_created_at · db1: 62 % of the index is empty "
+        "(664 MiB, about 44 s)" in plan
     )
     done = terminal.render(reports.DONE, width=160)
     assert (
-        "✔ done      postgres.reindex public.orders_created_at · db1: 62 % of the index is empty (664 MiB → 252 MiB, 412 MiB, in 41.5 s)"
-        in done
+        "✔ done      postgres.reindex public.orders_created_at · db1: 62 % of the index is empty "
+        "(664 MiB → 252 MiB, 412 MiB, in 41.5 s)" in done
     )
     assert "OK: actions: 2 done, 1 skipped (on db1 in 14.3 s)" in done
 
