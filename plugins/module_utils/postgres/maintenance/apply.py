@@ -29,7 +29,7 @@ from .step import Step, statement
 from .watcher import INTERVAL, Watcher
 from .worker import StatementFailed, Worker
 
-#: Seconds that statements have to end after they were cancelled.
+#: Seconds for statements to end after they were cancelled.
 CANCEL_TIMEOUT = 15.0
 
 
@@ -87,7 +87,7 @@ class Run:
                 self._watcher.watch(self._running, self._schedule, self._report)
                 self._give_up_waiting_for_standbys(end)
         finally:
-            reason = "the run ended before its turn"
+            reason = "not started before the run ended"
             self._results.skip(self._schedule, is_not_cleanup, reason)
             self._cancel_everything()
             self._results.skip(self._schedule, is_cleanup, f"{reason}; the next run cleans up")
@@ -202,7 +202,7 @@ class Run:
     def _cancel_everything(self) -> None:
         """Leave nothing running, whatever ended the run, and drop what rebuilds left behind.
 
-        A cleanup that would have to wait is left to the next run.
+        A cleanup that must wait for others is left to the next run.
         """
         end = time.monotonic() + CANCEL_TIMEOUT
         for running in self._running:

@@ -14,7 +14,7 @@ from .worker import Worker
 APPLICATION = "gpt_agent.runbook/pg_maintenance"
 #: Sessions that carry out statements. Only a run that holds the lock has any.
 WORKER_APPLICATION = f"{APPLICATION} worker"
-#: Seconds that orphaned sessions have to end.
+#: Seconds for orphaned sessions to end.
 ORPHANS_END = 10.0
 
 

@@ -64,7 +64,7 @@ class Maintenance:
         return Outcome([check], actions)
 
     def carry_out(self, report: ProgressCallback) -> Outcome:
-        """Do what is needed, and look at the result."""
+        """Do what is needed, and verify the result."""
         limit = str(int(self.options.timeout * 1000))
         settings = {"lock_timeout": "100", "statement_timeout": limit}
         control = Worker(self.target, APPLICATION, self.options.timeout, settings)

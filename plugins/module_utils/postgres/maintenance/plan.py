@@ -113,7 +113,7 @@ def _needed(inventory: Inventory, options: Options) -> list[Step]:
 def _or_skipped(
     step: Step, inventory: Inventory, options: Options, free: Mapping[int, float | None]
 ) -> Step:
-    """The step, skipped where rights, somebody's work or the disk stand in the way."""
+    """The step, skipped if permissions, other sessions or the disk do not allow it."""
     if step.skip:
         return step
     return replace(step, skip=_obstacle(step, inventory, options, free))

@@ -107,7 +107,7 @@ def _carry_out(
     options: Options,
     thresholds: Thresholds,
 ) -> ReliefOutcome:
-    """End the sessions, wait a moment, and look at the result."""
+    """End the sessions, wait a moment, and verify the result."""
     outcome = ReliefOutcome()
     try:
         apply(connection, plan, snapshot, outcome.actions)
