@@ -163,7 +163,16 @@ def test_what_the_restart_has_freed_counts(
     with server.sessions(80, "gone") as held:
         kept = playbook(runbook_confirm="gpt_agent", postgres_relief_protect_applications=["gone"])
         assert kept.check("postgres.connections")["status"] in ("warning", "critical")
-        closing = threading.Timer(5, lambda: [connection.close() for connection in held])
+        before = instances(stack)
+
+        def close_with_the_app() -> None:
+            until = time.monotonic() + 90
+            while instances(stack) == before and time.monotonic() < until:
+                time.sleep(0.2)
+            for connection in held:
+                connection.close()
+
+        closing = threading.Thread(target=close_with_the_app)
         closing.start()
         run = playbook(
             runbook_confirm="gpt_agent",
