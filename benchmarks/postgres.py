@@ -36,7 +36,6 @@ SCALE = 30
 RATE = 600
 #: Of 16 MiB each.
 WAL_FILES = 100
-AREAS = ["server", "locks", "vacuum", "tables", "indexes", "statements", "settings"]
 MODULE = "import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{0}', run_name='__main__')"
 
 
@@ -167,7 +166,7 @@ class Bench:
             "SELECT pg_stat_statements_reset()",
             database="many",
         )
-        self.module("pg_health", database_url=self.url("many"), areas=AREAS, timeout=60)
+        self.module("pg_review", database_url=self.url("many"), timeout=60)
         ours = "FROM pg_stat_statements WHERE query LIKE '%/* gpt_agent.runbook */%'"
         queries, seconds = self.server.admin(
             f"SELECT sum(calls)::int, sum(total_exec_time + total_plan_time)::float8 / 1000 {ours}",
@@ -196,14 +195,14 @@ class Bench:
 
     def against_peers(self, port: int, where: str, promise: float) -> None:
         url = self.url("many").replace(f":{self.server.own['port']}/", f":{port}/")
-        ours = timed(lambda: self.module("pg_health", database_url=url, areas=AREAS, timeout=60))
+        ours = timed(lambda: self.module("pg_review", database_url=url, timeout=60))
         theirs = timed(
             lambda: [
                 self.peer(name, port)
                 for name in ("postgresql_info", "postgresql_user_obj_stat_info")
             ]
         )
-        what = f"modules of community.postgresql / pg_health in depth, {where}"
+        what = f"modules of community.postgresql / pg_review, {where}"
         self.promises.status_of(
             what, theirs / ours, promise, at_least=True, figures=f"{theirs:.2f} s / {ours:.2f} s"
         )

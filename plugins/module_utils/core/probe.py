@@ -61,18 +61,20 @@ def run_probe(
     definitions: Mapping[str, Definition],
     probe: Callable[[Thresholds, Deadline], Iterable[Check]],
     no_answer: Callable[[Thresholds], Check],
+    known: Iterable[str] = (),
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
-    ``definitions`` are the checks that it can make. ``probe`` gets their thresholds and the
-    deadline, and returns or yields checks. ``no_answer`` makes the check for a service that gave no
+    ``definitions`` are the checks that it can make, ``known`` the names of those that another module
+    of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns or
+    yields checks. ``no_answer`` makes the check for a service that gave no
     answer in time; it is added to those yielded until then. A usage error fails the module; a sick
     service never does.
     """
     checks: list[Check] = []
     try:
         seconds = checked_seconds("timeout", module.params["timeout"])
-        thresholds = Thresholds(definitions, module.params["thresholds"])
+        thresholds = Thresholds(definitions, module.params["thresholds"], known)
         guard = _hard_limit(seconds + GRACE, lambda: [*checks, no_answer(thresholds)])
         signal.signal(signal.SIGALRM, _raise_deadline_exceeded)
         signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -25,19 +25,26 @@ class Thresholds:
     An override is ``{check name: {warning: number, critical: number}}``; a level that is not named
     keeps its default, null switches it off. ``"host.disk_used /backup"`` overrides for one subject
     only. Overrides of other technologies' checks are ignored, as their own modules validate them,
-    so one setting serves a whole playbook. Raises `UsageError`.
+    so one setting serves a whole playbook. The same goes for ``known`` checks, which another module
+    of the same technology makes. Raises `UsageError`.
     """
 
     def __init__(
-        self, checks: Mapping[str, Definition], overrides: Mapping[str, Any] | None = None
+        self,
+        checks: Mapping[str, Definition],
+        overrides: Mapping[str, Any] | None = None,
+        known: Iterable[str] = (),
     ) -> None:
         self._checks = checks
         self._overrides: dict[str, dict[str, float | None]] = {}
         own = {_component(name) for name in checks}
+        elsewhere = set(known).difference(checks)
         for key, levels in (overrides or {}).items():
-            component = _component(str(key))
+            component, name = _component(str(key)), str(key).split(" ", 1)[0]
+            if name in elsewhere:
+                continue
             if component in own or component not in COMPONENTS:
-                self._overrides[str(key)] = _override(str(key), levels, checks)
+                self._overrides[str(key)] = _override(str(key), levels, checks, elsewhere)
 
     def of(self, name: str, subject: str = "") -> Threshold:
         """The threshold in force for a check, or for one of its subjects."""
@@ -91,10 +98,14 @@ def _component(name: str) -> str:
     return name.split(".", 1)[0]
 
 
-def _override(key: str, levels: Any, checks: Mapping[str, Definition]) -> dict[str, float | None]:
+def _override(
+    key: str, levels: Any, checks: Mapping[str, Definition], elsewhere: Iterable[str]
+) -> dict[str, float | None]:
     name = key.split(" ", 1)[0]
     if name not in checks:
-        raise UsageError(f"thresholds: there is no check {name!r}{_suggestion(name, checks)}")
+        raise UsageError(
+            f"thresholds: there is no check {name!r}{_suggestion(name, [*checks, *elsewhere])}"
+        )
     if not checks[name].source:
         raise UsageError(
             f"thresholds: {name} has no thresholds to change; remove it from thresholds"
@@ -123,7 +134,7 @@ def _level(what: str, value: Any) -> float | None:
     return number
 
 
-def _suggestion(name: str, checks: Mapping[str, Definition]) -> str:
+def _suggestion(name: str, checks: Iterable[str]) -> str:
     """``; did you mean 'host.cpu'?``, or nothing if no name is close."""
     component, dot, rest = name.partition(".")
     if dot and component not in COMPONENTS:

@@ -46,7 +46,7 @@ class Bloat(NamedTuple):
     def is_worth_rebuilding(
         self, size: float, share: float = REBUILD_SHARE, least: float = REBUILD_BYTES
     ) -> bool:
-        """Whether a rebuild frees enough of ``size`` bytes: ``share`` percent and ``least`` bytes."""
+        """Whether a rebuild frees enough of ``size`` bytes: ``share`` percent, ``least`` bytes."""
         return 100 * self.share >= share and self.share * size >= least
 
 

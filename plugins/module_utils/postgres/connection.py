@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A connection to PostgreSQL that cannot hang and does not disturb anyone.
 
-On the client's side it is asynchronous, so that its deadline holds whatever the server does: refuse,
-freeze, or vanish. On the server's side everything happens in read-only transactions whose settings
-end with them, so that a connection pooler in between never hands them on to another client.
+On the client's side it is asynchronous, so that its deadline holds whatever the server does:
+refuse, freeze, or vanish. On the server's side everything happens in read-only transactions whose
+settings end with them, so that a connection pooler in between never hands them on to another
+client.
 """
 
 from __future__ import annotations

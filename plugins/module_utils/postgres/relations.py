@@ -4,7 +4,8 @@
 """The tables and indexes of one database: sizes, dead rows, statistics, and bloat.
 
 Sizes come from the file system, except where a session has locked the relation exclusively: asking
-would wait for that lock, so the size is the one that the last vacuum or analyze left in the catalog.
+would wait for that lock, so the size is the one that the last vacuum or analyze left in the
+catalog.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ def _measure(connection: Connection, inventory: Inventory, budget: int) -> dict[
 
 
 def _worth_measuring(inventory: Inventory) -> list[Row]:
-    """Indexes worth a measurement, the most bloated first; large unknown ones count as half empty."""
+    """Indexes worth a measurement, the most bloated first; unknown ones count as half empty."""
     found = []
     for index in inventory.indexes:
         table, bloat = inventory.by_oid.get(index["table"]), inventory.bloat(index)

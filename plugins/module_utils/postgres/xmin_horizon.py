@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds back vacuum: the sessions, prepared transactions, slots and standbys at the xmin horizon."""
+"""The xmin horizon: sessions, prepared transactions, slots and standbys that hold back vacuum."""
 
 from __future__ import annotations
 

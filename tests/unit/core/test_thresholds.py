@@ -136,3 +136,14 @@ def test_a_misspelled_component_and_check_are_both_corrected() -> None:
 def test_an_override_for_a_subject_names_a_check_too() -> None:
     with pytest.raises(UsageError, match=r"there is no check 'host\.disk_usd'"):
         Thresholds(CATALOG, {"host.disk_usd /backup": {"warning": 1}})
+
+
+def test_an_override_of_a_check_that_another_module_makes_is_left_to_it() -> None:
+    checks = {name: CATALOG[name] for name in ("redis.hit_rate", "redis.memory")}
+    overrides = {"redis.hit_rate": {"warning": 50}, "redis.clients 0": {"warning": "no number"}}
+    thresholds = Thresholds(checks, overrides, known=["redis.hit_rate", "redis.clients"])
+    assert thresholds.of("redis.hit_rate").warning == 50
+    with pytest.raises(UsageError, match=r"no check 'redis\.clients'"):
+        Thresholds(checks, overrides)
+    with pytest.raises(UsageError, match=r"did you mean 'redis\.clients'"):
+        Thresholds(checks, {"redis.client": {"warning": 1}}, known=["redis.clients"])

@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.bloat import (
     estimate,
+    heap_size,
     measured,
 )
 from tests.support.relations import MIB, index, table
@@ -26,7 +27,7 @@ def test_an_index_of_a_table_without_rows_is_all_room() -> None:
 
 
 def test_few_keys_may_share_entries_but_a_count_from_a_sample_is_not_believed() -> None:
-    """A million rows with 1,000 keys in 7 MB: full, not bloated. Were there 300,000 keys in truth, it would take 20 MB."""
+    """A million rows with 1,000 keys in 7 MB are full; with 300,000 keys they would take 20 MB."""
     shared = {"unique": False, "bytes": 7 * MIB}
     assert share(distinct=1000.0, **shared) < 0.15
     assert share(distinct=None, **shared) == 0
@@ -42,3 +43,12 @@ def share(**facts: Any) -> float:
 def test_what_pgstatindex_says() -> None:
     assert measured((100 * 8192, 99, 98, 45.0), 90, 8192).share == pytest.approx(0.5, abs=0.01)
     assert measured((8192, 0, 0, float("nan")), 90, 8192).share == 0
+
+
+def test_the_size_of_a_full_heap() -> None:
+    """Two bigints take 44 bytes with header and line pointer: 185 rows on a page (pageinspect)."""
+    row = {"columns": 2, "width": 16.0, "nulls": 0.0, "fillfactor": None}
+    assert heap_size(row, 185 * 1000, 8192) == 1000 * 8192
+    assert heap_size({**row, "fillfactor": 50}, 185 * 1000, 8192) == pytest.approx(
+        2 * 1000 * 8192, rel=0.01
+    )

@@ -9,7 +9,7 @@ from ...core.check import CRITICAL, SKIPPED, UNKNOWN, Action
 from ...core.errors import RunbookError, Unreachable
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
-from ..health.assess import unreachable
+from ..verdicts import unreachable
 from .verify import CHECK
 
 

@@ -14,7 +14,7 @@ from ...core.check import DONE, FAILED, PLANNED, SKIPPED, Action
 from ...core.errors import NotCollected
 from ...core.units import format_duration, pluralize
 from ..connection import Connection
-from ..health.assess import who
+from ..health.sessions import who
 from .plan import Plan
 from .queries import END_SESSION
 from .snapshot import Row, Snapshot, identity

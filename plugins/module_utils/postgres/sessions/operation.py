@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from ...core.check import CRITICAL, DONE, OK, UNKNOWN, Check
+from ...core.check import CRITICAL, DONE, OK, Check
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ..advisory_lock import HOLDERS, SESSIONS, TAKE_IN_TRANSACTION, holder_of
 from ..connection import Connection
-from ..health.assess import unreachable
+from ..verdicts import unknown, unreachable
 from .apply import apply, count, describe_failures, not_attempted, planned_actions, with_survivors
 from .options import Options
 from .plan import Plan, make_plan
@@ -39,10 +39,7 @@ def list_sessions(connection: Connection, thresholds: Thresholds) -> Outcome:
         try:
             checks = usage_checks(collect(connection, facts), thresholds)
         except NotCollected as error:
-            summary = f"Unknown: {error}"
-            checks = [
-                thresholds.verdict("postgres.connections", UNKNOWN, summary, remedy=error.remedy)
-            ]
+            checks = [unknown("postgres.connections", error, thresholds)]
     except Unreachable as error:
         return Outcome([unreachable(error, thresholds)])
     except DeadlineExceeded:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..health.assess import who
+from ..health.sessions import who
 from .options import Options
 from .plan import Plan, application, in_transaction
 from .snapshot import Row, Slots

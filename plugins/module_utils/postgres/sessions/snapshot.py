@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..connection import Connection
-from ..health.collect import FACTS
+from ..health.queries import FACTS
 from .queries import SESSIONS
 
 Row = Mapping[str, Any]

@@ -12,7 +12,7 @@ from typing import Any
 from ...core.check import CRITICAL, OK, WARNING, Action, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, pluralize
-from ..health.assess import connections, who
+from ..health.sessions import connections, who
 from .apply import count
 from .options import Options
 from .plan import Plan, application

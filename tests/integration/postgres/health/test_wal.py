@@ -21,9 +21,9 @@ def server(stack: Any) -> Server:
 
 @pytest.fixture
 def ask(run_module: RunModule, server: Server, tmp_path: Path) -> Ask:
-    def run(url: str | None = None, **options: Any) -> dict[str, Any]:
+    def run(url: str | None = None, module: str = "pg_health", **options: Any) -> dict[str, Any]:
         return run_module(
-            "pg_health",
+            module,
             {"database_url": url or server.url(), "state_dir": str(tmp_path), **options},
         )
 
@@ -123,6 +123,7 @@ def test_a_standby_is_reviewed_in_depth(running: Standby, server: Server, ask: A
         )
         answer = ask(
             running.url,
+            "pg_review",
             areas=["locks", "vacuum", "tables", "indexes", "statements", "settings"],
             databases=["*"],
         )
@@ -157,7 +158,7 @@ def test_a_standby_that_is_gone_leaves_a_slot_behind(
         server.admin("SELECT pg_logical_emit_message(true, 'test', '')", "SELECT pg_switch_wal()")
     slot = replication(ask(), "slot follower")
     assert slot["status"] == "warning"
-    assert slot["summary"].startswith("Nobody reads replication slot 'follower'; it keeps ")
+    assert slot["summary"].startswith("Replication slot 'follower' has no consumer; it keeps ")
     assert "pg_drop_replication_slot('follower')" in slot["remedy"]
 
 
