@@ -117,7 +117,7 @@ molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with sys
 
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python -m benchmarks.checklist --peers .venv-bench/bin $(ARGS); checklist=$$?; python -m benchmarks.postgres --peers .venv-bench/bin/python && exit $$checklist
+	@python -m benchmarks --peers .venv-bench/bin $(ARGS)
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."

@@ -1,20 +1,20 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module in the background of its host and says where it is. Documented in plugins/modules/pg_maintenance.py."""
+"""Runs pg_maintenance in the background. Documented in plugins/modules/pg_maintenance.py."""
 
 from __future__ import annotations
 
-from ..module_utils.postgres.maintenance.plan import Rules
-from ..plugin_utils.background import WatchedAction
+from ..module_utils.postgres.maintenance.options import Options
+from ..plugin_utils.background import BackgroundAction
 
 
-class ActionModule(WatchedAction):
-    work = "the maintenance"
-    beginning = "looking at tables and indexes"
+class ActionModule(BackgroundAction):
+    operation = "the maintenance"
+    first_phase = "examining tables and indexes"
 
-    def longest(self) -> float:
+    def max_seconds(self) -> float:
         try:
-            return float(self._task.args.get("time_budget") or Rules.time_budget)
+            return float(self._task.args.get("time_budget") or Options.time_budget)
         except (TypeError, ValueError):
-            return Rules.time_budget
+            return Options.time_budget

@@ -1,7 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collects what the steps of a playbook registered, and writes the report. Documented in plugins/modules/report.py."""
+"""Writes the report from what the steps of a playbook registered.
+
+Documented in plugins/modules/report.py.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ from ..module_utils.core.check import CRITICAL
 from ..plugin_utils import playbook_clock
 from ..plugin_utils.report.console import show
 from ..plugin_utils.report.document import FAIL_ON, Run, build, title_of
-from ..plugin_utils.report.files import TEXTFILE_MODE, replace_file, write_report
+from ..plugin_utils.report.files import TEXTFILE_MODE, write_file, write_report
 from ..plugin_utils.report.formats import SUFFIXES, documents, metrics
-from ..plugin_utils.report.view import sentence
+from ..plugin_utils.report.view import verdict_line
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "report_dir": {"type": "path", "default": "reports"},
@@ -39,7 +42,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-Done = TypeVar("Done")
+Written = TypeVar("Written")
 
 
 class ActionModule(ActionBase):
@@ -52,34 +55,22 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        wrong = self._unfit_limit()
+        invalid_fail_on = self._remove_invalid_fail_on()
         options = self._options()
-        run = self._run(options, variables)
-        report = build(run, *_hosts(variables))
-        folder = os.path.abspath(os.path.join(options["report_dir"], run.playbook))
-        paths = _written(
-            report,
-            folder,
-            lambda: write_report(
-                folder, run.finished, documents(report, options["formats"]), options["keep"]
-            ),
-        )
-        if options["textfile"]:
-            textfile = os.path.abspath(options["textfile"])
-            _written(
-                report, textfile, lambda: replace_file(textfile, metrics(report), TEXTFILE_MODE)
-            )
-        if wrong:
+        report = build(self._run(options, variables), *_hosts(variables))
+        paths = _write(report, options)
+        message = f"{verdict_line(report)}; report: {paths['html']}"
+        if invalid_fail_on:
             show(report)
             raise AnsibleActionFail(
-                f"{sentence(report)}; report: {paths['html']}. Whether that fails the run was not decided: "
-                f"fail_on (runbook_fail_on) is {wrong!r}, and has to be one of {', '.join(FAIL_ON)}"
+                f"{message}. Whether the run fails was not decided: fail_on (runbook_fail_on) "
+                f"is {invalid_fail_on!r}, but must be one of {', '.join(FAIL_ON)}"
             )
         result.update(
             changed=False,
             verdict=report["verdict"],
             failing=report["failing"],
-            message=f"{sentence(report)}; report: {paths['html']}",
+            message=message,
             counts=report["counts"],
             action_counts=report["action_counts"],
             paths={name: paths[suffix] for name, suffix in SUFFIXES.items() if suffix in paths},
@@ -91,28 +82,30 @@ class ActionModule(ActionBase):
         )
         return result
 
-    def _unfit_limit(self) -> str:
-        """A fail_on that is none, taken out: a typing error must not cost the report of what was done."""
-        given = str(self._task.args.get("fail_on", CRITICAL))
-        if given in FAIL_ON:
+    def _remove_invalid_fail_on(self) -> str:
+        """Take out a misspelled fail_on and return it: a typo must not cost the report."""
+        value = str(self._task.args.get("fail_on", CRITICAL))
+        if value in FAIL_ON:
             return ""
         del self._task.args["fail_on"]
-        return given
+        return value
 
     def _options(self) -> dict[str, Any]:
-        _checked, options = self.validate_argument_spec(ARGUMENT_SPEC)
-        options["playbook"] = options["playbook"] or self._running_playbook()
+        _validated, options = self.validate_argument_spec(ARGUMENT_SPEC)
+        options["playbook"] = options["playbook"] or self._playbook_name()
         if not _NAME.fullmatch(options["playbook"]):
             raise AnsibleActionFail(
-                f"playbook: {options['playbook']!r} cannot be the name of a folder; use letters, digits, '.', '_' and '-'"
+                f"playbook: {options['playbook']!r} cannot be the name of a folder; "
+                "use letters, digits, '.', '_' and '-'"
             )
         if options["keep"] < 0:
             raise AnsibleActionFail(
-                f"keep: {options['keep']} is no number of reports; use 0 to keep all"
+                f"keep: {options['keep']} is not a number of reports; use 0 to keep all"
             )
         if options["textfile"] and not options["textfile"].endswith(".prom"):
             raise AnsibleActionFail(
-                f"textfile: {options['textfile']!r} does not end in '.prom', so that node_exporter would not read it"
+                f"textfile: {options['textfile']!r} does not end in '.prom', "
+                "so node_exporter would not read it"
             )
         return dict(options)
 
@@ -127,37 +120,50 @@ class ActionModule(ActionBase):
             fail_on=options["fail_on"],
         )
 
-    def _running_playbook(self) -> str:
-        """The playbook that was asked for, also where the play comes from one that it imports."""
-        asked = context.CLIARGS.get("args")
-        path: str = (
-            asked[0]
-            if isinstance(asked, (tuple, list)) and len(asked) == 1
-            else self._task.get_play().get_path().rpartition(":")[0]
-        )
+    def _playbook_name(self) -> str:
+        """The playbook on the command line, even if the play is from one that it imports."""
+        arguments = context.CLIARGS.get("args")
+        if isinstance(arguments, (tuple, list)) and len(arguments) == 1:
+            path: str = arguments[0]
+        else:
+            path = self._task.get_play().get_path().rpartition(":")[0]
         name = os.path.basename(path)
         stem, extension = os.path.splitext(name)
-        # what has no extension of a playbook is the name of one in a collection: namespace.collection.playbook
-        return stem if extension in (".yml", ".yaml", ".json") else name.rpartition(".")[2]
+        if extension in (".yml", ".yaml", ".json"):
+            return stem
+        return name.rpartition(".")[2]  # a playbook of a collection: namespace.collection.playbook
 
 
 def _hosts(variables: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """Every host of the play with its variables as they are, and those of them that Ansible took out of the run."""
+    """The untemplated variables of all hosts of the play, and the hosts that were dropped."""
     names = list(variables["ansible_play_hosts_all"])
-    return {name: variables["hostvars"].raw_get(name) for name in names}, set(names) - set(
-        variables["ansible_play_hosts"]
-    )
+    hosts = {name: variables["hostvars"].raw_get(name) for name in names}
+    return hosts, set(names) - set(variables["ansible_play_hosts"])
 
 
-def _written(report: Mapping[str, Any], path: str, write: Callable[[], Done]) -> Done:
-    """What could not be written is at least shown."""
+def _write(report: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
+    """Write all files of the report and return the paths by suffix, without the textfile's."""
+    folder = os.path.abspath(os.path.join(options["report_dir"], report["playbook"]))
+    moment = datetime.strptime(report["finished"], "%Y-%m-%dT%H:%M:%SZ")
+    texts = documents(report, options["formats"])
+    paths = _or_show(report, folder, lambda: write_report(folder, moment, texts, options["keep"]))
+    if options["textfile"]:
+        textfile = os.path.abspath(options["textfile"])
+        text = metrics(report)
+        _or_show(report, textfile, lambda: write_file(textfile, text, TEXTFILE_MODE))
+    return paths
+
+
+def _or_show(report: Mapping[str, Any], path: str, write: Callable[[], Written]) -> Written:
+    """Write something; if that fails, print the report instead and fail the task."""
     try:
         return write()
     except OSError as error:
         show(report)
         raise AnsibleActionFail(
-            f"{sentence(report)}; the report could not be written to {path}: {error.strerror or error}. "
-            "It is shown in the output of the run only. Make room there or give another path, then run the playbook again."
+            f"{verdict_line(report)}; the report could not be written to {path}: "
+            f"{error.strerror or error}. It is only in the output of this run. "
+            "Free some space or set another path, then run the playbook again."
         ) from None
 
 

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The closing table on the terminal and in AWX's job output."""
+"""Prints the closing table on the terminal and in AWX's job output."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ version_added: "0.1.0"
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
-  - When M(gpt_agent.runbook.report) has written a report, prints after everything else what is not ok, each with its remedy,
-    then what was planned or done, the verdict, and where the report lies.
-  - What is the same on several hosts is printed once.
+  - When M(gpt_agent.runbook.report) has written a report, prints it after everything else.
+  - First comes what is not ok, each with its remedy, then the actions, the verdict and the path of
+    the report. A finding that is the same on several hosts is printed once.
   - Prints nothing in a run without a report.
-  - Tells the report when the run started.
-  - Lines are as wide as the terminal or E(COLUMNS), at most 160 columns, and 110 where there is no terminal. Colours follow
-    Ansible's settings, such as E(NO_COLOR). Where the output cannot hold the symbols, plain ASCII is printed.
+  - Notes when the run started, for the report.
+  - Lines are as wide as the terminal or E(COLUMNS), at most 160 columns, or 110 without a terminal.
+    Colours follow Ansible's settings, such as E(NO_COLOR). If the output cannot encode the symbols,
+    the table is plain ASCII.
 requirements:
-  - Enable it in C(ansible.cfg), section C(defaults), with C(callbacks_enabled = gpt_agent.runbook.summary), or with the
-    environment variable C(ANSIBLE_CALLBACKS_ENABLED).
+  - Enable it in C(ansible.cfg), section C(defaults), with
+    C(callbacks_enabled = gpt_agent.runbook.summary), or with the environment variable
+    C(ANSIBLE_CALLBACKS_ENABLED).
 """
 
 import json
@@ -59,10 +61,11 @@ class CallbackModule(CallbackBase):
 
     def _show(self, path: str) -> None:
         from ..plugin_utils.report.console import show
-        from ..plugin_utils.report.document import readable
+        from ..plugin_utils.report.document import parse_report
 
         try:
             with open(path, encoding="utf-8") as stream:
-                show(readable(json.load(stream)), path.removesuffix("json") + "html")
+                report = parse_report(json.load(stream))
+            show(report, path.removesuffix("json") + "html")
         except (OSError, ValueError, LookupError, TypeError) as problem:
-            self._display.warning(f"The report {path} cannot be shown: {problem}")
+            self._display.warning(f"The report {path} cannot be printed: {problem}")

@@ -11,13 +11,17 @@ class ModuleDocFragment:
 options:
   database_url:
     description:
-      - Where PostgreSQL is and as whom to connect, as C(postgresql://USER:PASSWORD@HOST:PORT/DATABASE).
-      - Any parameter of libpq may follow, such as C(?sslmode=verify-full) or C(?host=/var/run/postgresql) for a socket, and several
-        hosts may be named. What is missing comes from libpq's environment variables and files, such as E(PGHOST) or C(~/.pgpass).
-      - Parameters that other drivers put into the same URL, such as Prisma's C(schema) and C(connection_limit), are ignored.
-      - Special characters in user name and password have to be percent-encoded.
-      - If it is not given, the value of the environment variable E(DATABASE_URL) where the module runs is used.
+      - Where PostgreSQL is and which user to connect as, in the form
+        C(postgresql://USER:PASSWORD@HOST:PORT/DATABASE).
+      - Any parameter of libpq may follow, such as C(?sslmode=verify-full), or
+        C(?host=/var/run/postgresql) for a socket, and several hosts may be given. What is missing
+        comes from libpq's environment variables and files, such as E(PGHOST) or C(~/.pgpass).
+      - Parameters that other drivers put into the same URL, such as Prisma's C(schema) and
+        C(connection_limit), are ignored.
+      - Special characters in user name and password must be percent-encoded.
+      - Defaults to the environment variable E(DATABASE_URL) where the module runs.
     type: str
 requirements:
-  - psycopg2 >= 2.9 (Debian and Ubuntu C(python3-psycopg2), PyPI C(psycopg2-binary)) where the module runs
+  - psycopg2 >= 2.9 (Debian and Ubuntu C(python3-psycopg2), PyPI C(psycopg2-binary)) where the
+    module runs
 """

@@ -11,23 +11,25 @@ class ModuleDocFragment:
 options:
   thresholds:
     description:
-      - Limits that differ from the runbook's, by name of the check.
-      - Each is a mapping with V(warning), V(critical) or both, numbers in the unit of the check; a level that is not named
-        keeps its default, and V(null) switches it off.
-      - C("host.disk_used /backup"), a name, one space and a subject, changes the limits for that subject alone.
-      - All checks with their units and default limits are listed in C(docs/checks.md).
+      - Thresholds that differ from the runbook's, by name of the check.
+      - Each is a mapping with V(warning), V(critical) or both, numbers in the unit of the check. A
+        level that is not named keeps its default, V(null) switches it off.
+      - C("host.disk_used /backup"), a name, one space and a subject, changes the thresholds for
+        that subject only.
+      - Thresholds of other modules' checks are ignored, so one setting serves a whole playbook.
+      - C(docs/checks.md) lists all checks with their units and default thresholds.
     type: dict
     default: {}
   timeout:
     description:
-      - Seconds after which the probe ends with what it has learned, whatever the service does.
+      - Maximum seconds for the whole probe. It then returns the checks it has made so far.
       - A service that has not answered by then is reported as a check, not as an error.
     type: float
     default: 10.0
 attributes:
   check_mode:
     support: full
-    description: Looks in the same way and returns the same checks; it only keeps no counters for the next run.
+    description: Returns the same checks, but keeps no counters for the next run.
   diff_mode:
     support: none
     description: A probe changes nothing.

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option of the acts whose work can be long."""
+"""The option of operations that can run for long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   progress_file:
     description:
-      - File in which to keep what is being done right now, as JSON, for as long as it lasts.
-      - Where it is not given, the work is done in the background of the host, and every ten seconds the output says where it is.
+      - File for the current progress, as JSON. It is removed when the task ends.
+      - Without it, the task runs in the background of the host, and its progress is shown every
+        ten seconds.
     type: path
 """

@@ -7,33 +7,40 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cert_check
-short_description: Look at certificates as clients see them, and as they lie on disk
+short_description: Check certificates as clients see them and as they are on disk
 version_added: "0.1.0"
 description:
-  - Fetches the certificates of TLS endpoints, valid or not, and reads those in files; all side by side.
-  - C(certificate.expiry) counts the days that are left. Its limits are the days of C(certificate.expiry), and for short lifetimes the shares of
-    the lifetime in C(certificate.lifetime_left) where these are fewer days, so that certificates of 6 and of 398 days are both judged well.
-    Expired, and not valid yet, are always critical.
-  - C(certificate.chain) says whether clients find a way to a trusted root (OpenSSL's own verdict for an endpoint), and if not, why. An expired certificate
-    or a wrong name does not hide it.
-  - C(certificate.hostname) says whether the certificate is made out for the name that clients use.
-  - C(certificate.key) says whether keys and signatures are strong enough, and whether the key file belongs to the certificate.
-  - C(certificate.served_is_file) says whether an endpoint serves what lies on disk. Renewed but not reloaded is critical, since nothing but a reload
-    will put it right; a file that is older than what is served is a warning.
-  - An endpoint that shows no certificate (refused, no TLS, nothing in time) gets one C(certificate.expiry) that is V(unknown) with the reason. That a
-    service is down is for the check of that service to say.
-  - A file that does not exist or holds no certificate is critical, since the server that reads it will not start again. One that may not be read is V(unknown).
+  - Fetches the certificates of TLS endpoints, valid or not, and reads those in files, all in
+    parallel.
+  - C(certificate.expiry) counts the days left. Its thresholds are the days of
+    C(certificate.expiry), or the shares of the lifetime in C(certificate.lifetime_left) where these
+    are fewer days, so that certificates of 6 and of 398 days are both judged well. Expired, and not
+    valid yet, are always critical.
+  - C(certificate.chain) says whether clients find a path to a trusted root (for an endpoint by
+    OpenSSL's own verdict), and if not, why. An expired certificate or a wrong name does not hide
+    it.
+  - C(certificate.hostname) says whether the certificate is issued for the name that clients use.
+  - C(certificate.key) says whether keys and signatures are strong enough, and whether the key file
+    matches the certificate.
+  - C(certificate.served_is_file) says whether an endpoint serves the certificate on disk. Renewed
+    but not reloaded is critical, since only a reload fixes it; a file that is older than what is
+    served is a warning.
+  - An endpoint that sends no certificate (connection refused, no TLS, timeout) gets one
+    C(certificate.expiry) that is V(unknown), with the reason. The check of that service says
+    whether it is down.
+  - A file that does not exist or holds no certificate is critical, since the server that reads it
+    will not start again. A file that this user lacks permission to read is V(unknown).
 extends_documentation_fragment:
   - gpt_agent.runbook.probe
 options:
   endpoints:
-    description: The TLS endpoints to look at.
+    description: The TLS endpoints to check.
     type: list
     elements: dict
     default: []
     suboptions:
       host:
-        description: Name or IP address to connect to.
+        description: Host name or IP address to connect to.
         type: str
         required: true
       port:
@@ -41,29 +48,35 @@ options:
         type: int
         default: 443
       server_name:
-        description: The name that is sent as SNI and that the certificate has to be made out for. Defaults to O(endpoints[].host).
+        description:
+          - Name to send as SNI, for which the certificate must be issued. Defaults to
+            O(endpoints[].host).
         type: str
       starttls:
         description:
-          - How TLS begins. V(none) is TLS at once.
+          - How TLS starts. With V(none) it starts at once.
           - V(postgres) asks PostgreSQL for TLS first, as its clients do.
-          - V(postgres_direct) is TLS at once with PostgreSQL 17 and later, C(sslnegotiation=direct).
+          - V(postgres_direct) starts TLS at once with PostgreSQL 17 and later,
+            C(sslnegotiation=direct).
         type: str
         choices: [none, postgres, postgres_direct]
         default: none
       address:
-        description: IP address to connect to in place of looking up O(endpoints[].host).
+        description: IP address to connect to instead of resolving O(endpoints[].host).
         type: str
       file:
-        description: The certificate file on this host that the endpoint should be serving, such as C(/etc/letsencrypt/live/your-domain.com/fullchain.pem).
+        description:
+          - Certificate file on this host that the endpoint should serve, such as
+            C(/etc/letsencrypt/live/your-domain.com/fullchain.pem).
         type: path
       key_file:
         description:
-          - The private key file on this host that has to belong to the certificate, to that in O(endpoints[].file) where it is given.
-          - It is read and compared, nothing of it is kept or shown.
+          - Private key file on this host that must match the certificate, the one in
+            O(endpoints[].file) if given.
+          - It is read and compared; nothing of it is kept or shown.
         type: path
   files:
-    description: Certificate files on this host that no endpoint is named for.
+    description: Certificate files on this host that belong to no endpoint.
     type: list
     elements: dict
     default: []
@@ -73,23 +86,27 @@ options:
         type: path
         required: true
       key_file:
-        description: The private key file that has to belong to the certificate.
+        description: Private key file that must match the certificate.
         type: path
   ca_file:
-    description: File with the certificates (PEM) of a private certificate authority, trusted besides the system's roots.
+    description:
+      - File with the certificates (PEM) of a private certificate authority, trusted in addition to
+        the system's roots.
     type: path
   all_addresses:
-    description: Look at each address that a host's name has, and not just at the first that answers.
+    description: Whether to check each address of a host name, not only the first that answers.
     type: bool
     default: false
   connect_timeout:
-    description: Seconds that one endpoint may take for each step of the connection.
+    description: Seconds to wait for each step of the connection to an endpoint.
     type: float
     default: 5.0
 notes:
-  - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and E(SSL_CERT_DIR).
+  - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and
+    E(SSL_CERT_DIR).
   - Connects directly, never through a proxy.
-  - With Python 3.9 only the first certificate of an endpoint can be seen. The verdicts hold, but the intermediate is not named.
+  - With Python 3.9 only the first certificate of an endpoint is visible. The verdicts are the same,
+    but a missing intermediate is not named.
 requirements:
   - cryptography >= 38
 seealso:
@@ -99,7 +116,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What nginx serves, and that it is what certbot has put on disk
+- name: What nginx serves, and whether it is what certbot has put on disk
   gpt_agent.runbook.cert_check:
     endpoints:
       - host: your-domain.com
@@ -107,7 +124,7 @@ EXAMPLES = r"""
         key_file: /etc/letsencrypt/live/your-domain.com/privkey.pem
   become: true
 
-- name: Every server behind the name, and PostgreSQL's certificate of a private authority
+- name: Every server behind the name, and PostgreSQL's certificate of a private CA
   gpt_agent.runbook.cert_check:
     all_addresses: true
     ca_file: /etc/ssl/private-ca.pem
@@ -115,7 +132,7 @@ EXAMPLES = r"""
       - {host: your-domain.com}
       - {host: db.internal, port: 5432, starttls: postgres}
 
-- name: Certificates that nothing serves yet
+- name: Certificates that no server uses yet
   gpt_agent.runbook.cert_check:
     files:
       - {path: /etc/ssl/new/fullchain.pem, key_file: /etc/ssl/new/privkey.pem}
@@ -123,7 +140,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: For each endpoint and file what was found about its certificate.
+  description: What was found about the certificate of each endpoint and file.
   returned: success
   type: list
   elements: dict
@@ -155,7 +172,8 @@ checks:
       warning: null
       critical: null
       summary: >-
-        /etc/letsencrypt/live/your-domain.com/fullchain.pem was renewed on 2026-11-20, but the old certificate is still served (until 2026-12-03): not reloaded
+        /etc/letsencrypt/live/your-domain.com/fullchain.pem was renewed on 2026-11-20, but the old
+        certificate is still served (until 2026-12-03): not reloaded
       remedy: "Reload what serves it: 'nginx -t && systemctl reload nginx'."
       window: ""
       evidence: []
@@ -168,12 +186,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.certificates.assess import assess
-from ..module_utils.certificates.certificate import IMPORT_ERROR, Anchors
+from ..module_utils.certificates.assess import assess, no_answer
+from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS
-from ..module_utils.certificates.collect import collect, requests_from
-from ..module_utils.certificates.connection import Connector
-from ..module_utils.core.check import UNKNOWN, Check
+from ..module_utils.certificates.collect import collect
+from ..module_utils.certificates.connection import TlsClient
+from ..module_utils.certificates.options import parse_options
+from ..module_utils.certificates.trust import TrustStore
+from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require, run_probe
@@ -214,28 +234,25 @@ RESERVE = 0.25
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    params = module.params
     require(module, IMPORT_ERROR, "cryptography", "python3-cryptography")
-    warnings.simplefilter(
-        "ignore"
-    )  # cryptography grumbles at odd certificates; what is to be said of them the checks say
+    # cryptography warns of odd certificates; the checks say what matters about them.
+    warnings.simplefilter("ignore")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        requests = requests_from(params)
-        ways = {request.place.starttls for request in requests if request.place}
-        connector = Connector(params["ca_file"], params["connect_timeout"], ways)
-        anchors = Anchors([*([params["ca_file"]] if params["ca_file"] else []), *root_files()])
-        for look in collect(requests, connector, anchors, deadline.remaining() - RESERVE):
-            yield from assess(look, thresholds, datetime.now(timezone.utc))
+        options = parse_options(module.params)
+        starttls = {target.endpoint.starttls for target in options.targets if target.endpoint}
+        client = TlsClient(options.ca_file, options.connect_timeout, starttls)
+        own_roots = [options.ca_file] if options.ca_file else []
+        trust_store = TrustStore([*own_roots, *root_files()])
+        snapshot = collect(options, client, trust_store, deadline.remaining() - RESERVE)
+        yield from assess(snapshot, thresholds, datetime.now(timezone.utc))
 
-    def silent(thresholds: Thresholds) -> Check:
-        return thresholds.verdict(
-            "certificate.expiry",
-            UNKNOWN,
-            f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
-        )
-
-    run_probe(module, CHECKS, probe, silent)
+    run_probe(
+        module,
+        CHECKS,
+        probe,
+        lambda thresholds: no_answer(module.params["timeout"], thresholds),
+    )
 
 
 if __name__ == "__main__":

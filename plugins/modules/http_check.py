@@ -7,70 +7,79 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: http_check
-short_description: Ask URLs, and judge what they answer and how fast
+short_description: Request URLs and judge their answers and response times
 version_added: "0.1.0"
 description:
-  - Asks each endpoint once, then several times more, and judges status, content, redirects, TLS and the time it took.
-  - C(web.endpoint) says whether every request was answered as expected. Half of them or more failing is critical, fewer are a warning.
-  - C(web.response_time_p95) (of an API) or C(web.page_load_time) (of a page) is the 95th percentile by the nearest-rank method, so it is
-    always a time that was measured. It runs from the request to the complete answer. What opening the connection took (name
-    resolution, TCP, TLS) is not part of it, and the first request is not counted either; both are in the evidence.
-  - Requests that failed are not counted as fast; their share is in the summary. Where no request was answered as expected there is no verdict on the
-    time, because C(web.endpoint) already says all there is to say.
-  - An endpoint that gives no answer to its first request (refused, no such name, no TLS, nothing in time) is not asked again.
-  - All endpoints together are bounded by O(timeout). What could not be asked in time is named and V(unknown).
+  - Requests each endpoint once, then several times more, and judges status, content, redirects, TLS
+    and response time.
+  - C(web.endpoint) says whether every request was answered as expected. It is critical if half of
+    the requests or more fail, and a warning if fewer do.
+  - C(web.response_time_p95) (of an API) or C(web.page_load_time) (of a page) is the 95th percentile
+    by the nearest-rank method, so it is always a time that was measured. It runs from the request
+    to the complete answer. Opening the connection (name resolution, TCP, TLS) does not count, and
+    neither does the first request; both are in the evidence.
+  - Failed requests do not count as fast; their share is in the summary. If no request was answered
+    as expected, the response time is not judged, because C(web.endpoint) already says all there is
+    to say.
+  - An endpoint that does not answer its first request at all (connection refused, name not found,
+    no TLS, timeout) is not requested again.
+  - O(timeout) limits all endpoints together. Endpoints that could not be requested in time are
+    listed and V(unknown).
 extends_documentation_fragment:
   - gpt_agent.runbook.probe
 options:
   endpoints:
-    description: The URLs to ask.
+    description: The URLs to request.
     type: list
     elements: dict
     required: true
     suboptions:
       url:
         description:
-          - C(http://) or C(https://), and what the operator's clients ask for.
-          - User and password in it are sent as basic authentication. They and the values of the query are never shown.
+          - An C(http://) or C(https://) URL, as your clients request it.
+          - User and password in it are sent as basic authentication. They and the values of the
+            query are never shown.
         type: str
         required: true
       name:
-        description: What the checks call it. Defaults to the URL.
+        description: Name of the endpoint in the checks. Defaults to the URL.
         type: str
       kind:
-        description: Which limits its time is judged by, those of an API or those of a page.
+        description: Whether its response time is judged by the thresholds of an API or of a page.
         type: str
         choices: [api, page]
         default: api
       method:
-        description: The request's method.
+        description: Method of the requests.
         type: str
         choices: [GET, HEAD]
         default: GET
       status:
-        description: HTTP statuses that are right. A redirect with one of these is not followed.
+        description: Expected HTTP statuses. A redirect with one of these is not followed.
         type: list
         elements: int
         default: [200]
       json:
         description:
-          - Values that the answer has to hold, by dotted path, such as V(checks.0.state). An empty mapping asks for any JSON.
-          - Without it the answer need not be JSON.
+          - Values that the answer must hold, by dotted path, such as V(checks.0.state). An empty
+            mapping accepts any JSON.
+          - Without it, the answer need not be JSON.
         type: dict
       contains:
-        description: Text that the answer has to contain.
+        description: Text that the answer must contain.
         type: str
       matches:
-        description: Regular expression (Python's) that some part of the answer has to match.
+        description: Regular expression (Python's) that some part of the answer must match.
         type: str
       follow_redirects:
         description:
-          - Follow redirects to the answer. A loop, and a redirect from https to plain http, are failures.
+          - Whether to follow redirects. A loop, and a redirect from https to plain http, are
+            failures.
           - Headers and credentials of the endpoint are sent to no other server.
         type: bool
         default: true
       max_redirects:
-        description: The most redirects that are followed, 1 to 20.
+        description: Maximum number of redirects to follow, 1 to 20.
         type: int
         default: 5
       headers:
@@ -78,48 +87,59 @@ options:
         type: dict
       address:
         description:
-          - IP address to connect to, with the host of the URL still being the one that is asked for (Host, SNI) and verified.
-          - This looks past a load balancer or a DNS entry, at one server.
+          - IP address to connect to. The host of the URL is still requested (Host header, SNI) and
+            verified.
+          - Use it to check one server behind a load balancer or a DNS entry.
         type: str
       samples:
         description: Overrides O(samples) for this endpoint.
         type: int
       concurrency:
-        description: The most requests under way at once to this endpoint. Defaults to O(concurrency).
+        description:
+          - Maximum number of requests under way at once to this endpoint. Defaults to
+            O(concurrency).
         type: int
   samples:
-    description: How many requests follow the first, to measure the time; 0 to 100. With V(0) the time is not judged.
+    description:
+      - Number of requests after the first, to measure the response time, 0 to 100. With V(0) it is
+        not judged.
     type: int
     default: 10
   concurrency:
-    description: The most requests under way at once over all endpoints, 1 to 16.
+    description: Maximum number of requests under way at once over all endpoints, 1 to 16.
     type: int
     default: 4
   request_timeout:
-    description: Seconds that one request may take.
+    description: Seconds to wait for each request.
     type: float
     default: 5.0
   max_body:
-    description: Bytes of an answer that are read at most; of a longer answer this much is looked at.
+    description:
+      - Maximum number of bytes to read of an answer. A longer answer is judged by its beginning.
     type: int
     default: 1048576
   validate_certs:
-    description: Verify certificate and name over TLS.
+    description: Whether to verify certificate and name over TLS.
     type: bool
     default: true
   ca_file:
-    description: File with the certificates (PEM) of a private certificate authority, trusted besides the system's roots.
+    description:
+      - File with the certificates (PEM) of a private certificate authority, trusted in addition to
+        the system's roots.
     type: path
   use_proxy:
     description:
-      - Go through the proxies in E(HTTP_PROXY), E(HTTPS_PROXY) and E(ALL_PROXY), except for what E(NO_PROXY) names.
-      - Loopback names and addresses, and endpoints with an O(endpoints[].address), are always asked directly.
+      - Whether to use the proxies in E(HTTP_PROXY), E(HTTPS_PROXY) and E(ALL_PROXY), except for
+        what E(NO_PROXY) names.
+      - Loopback names and addresses, and endpoints with an O(endpoints[].address), are always
+        requested directly.
     type: bool
     default: true
 notes:
-  - Trusts the certificate authorities of the system (or those in E(SSL_CERT_FILE) and E(SSL_CERT_DIR)), not those that come with Python packages.
-    E(REQUESTS_CA_BUNDLE) and a C(.netrc) file are not read.
-  - Two endpoints with the same name are told apart by a number.
+  - Trusts the certificate authorities of the system (or those in E(SSL_CERT_FILE) and
+    E(SSL_CERT_DIR)), not those that come with Python packages. E(REQUESTS_CA_BUNDLE) and a
+    C(.netrc) file are not read.
+  - Endpoints with the same name are numbered.
 requirements:
   - requests >= 2.25
 seealso:
@@ -138,7 +158,7 @@ EXAMPLES = r"""
       - {url: "https://your-domain.com/", kind: page, contains: "</html>"}
       - {url: "https://your-domain.com/login", kind: page}
 
-- name: One server behind the load balancer, with a limit of its own
+- name: One server behind the load balancer, with its own threshold
   gpt_agent.runbook.http_check:
     endpoints:
       - url: https://your-domain.com/api/health
@@ -147,7 +167,7 @@ EXAMPLES = r"""
     thresholds:
       web.response_time_p95 web1: {warning: 0.2}
 
-- name: A service that wants a token and answers 401 without one
+- name: A service that requires a token and answers 401 without one
   gpt_agent.runbook.http_check:
     endpoints:
       - url: https://api.openai.com/v1/models
@@ -161,7 +181,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One C(web.endpoint) for each endpoint, and one verdict on its time where it answered.
+  description:
+    - One C(web.endpoint) per endpoint, and the verdict on its response time if it answered.
   returned: success
   type: list
   elements: dict
@@ -209,15 +230,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.check import UNKNOWN, Check
+from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.web.assess import assess, endpoints_from, masked
+from ..module_utils.web.assess import assess, no_answer
 from ..module_utils.web.checks import CHECKS
-from ..module_utils.web.client import IMPORT_ERROR, Client, Settings
+from ..module_utils.web.client import IMPORT_ERROR, Client
 from ..module_utils.web.collect import collect
+from ..module_utils.web.options import mask_endpoint, parse_options
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "url": {"type": "str", "required": True, "no_log": True},
@@ -253,58 +275,39 @@ OPTIONS: dict[str, Any] = {
     "use_proxy": {"type": "bool", "default": True},
 }
 
-CLIENT_OPTIONS = (
-    "ca_file",
-    "validate_certs",
-    "use_proxy",
-    "request_timeout",
-    "max_body",
-    "concurrency",
-)
-
 #: Seconds of the time limit that are kept for judging and reporting.
 RESERVE = 0.25
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    params = module.params
-    given = conceal(module)
+    endpoints = mask_params(module)
     require(module, IMPORT_ERROR, "requests", "python3-requests")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        endpoints = endpoints_from(given, params)
-        client = Client(
-            endpoints, Settings(**{option: params[option] for option in CLIENT_OPTIONS})
-        )
-        seconds = deadline.remaining() - RESERVE
-        return assess(
-            collect(
-                endpoints, client.fetch, params["concurrency"], params["request_timeout"], seconds
-            ),
-            thresholds,
-            seconds,
-        )
+        options = parse_options(module.params, endpoints)
+        client = Client(options)
+        snapshot = collect(options, client.fetch, deadline.remaining() - RESERVE)
+        return assess(snapshot, options, thresholds)
 
-    def silent(thresholds: Thresholds) -> Check:
-        return thresholds.verdict(
-            "web.endpoint",
-            UNKNOWN,
-            f"the probe got nowhere within {params['timeout']:g} s; raise timeout",
-        )
-
-    run_probe(module, CHECKS, probe, silent)
+    run_probe(
+        module,
+        CHECKS,
+        probe,
+        lambda thresholds: no_answer(module.params["timeout"], thresholds),
+    )
 
 
-def conceal(module: AnsibleModule) -> list[dict[str, Any]]:
-    """The endpoints as given, which are from now on masked in the module's own parameters, as results and errors repeat them.
+def mask_params(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Mask the endpoints in the module's own parameters; returns them as the operator gave them.
 
-    no_log keeps URLs and headers out of the system's log, but it would also black out every text in the results that is equal to one of
-    them: all subjects, and with a header of '1' every figure.
+    Results and errors repeat the parameters. no_log keeps URLs and headers out of the system's log,
+    but it would also black out every text in the results that equals one of them: all subjects, and
+    with a header of '1' every figure.
     """
     module.no_log_values.clear()
-    given = module.params["endpoints"]
-    module.params["endpoints"] = [masked(endpoint) for endpoint in given]
+    given: list[dict[str, Any]] = module.params["endpoints"]
+    module.params["endpoints"] = [mask_endpoint(endpoint) for endpoint in given]
     return given
 
 

@@ -9,61 +9,73 @@ module: pm2_health
 short_description: Check the apps that run under PM2
 version_added: "0.1.0"
 description:
-  - Asks PM2's daemon for its processes, reads the end of their error logs, and returns a verdict on each app.
-  - It talks to the socket of a daemon that runs. It never starts a daemon, as the C(pm2) command does, and needs no Node.js.
-  - The environment of the processes, which PM2 sends along with every secret in it, is never kept, returned or logged.
-  - C(app.process) says whether all wanted instances are online and stay so. An instance that is errored, stopped or waits to
-    be restarted is critical, and so is one in a crash loop. An app that may be in one is watched for up to three seconds; it
-    also is in one when PM2 restarted it less than a minute ago because it had exited, and at least three times with less than
-    a minute between the restarts. A single such restart in the last minute is a warning.
-  - C(app.restarts) counts the restarts since the last run. PM2 does not tell restarts by hand, by deployments or at the memory
-    limit from crashes in that count, so its default limits leave room for a day's deployments.
-  - C(app.memory) compares the memory of the fullest instance with its C(max_memory_restart). Without such a limit it is
-    C(unknown), and the memory is in the summary.
-  - C(app.errors) counts the messages in the error logs by their shape, numbers, ids and quoted words left out. Lines of a stack
-    trace belong to the message before. It is C(unknown) where messages carry no time, unless the log is empty or was last
-    written before the window.
+  - Asks PM2's daemon for its processes, reads the end of their error logs, and returns a verdict
+    on each app.
+  - Connects to the socket of the running daemon. It never starts a daemon, as the C(pm2) command
+    does, and needs no Node.js.
+  - PM2 also sends the environment of the processes, with every secret in it. That is never kept,
+    returned or logged.
+  - C(app.process) says whether all expected instances are online and stay online. An instance
+    that is errored, stopped or waiting to be restarted is critical, and so is one in a crash
+    loop. An app that may be in a crash loop is watched for up to three seconds. An instance also
+    counts as in a crash loop if PM2 restarted it less than a minute ago because it had exited,
+    and at least three times with less than a minute between restarts. A single such restart in
+    the last minute is a warning.
+  - C(app.restarts) counts the restarts since the last run. PM2's count does not distinguish
+    crashes from restarts by hand, by deployments or at the memory limit, so the default
+    thresholds leave room for a day's deployments.
+  - C(app.memory) compares the memory of the instance that is closest to its C(max_memory_restart)
+    with that limit. Without a limit it is C(unknown), and the summary gives the memory used.
+  - C(app.errors) counts the messages in the error logs by their fingerprint, which leaves out
+    numbers, ids and quoted words. Lines of a stack trace belong to the message before them. It is
+    C(unknown) if messages have no time, unless the log is empty or was last written before the
+    window.
 extends_documentation_fragment:
   - gpt_agent.runbook.probe
   - gpt_agent.runbook.state
 options:
   app:
     description:
-      - Names of the apps that must run.
-      - Default is every app in PM2's list, and then at least one has to be there. PM2's own modules do not count.
+      - Names of the apps that must be running.
+      - By default, every app in PM2's list is checked, and there must be at least one. PM2's own
+        modules do not count.
     type: list
     elements: str
     default: []
   namespace:
-    description: Look only at apps in this PM2 namespace.
+    description: Check only the apps in this PM2 namespace.
     type: str
   pm2_home:
     description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon. There is one daemon for each folder.
-      - Defaults to E(PM2_HOME), else to C(.pm2) in the home folder of the user the module runs as.
+      - PM2's folder, with the socket C(rpc.sock) of its daemon. Each folder has a daemon of its
+        own.
+      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
     type: path
   instances:
     description:
-      - How many instances of each app have to be online.
-      - Default is as many as PM2 has in its list.
+      - Number of instances of each app that must be online.
+      - By default, as many as PM2 has in its list.
     type: int
   window:
-    description: How many hours of the error logs are looked at.
+    description: Hours of error logs to read.
     type: float
     default: 24.0
   error_logs:
-    description: Logs to read in place of those that PM2 writes for the app, such as the ones of its own logger.
+    description:
+      - Logs to read instead of those that PM2 writes for the app, such as those of its own logger.
     type: list
     elements: path
     default: []
 requirements:
   - PM2 5, 6 or 7
 notes:
-  - Run it as the user who owns PM2 (O(ignore:become_user)) or as root. Any other user may not connect to the daemon's socket,
-    which gives C(unknown).
-  - Understood in logs are the times that PM2 writes (C(time), C(log_date_format), C(log_type)), ISO 8601 times at the start of a
-    line, and JSON lines as pino, bunyan and winston write them. Lines that call themselves C(info) or less are not counted.
-  - At most 16 MiB of error logs are read for an app, the latest lines first, and logs that were rotated away within the window as well.
+  - Run it as the user who owns PM2 (O(ignore:become_user)) or as root. Any other user lacks
+    permission to connect to the daemon's socket, which gives C(unknown).
+  - Timestamps in logs are understood as PM2 writes them (C(time), C(log_date_format),
+    C(log_type)), as ISO 8601 at the start of a line, and in JSON lines as pino, bunyan and winston
+    write them. Lines marked as C(info) or lower are not counted.
+  - At most 16 MiB of error logs are read for each app, the latest lines first, including logs
+    that were rotated within the window.
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -76,7 +88,7 @@ EXAMPLES = r"""
   become: true
   become_user: deploy
 
-- name: Check every app of a PM2 that lives elsewhere, with limits of its own for one of them
+- name: Check every app of a PM2 in another folder, with separate thresholds for one of them
   gpt_agent.runbook.pm2_health:
     pm2_home: /srv/pm2
     window: 12
@@ -88,7 +100,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One check for each thing that was looked at.
+  description: One check for each thing that was checked.
   returned: success
   type: list
   elements: dict
@@ -98,7 +110,7 @@ checks:
       type: str
       sample: app.process
     subject:
-      description: Name of the app, with its namespace before it where that is not the default one.
+      description: Name of the app, preceded by its namespace if that is not the default one.
       type: str
       sample: gpt-agent
     status:
@@ -108,7 +120,9 @@ checks:
     summary:
       description: One line that says what was found.
       type: str
-      sample: "1 of 2 instances of gpt-agent online: id 1 is errored, PM2 gave up restarting it (exit code 1)"
+      sample: >-
+        1 of 2 instances of gpt-agent online: id 1 is errored, PM2 gave up restarting it (exit
+        code 1)
     value:
       description: The measured value in the base unit.
       type: float
@@ -118,36 +132,51 @@ checks:
       type: str
       sample: count
     warning:
-      description: The limit beyond which the check is a warning.
+      description: The threshold beyond which the check is a warning.
       type: float
       sample: null
     critical:
-      description: The limit beyond which the check is critical.
+      description: The threshold beyond which the check is critical.
       type: float
       sample: null
-    remedy:
-      description: What to do about it, empty when the check is ok.
+    direction:
+      description:
+        - On which side of its thresholds the value is bad, V(above) or V(below).
+        - Empty if the check has no thresholds.
       type: str
-      sample: "Read the app's error log, then 'pm2 restart gpt-agent'; if it fails again, roll back the last deployment."
+      sample: ""
+    remedy:
+      description: What to do about it; empty if the check is ok.
+      type: str
+      sample: >-
+        Read the app's error log, then 'pm2 restart gpt-agent'; if it fails again, roll back the
+        last deployment.
     window:
-      description: What the figure covers, where it covers a span of time.
+      description: The time span covered; empty if the figure covers none.
       type: str
       sample: ""
     evidence:
-      description: The instances, or the kinds of messages with count, first and last time.
+      description: The instances, or the messages with their count, first and last time.
       type: list
       elements: dict
-      sample: [{"id": 1, "process": null, "status": "errored", "for": "", "restarts": 15, "exit_code": 1}]
+      sample:
+        - id: 1
+          process: null
+          status: errored
+          for: ""
+          restarts: 15
+          exit_code: 1
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.core.errors import UsageError
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import run_probe
 from ..module_utils.core.state import StateFile, store_sample
 from ..module_utils.pm2.checks import CHECKS
-from ..module_utils.pm2.client import default_home
-from ..module_utils.pm2.collect import Options, Probe
+from ..module_utils.pm2.options import Options
+from ..module_utils.pm2.probe import Probe
 
 ARGUMENT_SPEC = {
     **PROBE_OPTIONS,
@@ -163,22 +192,17 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    given = module.params
-    options = Options(
-        home=given["pm2_home"] or default_home(),
-        names=tuple(dict.fromkeys(given["app"])),
-        namespace=given["namespace"],
-        instances=given["instances"],
-        hours=given["window"],
-        error_logs=tuple(given["error_logs"]),
-        timeout=given["timeout"],
-    )
+    folder = module.params["state_dir"]
+    try:
+        options = Options.from_params(module.params)
+    except UsageError as error:
+        module.fail_json(msg=str(error))
     probe = Probe(
         options,
-        state=lambda label: StateFile(given["state_dir"], "pm2", f"{options.home} {label}"),
-        keep=lambda state, sample: store_sample(module, state, sample),
+        state_file=lambda app: StateFile(folder, "pm2", f"{options.home} {app.label}"),
+        store=lambda state, sample: store_sample(module, state, sample),
     )
-    run_probe(module, CHECKS, probe, probe.silent)
+    run_probe(module, CHECKS, probe.run, probe.no_answer)
 
 
 if __name__ == "__main__":

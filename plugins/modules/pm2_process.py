@@ -6,18 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pm2_process
-short_description: Restart or start an app under PM2, instance by instance, and prove that it stays up
+short_description: Restart an app under PM2 instance by instance, and prove that it stays up
 version_added: "0.1.0"
 description:
-  - Restarts the instances of an app one after the other. The next one has its turn when the one before has stayed online for O(stable_for)
-    seconds, so an app with several instances serves all the while.
-  - Instances that are not online come first. They show whether the app starts at all before one that serves is touched.
-  - The first instance that does not come back ends the run. The others are left as they were, and the task fails with the last message of the
-    app's error log.
-  - C(pm2 restart) and C(pm2 reload) end well even where the app dies right after its start or never says that it is ready (C(wait_ready)). Here
-    an instance that exits, that PM2 could not end, or that was not ready within its C(listen_timeout) has not come back.
-  - It talks to the socket of a daemon that runs. It starts none, needs no Node.js, and gives the app the environment that PM2 has kept for it.
-  - C(app.process) says how the app is afterwards, as M(gpt_agent.runbook.pm2_health) does.
+  - Restarts the instances of an app one after another. Each must stay online for O(stable_for)
+    seconds before the next is restarted, so an app with several instances stays available.
+  - Instances that are not online come first. They show whether the app starts at all before one
+    that serves is touched.
+  - The first instance that does not come back ends the run. The others are left unchanged, and
+    the task fails with the last message in the app's error log.
+  - C(pm2 restart) and C(pm2 reload) succeed even if the app exits right after its start or never
+    reports that it is ready (C(wait_ready)). Here, an instance that exits, that PM2 could not
+    stop, or that was not ready within its C(listen_timeout) has not come back.
+  - Connects to the socket of the running daemon. It starts no daemon, needs no Node.js, and gives
+    the app the environment that PM2 has stored for it.
+  - C(app.process) describes the app after the run, as M(gpt_agent.runbook.pm2_health) does.
 options:
   name:
     description: Name of the app in PM2's list.
@@ -31,38 +34,50 @@ options:
     choices: [restarted, started]
     required: true
   namespace:
-    description: PM2's namespace of the app; needed where it is in several.
+    description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str
   pm2_home:
     description:
       - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), else to C(.pm2) in the home folder of the user the module runs as.
+      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
     type: path
   stable_for:
     description:
-      - Seconds for which an instance has to stay online before it counts as restarted; at most 600.
-      - The default is five times the C(min_uptime) from which PM2 itself takes a start for a good one.
+      - Seconds for which an instance must stay online before it counts as restarted; at most 600.
+      - The default is five times C(min_uptime), after which PM2 itself considers a start
+        successful.
     type: float
     default: 5.0
   timeout:
-    description: Seconds within which PM2 has to answer, the C(kill_timeout) and the C(listen_timeout) of the app not counted.
+    description:
+      - Seconds to wait for an answer of PM2, in addition to the C(kill_timeout) and the
+        C(listen_timeout) of the app.
     type: float
     default: 30.0
+  requires:
+    description:
+      - Results of earlier steps that must be true before the app is restarted, each as V(STEP.KEY),
+        a key of the result that a task registered as C(__STEP).
+      - If no host of the run has a result of that step, or the key is not true on a host that has
+        one, no instance is restarted, and one skipped action says why.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.progress
 attributes:
   async:
     support: full
-    description: Of its own accord it works in the background of the host, so that a connection which is lost does not end it.
+    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
-    description: Names the very instances that it would restart, in their order.
+    description: Names the instances that it would restart, in order.
   diff_mode:
     support: full
-    description: Shows the instances that are due before, and those that are left afterwards.
+    description: Shows the instances to restart before, and those that are left afterwards.
   idempotent:
     support: partial
-    description: A second run with O(state=started) changes nothing. With O(state=restarted) every run restarts.
+    description: O(state=started) is, O(state=restarted) always restarts.
   platform:
     support: full
     description: Linux hosts.
@@ -70,10 +85,16 @@ attributes:
 requirements:
   - PM2 5, 6 or 7
 notes:
-  - Run it as the user who owns PM2 (O(ignore:become_user)) or as root. Any other user may not connect to the daemon's socket.
-  - Two runs never restart apps of one PM2 at the same time, and none does while PM2 itself is reloading the app. The second one fails and says so.
-  - An app in fork mode whose instances listen on ports of their own serves through the others meanwhile only if its proxy knows them all.
-  - A new version of the app's environment or ecosystem file is not read; C(pm2 startOrReload) with that file does that.
+  - Run it as the user who owns PM2 (O(ignore:become_user)) or as root. Any other user lacks
+    permission to connect to the daemon's socket.
+  - Two runs never restart apps of the same PM2 at the same time, and none starts while PM2 itself
+    is reloading the app. The second one fails and says so.
+  - An app in fork mode whose instances listen on different ports stays available only if its
+    proxy knows all of them.
+  - Restarts nothing on a host if an earlier host of the same play (C(serial)) was unreachable or
+    its app did not come back. This needs the result to be registered.
+  - Does not read a new version of the app's environment or ecosystem file; C(pm2 startOrReload)
+    with that file does.
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -85,6 +106,11 @@ EXAMPLES = r"""
     state: restarted
   become: true
   become_user: deploy
+  register: restart
+
+- name: Continue only if every instance came back
+  ansible.builtin.assert:
+    that: restart.proven
 
 - name: Bring back the instances that are down, and leave the others alone
   gpt_agent.runbook.pm2_process:
@@ -95,9 +121,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+proven:
+  description:
+    - Whether the run has proven that the app works as requested, as a condition for the next step.
+    - V(true) if every instance that was to be restarted came back and stayed online, and
+      C(app.process) is V(ok) after the run. This includes runs that had nothing to restart.
+    - V(false) if the task failed, if C(app.process) is anything but V(ok), and in check mode, as
+      nothing was restarted.
+  returned: always, except for usage errors
+  type: bool
+  sample: true
 checks:
-  description: C(app.process), how the app is after the run; before it in check mode.
-  returned: always, except for misuse
+  description: C(app.process), the state of the app after the run; before it in check mode.
+  returned: always, except for usage errors
   type: list
   elements: dict
   sample:
@@ -108,13 +144,14 @@ checks:
       unit: count
       warning: null
       critical: null
+      direction: ""
       summary: "2 of 2 instances of gpt-agent online, running for 5.1 s"
       remedy: ""
       window: ""
       evidence: []
 actions:
   description: One for each instance, in the order in which they are restarted.
-  returned: always, except for misuse
+  returned: always, except for usage errors
   type: list
   elements: dict
   sample:
@@ -137,38 +174,31 @@ from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.pm2.checks import CHECKS
-from ..module_utils.pm2.client import default_home
-from ..module_utils.pm2.restart import Order, planned, restarted
+from ..module_utils.pm2.process.operation import preview, run
+from ..module_utils.pm2.process.options import STATES, Options
 
 ARGUMENT_SPEC = {
     **PROGRESS_OPTION,
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["restarted", "started"], "required": True},
+    "state": {"type": "str", "choices": list(STATES), "required": True},
     "namespace": {"type": "str"},
     "pm2_home": {"type": "path"},
     "stable_for": {"type": "float", "default": 5.0},
     "timeout": {"type": "float", "default": 30.0},
+    "requires": {"type": "list", "elements": "str", "default": []},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    given = module.params
-    order = Order(
-        home=given["pm2_home"] or default_home(),
-        name=given["name"],
-        state=given["state"],
-        namespace=given["namespace"] or None,
-        stable_for=given["stable_for"],
-        timeout=given["timeout"],
-    )
+    thresholds = Thresholds(CHECKS)
     try:
-        with progress_reporter(given["progress_file"]) as report:
-            outcome = (
-                planned(order, Thresholds(CHECKS))
-                if module.check_mode
-                else restarted(order, Thresholds(CHECKS), report)
-            )
+        options = Options.from_params(module.params)
+        if module.check_mode:
+            outcome = preview(options, thresholds)
+        else:
+            with progress_reporter(module.params["progress_file"]) as report:
+                outcome = run(options, thresholds, report)
     except UsageError as error:
         module.fail_json(msg=str(error))
     exit_operation(module, outcome)

@@ -7,50 +7,58 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_health
-short_description: Look at Redis or Valkey, its memory, clients, persistence, replication and hit rate
+short_description: Check Redis or Valkey, its memory, clients, persistence, replication and hit rate
 version_added: "0.1.0"
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
-  - Asks a Redis or Valkey server about itself with a few C(PING) and one pipeline of C(INFO), C(CONFIG GET save) and C(DBSIZE),
-    and returns one check for each thing it looked at. It changes nothing and reads no key.
-  - When the server cannot be used, C(redis.reachable) alone is returned and says why. Refused, no answer, frozen, no password, wrong
-    password, loading, cut off from its primary, busy with a script, protected mode and no slot left are told apart. A server that
-    refuses writes, because it cannot save its data to disk, is V(critical) there as well, together with the other checks.
-  - C(redis.memory) is judged against C(maxmemory), or against what the machine or the server's cgroup has where that is 0. A
-    cache that may evict any key is meant to be full.
-  - C(redis.eviction_policy) and C(redis.evictions) depend on O(purpose) and are V(unknown) without it where it matters.
-  - C(redis.hit_rate), C(redis.evictions) and C(redis.rejected_connections) cover the span since the last run, or since the counters
-    began where there is no usable earlier run. C(redis.hit_rate) is V(unknown) with fewer look-ups than O(min_lookups), and left out for a queue.
-  - C(redis.fragmentation) means nothing on small data, and is V(ok) below 100 MiB resident.
+  - Asks a Redis or Valkey server about itself with several C(PING) and one pipeline of C(INFO),
+    C(CONFIG GET save) and C(DBSIZE), and returns one check for each finding. It changes nothing and
+    reads no key.
+  - If the server cannot be used, only C(redis.reachable) is returned, with the reason. It tells
+    apart a refused connection, no answer, a frozen server, a missing or wrong password, loading, a
+    replica that has lost its primary, a busy script, protected mode and maxclients. A server that
+    refuses writes, because it cannot save its data to disk, is V(critical) there as well, together
+    with the other checks.
+  - C(redis.memory) is judged against C(maxmemory). If that is 0, it is judged against the memory of
+    the host or of the server's cgroup. A cache that may evict any key is expected to be full.
+  - C(redis.eviction_policy) and C(redis.evictions) depend on O(purpose), and are V(unknown) without
+    it if it matters.
+  - C(redis.hit_rate), C(redis.evictions) and C(redis.rejected_connections) cover the time since the
+    last run, or since the counters started if there is no usable earlier run. C(redis.hit_rate) is
+    V(unknown) with fewer lookups than O(min_lookups), and left out for a queue.
+  - C(redis.fragmentation) is not judged below 100 MiB resident, as it means nothing on small data.
 options:
   purpose:
     description:
-      - What this Redis is for, which decides whether it may evict keys and whether it has to outlive a restart.
+      - What this Redis is for. It decides whether keys may be evicted, and whether data must
+        survive a restart.
       - V(cache) may lose any key at any time, and should evict when it is full.
-      - V(queue) holds jobs (BullMQ and the like), of which none may be lost.
+      - V(queue) holds jobs (BullMQ and the like), none of which may be lost.
       - V(session) holds logins, which may expire but should not be lost.
     type: str
     choices: [cache, queue, session]
   replicas:
     description:
-      - How many replicas should be linked to this server where it is a primary.
+      - Number of replicas that should be linked to this server if it is a primary.
     type: int
     default: 0
   samples:
     description:
-      - How many C(PING) are timed for C(redis.reachable), 1 to 1000. The slowest one counts.
+      - Number of C(PING) that are timed for C(redis.reachable), 1 to 1000. The slowest one counts.
     type: int
     default: 5
   min_lookups:
     description:
-      - Number of key look-ups in the window below which C(redis.hit_rate) is not judged.
+      - Minimum number of key lookups in the window. With fewer, C(redis.hit_rate) is not judged.
     type: int
     default: 1000
 notes:
-  - A user of its own needs no more than C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list). Where C(CONFIG) or
-    C(CLIENT LIST) is refused or renamed, the probe goes without.
-  - The evidence of C(redis.clients) names the clients' addresses, names and users, never their commands.
+  - A dedicated user needs no more than
+    C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list). If
+    C(CONFIG) or C(CLIENT LIST) is refused or renamed, the probe does without it.
+  - The evidence of C(redis.clients) lists the clients' addresses, names and users, never their
+    commands.
 extends_documentation_fragment:
   - gpt_agent.runbook.redis
   - gpt_agent.runbook.probe
@@ -58,11 +66,11 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Look at the cache on this machine
+- name: Check the cache on this host
   gpt_agent.runbook.redis_health:
     purpose: cache
 
-- name: Look at the job queue, which should have one replica
+- name: Check the job queue, which should have one replica
   gpt_agent.runbook.redis_health:
     redis_url: "rediss://monitor:{{ vault_redis_password | urlencode }}@queue.internal:6380/0"
     ca_file: /etc/ssl/private-ca.pem
@@ -74,7 +82,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: What was looked at; C(redis.reachable) comes first, and alone where the server cannot be used.
+  description: The checks; only C(redis.reachable) if the server cannot be used.
   returned: always
   type: list
   elements: dict
@@ -84,43 +92,50 @@ checks:
       type: str
       sample: redis.memory
     subject:
-      description: Always empty, for there is one of each.
+      description: Always empty, as there is one of each.
       type: str
       sample: ""
     status:
-      description: V(ok), V(warning), V(critical), or V(unknown) where there was nothing to base a verdict on.
+      description: V(ok), V(warning), V(critical), or V(unknown) if it could not be judged.
       type: str
       sample: warning
     value:
-      description: The measured value, or none.
+      description: The measured value, if there is one.
       type: float
       sample: 81.3
     unit:
-      description: Unit of the value and its limits.
+      description: Unit of the value and its thresholds.
       type: str
       sample: percent
     warning:
-      description: Limit of the warning.
+      description: Threshold of the warning.
       type: float
       sample: 75.0
     critical:
-      description: Limit beyond which it is critical.
+      description: Threshold beyond which it is critical.
       type: float
       sample: 90.0
+    direction:
+      description:
+        - On which side of its thresholds the value is bad, V(above) or V(below).
+        - Empty if the check has no thresholds.
+      type: str
+      sample: above
     summary:
       description: The finding in one line.
       type: str
       sample: 1.63 GiB of 2 GiB maxmemory
     remedy:
-      description: What to do about it.
+      description: What to do about it; empty if it is ok.
       type: str
-      sample: Find large or never-expiring keys; raise maxmemory if the machine has room for it.
+      sample: >-
+        Find large keys and keys that never expire; raise maxmemory if the host has free memory.
     window:
-      description: What the value covers, where it covers a span of time.
+      description: Time span that the value covers; empty for a value of the moment.
       type: str
       sample: 2026-11-23T06:00Z/PT24H
     evidence:
-      description: The few rows behind the verdict.
+      description: The rows behind the verdict.
       type: list
       elements: dict
       sample: []
@@ -132,15 +147,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
-from ..module_utils.core.errors import UsageError
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
-from ..module_utils.core.probe import require, run_probe
+from ..module_utils.core.probe import read_options, require, run_probe
 from ..module_utils.core.state import StateFile, store_sample
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.redis.assess import Declared, assess, silent
+from ..module_utils.redis.assess import assess, no_answer
 from ..module_utils.redis.checks import CHECKS
 from ..module_utils.redis.collect import collect
-from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS, parse_url
+from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS
+from ..module_utils.redis.options import options_from
 
 ARGUMENT_SPEC = {
     "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
@@ -156,34 +171,16 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, IMPORT_ERROR, "redis", "python3-redis")
-    params = module.params
+    options = read_options(module, options_from)
+    state = StateFile(options.state_dir, "redis", options.endpoint.address)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        if not 1 <= params["samples"] <= 1000:
-            raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
-        endpoint = parse_url(params["redis_url"], params["ca_file"])
-        snapshot, sample = collect(
-            endpoint,
-            params["samples"],
-            StateFile(params["state_dir"], "redis", endpoint.address),
-            deadline,
-        )
-        if sample:
-            store_sample(module, StateFile(params["state_dir"], "redis", endpoint.address), sample)
-        yield from assess(
-            snapshot,
-            Declared(params["purpose"] or "", params["replicas"], params["min_lookups"]),
-            thresholds,
-        )
+        snapshot = collect(options, state, deadline)
+        if snapshot.sample:
+            store_sample(module, state, snapshot.sample)
+        yield from assess(snapshot, options, thresholds)
 
-    run_probe(
-        module,
-        CHECKS,
-        probe,
-        lambda thresholds: silent(
-            parse_url(params["redis_url"], params["ca_file"]).address, thresholds, params["timeout"]
-        ),
-    )
+    run_probe(module, CHECKS, probe, lambda thresholds: no_answer(options, thresholds))
 
 
 if __name__ == "__main__":

@@ -12,23 +12,33 @@ version_added: "0.1.0"
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
-  - Collects the checks and actions that the steps of the playbook registered on every host of the play, and writes them as JSON,
-    as one HTML page and as Markdown, on request also as JUnit XML and for Prometheus.
-  - A step is a task whose registered variable begins with two underscores and whose result holds C(checks) or C(actions), or is
-    failed or unreachable. No further task is needed to hand results over. A loop is as many steps as it has items.
-  - What could not be looked at counts. An unreachable host is the critical check C(host.reachable). A step that failed, a host
-    that dropped out of the run, one on which nothing was looked at, and a step that returned something else than checks are
-    the critical check C(runbook.step).
+  - Collects the checks and actions that the steps of the playbook registered on every host of the
+    play, and writes them as JSON, as one HTML page and as Markdown, on request also as JUnit XML
+    and for Prometheus.
+  - A step is a task whose registered variable starts with two underscores and whose result has
+    C(checks) or C(actions), or is failed or unreachable. Nothing else is needed to pass results on.
+    A loop is one step with several results.
+  - A check replaces one of the same host, name and subject that an earlier step made. If the later
+    one is C(unknown) and the earlier one found a problem, both are reported.
+  - What could not be checked counts. An unreachable host is the critical check C(host.reachable).
+    A failed step, a host that dropped out of the run, a host without results, and a step that
+    returned an invalid check or action are the critical check C(runbook.step).
+  - The message of a failed step that names an option also names the variable it was set by, such as
+    C(postgres_maintenance_jobs) or C(runbook_timeout).
   - The verdict is the worst status of all checks; an action that failed is critical.
-  - Sets the statistics C(runbook_verdict), C(runbook_counts), C(runbook_action_counts) and C(runbook_report), the path of the
-    JSON file, as M(ansible.builtin.set_stats) would, so that workflows in AWX can branch on them.
-  - A bad verdict does not fail this task, because Ansible drops the statistics of a failed task. It returns RV(failing) and
-    RV(message); the role P(gpt_agent.runbook.report#role) fails the run with them.
+  - Sets the statistics C(runbook_verdict), C(runbook_counts), C(runbook_action_counts) and
+    C(runbook_report), the path of the JSON file, like M(ansible.builtin.set_stats), so that
+    workflows in AWX can branch on them.
+  - A bad verdict does not fail this task, because Ansible drops the statistics of a failed task. It
+    returns RV(failing) and RV(message); the role P(gpt_agent.runbook.report#role) fails the run
+    with them.
 options:
   report_dir:
     description:
-      - Folder for the reports, on the controller. A relative path counts from the working directory of the run.
-      - Each playbook gets a folder of its own in it, with the files C(<UTC time>.json), C(.html) and C(.md), and C(latest) of each.
+      - Folder for the reports, on the controller. A relative path starts at the working directory
+        of the run.
+      - Each playbook has its own folder in it, with the files C(<UTC time>.json), C(.html) and
+        C(.md), and C(latest) of each.
       - Folders are created with mode 0750, files with mode 0640.
     type: path
     default: reports
@@ -40,14 +50,14 @@ options:
     type: str
   title:
     description:
-      - Title for people.
+      - Title of the report.
       - Defaults to O(playbook) in words.
     type: str
   fail_on:
     description:
-      - The mildest verdict that the run is to be failed for.
-      - V(critical) fails it for critical checks and failed actions, V(warning) for warnings too, V(unknown) for anything that is
-        not ok, V(never) for nothing.
+      - Verdict from which on the run fails.
+      - V(critical) fails it for critical checks and failed actions, V(warning) for warnings too,
+        V(unknown) for anything that is not ok, V(never) for nothing.
     type: str
     choices: [critical, warning, unknown, never]
     default: critical
@@ -55,47 +65,52 @@ options:
     description:
       - Formats to write besides JSON, HTML and Markdown.
       - V(junit) is for the test pages of CI systems, in a file C(.xml).
-      - V(prometheus) is its text format, in a file C(.prom).
+      - V(prometheus) is Prometheus' text format, in a file C(.prom).
     type: list
     elements: str
     choices: [junit, prometheus]
     default: []
   textfile:
     description:
-      - Path of a file, ending in C(.prom), for the textfile collector of Prometheus' node_exporter on the controller.
-      - It is replaced in one step and readable for everyone. Its folder has to exist.
+      - Path of a file, ending in C(.prom), for the textfile collector of Prometheus' node_exporter
+        on the controller.
+      - It is replaced in one step and readable for everyone. Its folder must exist.
     type: path
   keep:
     description:
       - Number of reports of this playbook to keep, the newest ones; V(0) keeps all.
-      - Nothing but files named like a report is ever removed.
+      - Only files that are named like a report are ever removed.
     type: int
     default: 90
 attributes:
   check_mode:
     support: full
-    description: Writes the same report; it says that nothing was changed.
+    description: Writes the same report, with a note that nothing was changed.
   diff_mode:
     support: none
     description: A report is new each time.
   idempotent:
     support: none
-    description: Each run writes a report of its own. C(changed) is V(false), since nothing that is managed was changed.
+    description: Each run writes its own report. C(changed) is V(false), since no host was changed.
   action:
     support: full
     description: Runs on the controller only; no connection to any host is made.
   bypass_host_loop:
     support: full
-    description: One report covers all hosts of the play, so this runs once. It cannot be used with the strategy P(ansible.builtin.free#strategy).
+    description:
+      - One report covers all hosts of the play, so this runs once. It cannot be used with the
+        strategy P(ansible.builtin.free#strategy).
   platform:
     support: full
     description: The controller, on any platform that Ansible runs on.
     platforms: posix
 notes:
   - Put it into a play of its own at the end of the playbook, for all hosts of the plays before it.
-  - Plays with O(ignore:ignore_unreachable) and O(ignore:ignore_errors) keep sick hosts in the run, so that there is a report
-    even where every host is sick. The report counts what was ignored.
-  - The callback P(gpt_agent.runbook.summary#callback) prints the report at the end of the run, and tells when the run started.
+  - Set C(ignore_unreachable) and C(ignore_errors) in plays of probes. Hosts with problems then stay
+    in the run, and there is a report even if all hosts have problems. The report counts what was
+    ignored.
+  - The callback P(gpt_agent.runbook.summary#callback) prints the report at the end of the run and
+    notes when the run started.
 seealso:
   - name: The report
     description: Files, schema, exit codes, statistics and names of metrics.
@@ -103,13 +118,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the hosts
+- name: Check the hosts
   hosts: app_servers:database_servers
   gather_facts: false
   ignore_errors: true
   ignore_unreachable: true
   tasks:
-    - name: Look at the host
+    - name: Check the host
       gpt_agent.runbook.host_health:
       register: __host_health
 
@@ -123,7 +138,7 @@ EXAMPLES = r"""
         textfile: /var/lib/node_exporter/textfile_collector/runbook_hosts.prom
       register: __report_written
 
-    - name: Fail if the verdict asks for it
+    - name: Fail if the verdict reaches fail_on
       ansible.builtin.fail:
         msg: "{{ __report_written.message }}"
       when: __report_written.failing
@@ -145,7 +160,9 @@ message:
   description: The verdict in one line, with the path of the report.
   returned: success
   type: str
-  sample: "warning: 1 of 41 checks is a warning; report: /srv/runbook/reports/daily_checklist/2026-11-23T06-00-00Z.html"
+  sample: >-
+    warning: 1 of 41 checks is warning; report:
+    /srv/runbook/reports/daily_checklist/2026-11-23T06-00-00Z.html
 counts:
   description: Number of checks by status.
   returned: success

@@ -1,10 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the running playbook started, which Ansible tells to callbacks alone.
+"""When the running playbook started, which Ansible tells callbacks only.
 
-The callback notes it in the controller's main process; an action plugin, which runs in a process forked from that one, reads
-it. Where the callback is not enabled, nobody knows.
+The callback notes it in the controller's main process. An action plugin runs in a fork of that
+process and reads it there. It is not known unless the callback is enabled.
 """
 
 from __future__ import annotations

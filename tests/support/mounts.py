@@ -1,4 +1,4 @@
-"""Mounts for tests that need a disk of their own: seen by the test and its children alone."""
+"""Mounts for tests that need a disk of their own, visible only to the test and its children."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ import pytest
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _may_mount() -> bool:
-    """Whether this user may mount here: root in a container often may not."""
-    return (
-        os.geteuid() == 0
-        and subprocess.run(
-            ["unshare", "--mount", "true"], capture_output=True, check=False
-        ).returncode
-        == 0
-    )
+def _can_mount() -> bool:
+    """Whether this user can mount here; root in a container often cannot."""
+    if os.geteuid() != 0:
+        return False
+    command = ["unshare", "--mount", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-needs_mount = pytest.mark.skipif(not _may_mount(), reason="this user may not mount here")
+needs_mount = pytest.mark.skipif(not _can_mount(), reason="this user cannot mount here")
 
+MEBIBYTE = 1024 * 1024
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_BIND, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 0x1000, 1
 
 
@@ -37,7 +35,7 @@ def _checked(result: int) -> None:
 
 @contextmanager
 def mounts_of_its_own() -> Iterator[None]:
-    """What the test mounts is seen by the test and its children alone: everybody else on the machine would report it, too."""
+    """A mount namespace for the test and its children; other probes would report its mounts."""
     here, before = Path.cwd(), os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
     _checked(LIBC.unshare(CLONE_NEWNS))
     try:
@@ -46,13 +44,14 @@ def mounts_of_its_own() -> Iterator[None]:
     finally:
         _checked(LIBC.setns(before, CLONE_NEWNS))
         os.close(before)
-        os.chdir(here)  # who joins a namespace stands at its root
+        os.chdir(here)  # joining a namespace changes to its root
 
 
 @contextmanager
 def mounted(
     point: Path, kind: str, source: str = "none", options: str = "", flags: int = 0
 ) -> Iterator[Path]:
+    """A mount for the time of the block; skips the test if the kernel refuses it."""
     point.mkdir(exist_ok=True)
     if LIBC.mount(
         source.encode(), str(point).encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()

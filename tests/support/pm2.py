@@ -19,20 +19,31 @@ from typing import Any
 from demo import packages
 
 SECRET = "hunter2-of-the-environment"
+#: Seconds for which the tests of restarts want an instance to stay up.
+STABLE = 0.6
 
-#: Says what SAY holds on its error output, then lives for LIFE milliseconds, or for ever; instance FAILING does not live at all.
-#: With a file ``fail`` beside it, it fails with what that holds; SLOW is how many milliseconds it takes to be ready.
+#: Runs pm2_health, pm2_process.
+Health = Callable[..., dict[str, Any]]
+Restart = Callable[..., dict[str, Any]]
+
+#: Writes the lines of SAY to stderr, then exits after LIFE milliseconds, if that is set; instance
+#: FAILING exits at once. A file ``fail`` beside it makes it fail with that file's content; with
+#: SLOW it reports after so many milliseconds that it is ready, unless there is a file ``never``.
 APP = """
 const fs = require('fs');
 for (const line of (process.env.SAY || '').split('|')) if (line) console.error(line);
 if (process.env.NODE_APP_INSTANCE === process.env.FAILING) process.exit(3);
 if (fs.existsSync(__dirname + '/fail')) {
   console.error(fs.readFileSync(__dirname + '/fail', 'utf8'));
-  setTimeout(() => process.exit(3), 50); // in cluster mode PM2 writes logs from within the process, and what is not yet written is lost
+  // In cluster mode PM2 writes logs from within the process, and what is not yet written is lost.
+  setTimeout(() => process.exit(3), 50);
 }
-if (process.env.LIFE) setTimeout(() => process.exit(Number(process.env.CODE || 1)), Number(process.env.LIFE));
+const exit = () => process.exit(Number(process.env.CODE || 1));
+if (process.env.LIFE) setTimeout(exit, Number(process.env.LIFE));
 if (process.env.DEAF) process.on('SIGINT', () => {});
-if (process.env.SLOW && !fs.existsSync(__dirname + '/never')) setTimeout(() => process.send('ready'), Number(process.env.SLOW));
+const ready = () => process.send('ready');
+const never = fs.existsSync(__dirname + '/never');
+if (process.env.SLOW && !never) setTimeout(ready, Number(process.env.SLOW));
 setInterval(() => {}, 1000);
 console.log('runs');
 """
@@ -83,7 +94,7 @@ class Pm2:
         self.cli("start", str(file))
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """What PM2's own command says of an app: the word of another witness."""
+        """What PM2's own command says about an app, as an independent source."""
         return [row for row in self.everything() if row["name"] == name]
 
     def everything(self) -> list[dict[str, Any]]:
@@ -137,3 +148,15 @@ def own_pm2() -> Iterator[Pm2]:
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                     os.kill(pm2.daemon, signal.SIGCONT)
                 pm2.cli("kill")
+
+
+def restarted(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Id and status of each action of pm2_process."""
+    return [
+        (action["subject"].rpartition(" ")[2], action["status"]) for action in answer["actions"]
+    ]
+
+
+def pids(pm2: Pm2, name: str) -> dict[int, int]:
+    """The processes of an app by PM2's id."""
+    return {row["pm_id"]: row["pid"] for row in pm2.rows(name)}

@@ -1,4 +1,4 @@
-"""What the tests of PostgreSQL share: connections of every kind to the stack's server, closed again whatever happens."""
+"""What the tests of PostgreSQL share: servers and connections, closed again whatever happens."""
 
 from __future__ import annotations
 
@@ -128,10 +128,15 @@ class Server:
             own["password"] if password is None else password,
             database or own["database"],
         )
-        return (
-            f"postgresql://{quote(user)}:{quote(password)}@{own['host']}:{own['port']}/{quote(database)}"
-            + (f"?{urlencode(params)}" if params else "")
-        )
+        server = f"{quote(user)}:{quote(password)}@{own['host']}:{own['port']}"
+        query = f"?{urlencode(params)}" if params else ""
+        return f"postgresql://{server}/{quote(database)}{query}"
+
+    def socket_url(self, database: str) -> str:
+        """A URL of the app's user through the server's socket."""
+        own = self.own
+        where = urlencode({"host": own["socket_dir"], "port": own["port"]})
+        return f"postgresql://{own['user']}:{own['password']}@/{database}?{where}"
 
     @property
     def admin_url(self) -> str:
@@ -196,7 +201,10 @@ class Server:
             yield self.url(name, f"of-{name}")
         finally:
             self.admin(
-                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{name}'",
+                (
+                    f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                    f"usename = '{name}'"
+                ),
                 f"DROP OWNED BY {name}",
                 f"DROP ROLE {name}",
             )
@@ -210,13 +218,13 @@ class Standby:
         self.programs = Path(self.stack.settings["bin"]["postgres"])
         self.port = unused_port()
         self.data = Path(self.stack.settings["directory"]) / f"standby-{self.port}"
-        # fmt: off
+        where = ["-h", own["socket_dir"], "-p", str(own["port"]), "-U", own["admin_user"]]
+        copy = ["-D", self.data, "--wal-method", "stream", "--checkpoint", "fast", "--no-sync"]
+        follow = ["--write-recovery-conf", "--create-slot", "--slot", "follower"]
         self.stack.run(
-            [self.programs / "pg_basebackup", "-h", own["socket_dir"], "-p", str(own["port"]), "-U", own["admin_user"], "-D", self.data,
-             "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--create-slot", "--slot", "follower", "--no-sync"],
+            [self.programs / "pg_basebackup", *where, *copy, *follow],
             env={"PGPASSWORD": own["admin_password"]},
         )
-        # fmt: on
 
     @property
     def url(self) -> str:
@@ -267,7 +275,7 @@ def wait(connection: Any) -> None:
 
 #: Options of the module with which a vacuum of `slow_to_vacuum` takes minutes.
 CRAWLING = {"cost_delay": 80, "cost_limit": 20}
-#: Variables of the role with which a vacuum of `slow_to_vacuum` would take minutes, and ends with the time budget.
+#: Variables with which a vacuum of `slow_to_vacuum` takes minutes, and ends with the time budget.
 CRAWL = {
     f"postgres_maintenance_{name}": value for name, value in {**CRAWLING, "time_budget": 15}.items()
 }
@@ -292,7 +300,7 @@ def until(server: Server, query: str) -> None:
 
 @contextmanager
 def another_pid(port: int) -> Iterator[int]:
-    """A port at which the server answers as behind a pooler: the pid that it gives for cancelling is not that of the session."""
+    """A port that acts like a pooler: the pid it gives for cancelling is not the session's."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def carry(source: socket.socket, sink: socket.socket, changed: bool) -> None:
@@ -334,7 +342,7 @@ def database(server: Server, name: str) -> Iterator[str]:
 
 
 def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
-    """Run statements; what each counts is in the statistics before the next, or a vacuum would be followed by older counters."""
+    """Run statements; each one's counters reach the statistics before the next one starts."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()

@@ -1,8 +1,8 @@
-"""Reports to try the pictures of a report on: what a morning may look like."""
+"""Results of steps, as a morning may bring them, and reports of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,7 +22,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds 
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.document import Run, build
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.formats import schema
 
-LIMITS = Thresholds(CATALOG)
+THRESHOLDS = Thresholds(CATALOG)
 GIB = 2**30
 
 
@@ -55,7 +55,7 @@ def done(*actions: Action) -> dict[str, Any]:
 
 
 def host_health(disk: float = 48.2, memory: float = 61) -> dict[str, Any]:
-    judged = LIMITS.evaluate
+    judged = THRESHOLDS.evaluate
     return step(
         judged(
             "host.cpu",
@@ -86,17 +86,16 @@ def host_health(disk: float = 48.2, memory: float = 61) -> dict[str, Any]:
     )
 
 
+SESSIONS = (
+    {"application": "worker", "state": "idle", "sessions": 61, "oldest": "3 h 12 min"},
+    {"application": "gpt-agent", "state": "idle", "sessions": 19, "oldest": "4 min"},
+    {"application": "gpt-agent", "state": "active", "sessions": 9, "oldest": "0.3 s"},
+    {"application": "psql", "state": "idle in transaction", "sessions": 4, "oldest": "52 s"},
+)
+
+
 def postgres_health(used: int = 93) -> dict[str, Any]:
-    judged = LIMITS.evaluate
-    rows = tuple(
-        {"application": a, "state": s, "sessions": n, "oldest": o}
-        for a, s, n, o in (
-            ("worker", "idle", 61, "3 h 12 min"),
-            ("gpt-agent", "idle", 19, "4 min"),
-            ("gpt-agent", "active", 9, "0.3 s"),
-            ("psql", "idle in transaction", 4, "52 s"),
-        )
-    )
+    judged = THRESHOLDS.evaluate
     return step(
         judged(
             "postgres.reachable", 0.0031, "PostgreSQL 18.6 on 127.0.0.1:5432 answered in 3.1 ms"
@@ -105,7 +104,7 @@ def postgres_health(used: int = 93) -> dict[str, Any]:
             "postgres.connections",
             used / 97 * 100,
             f"{used} of 97 usable connections in use, 61 of them idle from app 'worker'",
-            evidence=rows,
+            evidence=SESSIONS,
         ),
         judged(
             "postgres.idle_in_transaction",
@@ -118,11 +117,12 @@ def postgres_health(used: int = 93) -> dict[str, Any]:
             "99.2 % of 4.1 million block reads were found in memory",
             window="2026-11-22T06:00Z/PT24H",
         ),
-        LIMITS.verdict(
+        THRESHOLDS.verdict(
             "postgres.query_time_mean",
             UNKNOWN,
             "pg_stat_statements is not installed in the database gpt_agent",
-            remedy="Add it to shared_preload_libraries, restart, then 'CREATE EXTENSION pg_stat_statements'.",
+            remedy="Add it to shared_preload_libraries, restart, "
+            "then 'CREATE EXTENSION pg_stat_statements'.",
         ),
         judged(
             "postgres.wraparound",
@@ -142,17 +142,17 @@ def app_health(errors: int = 3) -> dict[str, Any]:
         )
     )
     return step(
-        LIMITS.verdict(
+        THRESHOLDS.verdict(
             "app.process",
             OK,
             "both instances of gpt-agent are online, up for 9 days",
             subject="gpt-agent",
             value=2,
         ),
-        LIMITS.evaluate(
+        THRESHOLDS.evaluate(
             "app.memory", 41, "the largest instance uses 420 MiB of 1 GiB", subject="gpt-agent"
         ),
-        LIMITS.evaluate(
+        THRESHOLDS.evaluate(
             "app.errors",
             errors,
             f"{errors} error messages of 2 shapes",
@@ -166,10 +166,10 @@ def app_health(errors: int = 3) -> dict[str, Any]:
 def web_health(p95: float = 0.141) -> dict[str, Any]:
     url = "https://gpt-agent.example.com/api/health"
     return step(
-        LIMITS.verdict(
+        THRESHOLDS.verdict(
             "web.endpoint", OK, "answered 200 with status 'ok' in 84 ms", subject=url, value=0.084
         ),
-        LIMITS.evaluate(
+        THRESHOLDS.evaluate(
             "web.response_time_p95",
             p95,
             f"95 % of 20 requests were answered within {p95 * 1000:.0f} ms",
@@ -182,12 +182,14 @@ def web_health(p95: float = 0.141) -> dict[str, Any]:
 def certificates_health(days: float = 61) -> dict[str, Any]:
     subject = "gpt-agent.example.com:443"
     return step(
-        LIMITS.evaluate(
+        THRESHOLDS.evaluate(
             "certificate.expiry", days, f"expires in {days:g} days, on 2027-01-23", subject=subject
         ),
-        LIMITS.verdict("certificate.chain", OK, "complete, up to ISRG Root X1", subject=subject),
-        LIMITS.verdict(
-            "certificate.hostname", OK, "made out for gpt-agent.example.com", subject=subject
+        THRESHOLDS.verdict(
+            "certificate.chain", OK, "complete, up to ISRG Root X1", subject=subject
+        ),
+        THRESHOLDS.verdict(
+            "certificate.hostname", OK, "issued for gpt-agent.example.com", subject=subject
         ),
     )
 
@@ -212,7 +214,8 @@ def bad_morning() -> dict[str, dict[str, Any]]:
     unreachable = {
         "changed": False,
         "unreachable": True,
-        "msg": "Failed to connect to the host via ssh: ssh: connect to host 10.0.0.13 port 22: Connection refused",
+        "msg": "Failed to connect to the host via ssh: "
+        "ssh: connect to host 10.0.0.13 port 22: Connection refused",
     }
     return {
         "app1": {
@@ -233,7 +236,8 @@ def bad_morning() -> dict[str, dict[str, Any]]:
             "__postgres_health": postgres_health(),
             "__redis_health": {
                 "failed": True,
-                "msg": "The Python library 'redis' is missing on db1 for /usr/bin/python3. Install the package 'python3-redis'.",
+                "msg": "The Python library 'redis' is missing on db1 for /usr/bin/python3. "
+                "Install the package 'python3-redis'.",
             },
         },
     }
@@ -270,8 +274,20 @@ def maintenance(check_mode: bool) -> dict[str, dict[str, Any]]:
     }
 
 
-def report(hosts: dict[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return build(run(**more), hosts)
+def report(
+    hosts: dict[str, dict[str, Any]], dropped: Collection[str] = (), **more: Any
+) -> dict[str, Any]:
+    """The report of these hosts' variables, checked against the schema."""
+    made = build(run(**more), hosts, dropped)
+    assert problems(made) == []
+    return made
+
+
+def only_check(report: dict[str, Any]) -> dict[str, Any]:
+    """The one check of a report."""
+    assert len(report["checks"]) == 1, report["checks"]
+    check: dict[str, Any] = report["checks"][0]
+    return check
 
 
 __all__ = [
@@ -282,6 +298,7 @@ __all__ = [
     "bad_morning",
     "healthy",
     "maintenance",
+    "only_check",
     "report",
     "run",
     "step",

@@ -1,6 +1,4 @@
-"""Throw-away certificates and servers on loopback: real TLS and real HTTP, as good or as bad as a
-test wants them.
-"""
+"""Throw-away certificates and servers on loopback: real TLS and HTTP, with whatever faults."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
-# --- certificates ---------------------------------------------------------------------------------
+# --- certificates
 
 
 @dataclass(frozen=True)
@@ -81,26 +79,37 @@ def issue(
     starts = starts or now() - DAY
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else own
-    extensions: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(ca=authority, path_length=None), True),
-        (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False),
-    ]
-    if names:
-        alternatives = x509.SubjectAlternativeName([_alternative(one) for one in names])
-        extensions.append((alternatives, False))
-    builder = x509.CertificateBuilder(
-        issuer.certificate.subject if issuer else subject,
-        subject,
-        own.public_key(),
-        x509.random_serial_number(),
-        starts,
-        starts + lifetime,
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(starts)
+        .not_valid_after(starts + lifetime)
     )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical)
+    builder = _with_extensions(builder, own.public_key(), signer.public_key(), authority, names)
     algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey) else digest or hashes.SHA256()
     return Pair(builder.sign(signer, algorithm), own)
+
+
+def _with_extensions(
+    builder: x509.CertificateBuilder,
+    own_key: Any,
+    issuer_key: Any,
+    authority: bool,
+    names: Sequence[str],
+) -> x509.CertificateBuilder:
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key)
+    builder = (
+        builder.add_extension(x509.BasicConstraints(authority, None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(own_key), critical=False)
+        .add_extension(issuer_id, critical=False)
+    )
+    if not names:
+        return builder
+    alternative = x509.SubjectAlternativeName([_alternative(one) for one in names])
+    return builder.add_extension(alternative, critical=False)
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -140,7 +149,7 @@ def write(path: Path, *contents: bytes) -> str:
     return str(path)
 
 
-# --- servers --------------------------------------------------------------------------------------
+# --- servers
 
 
 def server_context(directory: Path, pair: Pair, *chain: bytes) -> ssl.SSLContext:
@@ -208,7 +217,7 @@ def unused_port() -> int:
 
 
 class Http(BaseHTTPRequestHandler):
-    """Answers by a table: path → (status, headers, body) or a function of the handler."""
+    """Answers from the server's table: path → (status, headers, body), or a function."""
 
     protocol_version = "HTTP/1.1"
     server: Any

@@ -1,4 +1,7 @@
-"""Installs servers of other major versions of PostgreSQL from npm, once, and prints their folders as POSTGRES_PROGRAMS wants them."""
+"""Installs other major versions of PostgreSQL from npm, once, and prints their program folders.
+
+The output is a value for POSTGRES_PROGRAMS.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def complete(package: Path) -> Path:
-    """The folder of a package's programs, with the links between libraries that npm packages cannot hold."""
+    """A package's folder of programs, with the links between libraries that npm packages lack."""
     links = package / "native" / "pg-symlinks.json"
     for link in json.loads(links.read_text()) if links.exists() else ():
         source, target = package / link["source"], package / link["target"]
@@ -26,7 +29,7 @@ def complete(package: Path) -> Path:
 
 
 def open_to_all(modules: Path) -> Path:
-    """The same where every user may read it: the servers do not run as root."""
+    """The same, readable for every user, because the servers do not run as root."""
     if all(parent.stat().st_mode & 0o005 == 0o005 for parent in modules.parents):
         return modules
     copy = Path(tempfile.mkdtemp(prefix="postgres-versions-"))
@@ -37,7 +40,8 @@ def open_to_all(modules: Path) -> Path:
 def main() -> int:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         print(
-            f"There are no servers of other versions for {sys.platform} on {platform.machine()}; they are tested on Linux on x86_64.",
+            f"There are no servers of other versions for {sys.platform} on {platform.machine()}; "
+            "they are tested on Linux on x86_64.",
             file=sys.stderr,
         )
         return 77

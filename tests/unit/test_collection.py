@@ -1,4 +1,4 @@
-"""The parts of the collection agree with each other."""
+"""The parts of the collection agree with each other: modules, fragments, groups, checks, docs."""
 
 from __future__ import annotations
 
@@ -15,187 +15,179 @@ import yaml
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.catalog import CATALOG
 from tests.conftest import ROOT
-
-PLUGINS = "ansible_collections.gpt_agent.runbook.plugins"
-MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
-FRAGMENTS = {path.stem for path in (ROOT / "plugins/doc_fragments").glob("*.py")}
-
-
-def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text())
-
-
-def documentation(module: str) -> dict[str, Any]:
-    loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
-    data: dict[str, Any] = yaml.safe_load(loaded.DOCUMENTATION)
-    for fragment in data.get("extends_documentation_fragment", []):
-        _, _, name = fragment.rpartition(".")
-        assert name in FRAGMENTS, fragment
-        added = yaml.safe_load(
-            importlib.import_module(
-                f"{PLUGINS}.doc_fragments.{name}"
-            ).ModuleDocFragment.DOCUMENTATION
-        )
-        data["options"] = {**added.get("options", {}), **data.get("options", {})}
-    return data
-
-
-def test_the_action_group_holds_every_probe() -> None:
-    probes = {module for module in MODULES if module.endswith(("_health", "_check"))}
-    assert probes
-    assert set(load(ROOT / "meta/runtime.yml")["action_groups"]["probes"]) == probes
-
-
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if module.endswith(("_health", "_check"))]
+from tests.support.collection import (
+    MODULES,
+    NAMESPACE,
+    PLUGINS,
+    PROBES,
+    ROLES,
+    action_groups,
+    documentation,
+    fragments,
+    module_of,
+    string_constants,
+    tasks_of,
 )
-def test_every_probe_has_the_options_of_a_probe(module: str) -> None:
-    fragments = documentation(module)["extends_documentation_fragment"]
-    assert "gpt_agent.runbook.probe" in fragments
-    assert {"thresholds", "timeout"} <= documentation(module)["options"].keys()
+
+#: The options that an action group is for.
+GROUP_OPTIONS = {
+    "probes": {"thresholds", "timeout"},
+    "thresholds": {"thresholds"},
+    "stateful": {"state_dir"},
+    "web": {"ca_file"},
+    "postgres": {"database_url"},
+    "redis": {"redis_url", "ca_file"},
+    "pm2": {"pm2_home"},
+}
+#: The doc fragment whose users are the members of an action group.
+GROUP_FRAGMENTS = {
+    "probes": "probe",
+    "stateful": "state",
+    "postgres": "postgres",
+    "redis": "redis",
+}
+#: Actions that operations do, which have names like checks.
+ACTIONS = {
+    "app.restart",
+    "postgres.analyze",
+    "postgres.end_session",
+    "postgres.freeze",
+    "postgres.maintenance",
+    "postgres.vacuum",
+}
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_describes_exactly_its_defaults(role: str) -> None:
-    folder = ROOT / "roles" / role
-    defaults = set(load(folder / "defaults/main.yml"))
-    specs = load(folder / "meta/argument_specs.yml")["argument_specs"]
-    tasks = {path.stem for path in (folder / "tasks").glob("*.yml")}
-    assert set(specs) <= tasks, "an entry point for which there are no tasks"
-    described = set().union(*(spec.get("options", {}) for spec in specs.values()))
-    assert defaults <= described, "defaults that no entry point describes"
-    assert all(name.startswith(f"{role}_") for name in described), (
-        "public variables have the role's name first"
-    )
-    optional = {
-        name
-        for spec in specs.values()
-        for name, option in spec.get("options", {}).items()
-        if not option.get("required")
+# --- action groups --------------------------------------------------------------------------------
+
+
+def test_the_groups_are_the_ones_described_here() -> None:
+    assert action_groups().keys() == GROUP_OPTIONS.keys()
+
+
+def test_the_group_of_probes_holds_every_probe() -> None:
+    assert PROBES
+    assert action_groups()["probes"] == PROBES
+
+
+@pytest.mark.parametrize("group", GROUP_OPTIONS)
+def test_a_group_holds_the_modules_that_have_its_options(group: str) -> None:
+    """Both ways: each member has the options, and each module that has them is a member."""
+    options = GROUP_OPTIONS[group]
+    having = {module for module in MODULES if options <= documentation(module)["options"].keys()}
+    if group == "probes":  # an operation may have the same options with another meaning
+        having &= set(PROBES)
+    if group == "web":  # Redis has its own authorities
+        having -= set(action_groups()["redis"])
+    assert having
+    assert set(action_groups()[group]) == having
+
+
+@pytest.mark.parametrize("group", GROUP_FRAGMENTS)
+def test_a_group_holds_the_modules_that_use_its_fragment(group: str) -> None:
+    using = {module for module in MODULES if GROUP_FRAGMENTS[group] in fragments(module)}
+    assert using
+    assert set(action_groups()[group]) == using
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def names_in_code() -> set[str]:
+    """The literals in code that look like names of checks; the definitions do not count."""
+    areas = "|".join(sorted({name.partition(".")[0] for name in CATALOG}))
+    return {
+        text
+        for path in (ROOT / "plugins").rglob("*.py")
+        if path.name != "checks.py"
+        for text in string_constants(path)
+        if re.fullmatch(rf"({areas})\.[a-z0-9_]+", text)
     }
-    assert described - defaults <= optional | {
-        name for spec in specs.values() for name in spec.get("options", {})
-    }
-    for spec in specs.values():
-        assert spec["short_description"]
-        for name, option in spec.get("options", {}).items():
-            assert option.get("description"), name
-            if "default" in option and name in defaults:
-                assert option["default"] == load(folder / "defaults/main.yml")[name], name
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_roles_have_one_shape(role: str) -> None:
-    folder = ROOT / "roles" / role
-    for name in (
-        "README.md",
-        "defaults/main.yml",
-        "meta/main.yml",
-        "meta/argument_specs.yml",
-        "tasks/main.yml",
-    ):
-        assert (folder / name).is_file(), name
-    for path in (folder / "tasks").glob("*.yml"):
-        for registered in re.findall(r"^\s+register: (\S+)", path.read_text(), re.MULTILINE):
-            assert registered.startswith(f"__{role}_"), (
-                "registered results are how the report finds them"
-            )
+def test_every_check_of_the_catalog_is_made_by_a_module() -> None:
+    assert len(CATALOG) > 50
+    assert sorted(set(CATALOG) - names_in_code()) == []
 
 
-@pytest.mark.parametrize("inventory", ["demo", "staging", "production"])
-def test_inventories_set_no_variable_that_nothing_reads(inventory: str) -> None:
-    known = set().union(*(load(ROOT / "roles" / role / "defaults/main.yml") for role in ROLES))
-    known |= {
-        name
-        for role in ROLES
-        for spec in load(ROOT / "roles" / role / "meta/argument_specs.yml")[
-            "argument_specs"
-        ].values()
-        for name in spec.get("options", {})
-    }
-    shared = set(
-        re.findall(
-            r"\brunbook_\w+",
-            "".join(path.read_text() for path in (ROOT / "roles").rglob("defaults/main.yml")),
-        )
-    )
-    folder = ROOT / "inventories" / inventory / "group_vars"
-    for path in folder.rglob("*.yml"):
-        named = {
-            line.split(":")[0].lstrip("# ")
-            for line in path.read_text().splitlines()
-            if re.match(r"^(# )?[a-z]\w+:( |$)", line)
-        }
-        unknown = (
-            {
-                name
-                for name in named
-                if name.startswith((*(f"{role}_" for role in ROLES), "runbook_"))
-            }
-            - known
-            - shared
-        )
-        assert not unknown, f"{path}: {unknown}"
+def test_every_check_that_a_module_makes_is_in_the_catalog() -> None:
+    assert sorted(names_in_code() - set(CATALOG) - ACTIONS) == []
+    assert sorted(ACTIONS - names_in_code()) == [], "actions that no operation does"
 
 
-def test_every_check_that_a_module_can_make_is_in_the_catalog_and_the_other_way_round() -> None:
-    text = "".join(
-        path.read_text() for path in (ROOT / "plugins").rglob("*.py") if path.name != "catalog.py"
-    )
-    for name in CATALOG:
-        assert f'"{name}"' in text, f"no module makes {name}"
+# --- documentation --------------------------------------------------------------------------------
 
 
-def test_ansible_doc_renders_every_module_and_role() -> None:
+@pytest.mark.parametrize(("kind", "names"), [("module", MODULES), ("role", ROLES)])
+def test_ansible_doc_renders_it(kind: str, names: list[str]) -> None:
     program = Path(sys.executable).parent / "ansible-doc"
-    for kind, names in (("module", MODULES), ("role", ROLES)):
-        done = subprocess.run(
-            [program, "--type", kind, "--json", *(f"gpt_agent.runbook.{name}" for name in names)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        # Releases of ansible-core warn of a collection of their own.
-        assert not [
-            line
-            for line in done.stderr.splitlines()
-            if "[WARNING]" in line and "_protomatter" not in line
-        ], done.stderr
-        assert len(json.loads(done.stdout)) == len(names)
-
-
-def plays_of(page: Path) -> list[Any]:
-    """The plays that a page shows."""
-    shown = [
-        yaml.safe_load(block)
-        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [program, "--type", kind, "--json", *(f"{NAMESPACE}{name}" for name in names)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Releases of ansible-core warn of a collection of their own.
+    warnings = [
+        line
+        for line in done.stderr.splitlines()
+        if "[WARNING]" in line and "_protomatter" not in line
     ]
-    return [play for block in shown if isinstance(block, list) for play in block if "hosts" in play]
+    assert warnings == []
+    assert len(json.loads(done.stdout)) == len(names) > 0
+
+
+def test_the_generated_pages_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def plays_on(page: Path) -> list[dict[str, Any]]:
+    """The plays that a page shows."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    shown = [yaml.safe_load(block) for block in blocks]
+    return [
+        play
+        for block in shown
+        if isinstance(block, list)
+        for play in block
+        if isinstance(play, dict) and "hosts" in play
+    ]
+
+
+def plays_in_the_examples_of(module: str) -> list[dict[str, Any]]:
+    examples = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").EXAMPLES)
+    return [
+        example if "hosts" in example else {"hosts": "all", "tasks": [example]}
+        for example in examples
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_of_a_module_use_options_that_it_has(module: str) -> None:
+    tasks = [task for play in plays_in_the_examples_of(module) for task in tasks_of(play["tasks"])]
+    own = [task for task in tasks if module_of(task) == module]
+    assert own, "no example runs the module"
+    for task in own:
+        given = set(task[f"{NAMESPACE}{module}"] or {})
+        assert given <= documentation(module)["options"].keys(), task["name"]
 
 
 def test_every_example_can_be_run_as_it_stands(tmp_path: Path) -> None:
-    plays = [
-        play
-        for page in (*ROOT.glob("roles/*/README.md"), *ROOT.glob("docs/*.md"), ROOT / "README.md")
-        for play in plays_of(page)
-    ]
-    assert len(plays) >= len(ROLES) - 1
-    for module in MODULES:
-        examples = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").EXAMPLES)
-        assert examples, module
-        shown = [
-            example if "hosts" in example else {"hosts": "all", "tasks": [example]}
-            for example in examples
-        ]
-        options = documentation(module)["options"]
-        for task in (task for play in shown for task in play["tasks"]):
-            assert not set(task.get(f"gpt_agent.runbook.{module}") or {}) - set(options), (
-                f"{module}: {task['name']}"
-            )
+    plays = [play for module in MODULES for play in plays_in_the_examples_of(module)]
+    for role in ROLES:
+        shown = plays_on(ROOT / "roles" / role / "README.md")
+        assert shown, f"the README of {role} shows no play"
         plays += shown
+    for page in (*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        plays += plays_on(page)
     playbook = tmp_path / "examples.yml"
     playbook.write_text(yaml.safe_dump(plays))
     program = Path(sys.executable).parent / "ansible-playbook"
@@ -210,7 +202,18 @@ def test_every_example_can_be_run_as_it_stands(tmp_path: Path) -> None:
     assert "[WARNING]" not in done.stderr, done.stderr
 
 
-def test_the_checkout_is_the_collection() -> None:
+# --- the checkout ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["plugins", "roles", "playbooks", "meta", "galaxy.yml", "README.md"]
+)
+def test_the_checkout_is_the_collection(name: str) -> None:
     links = ROOT / "collections/ansible_collections/gpt_agent/runbook"
-    for name in ("plugins", "roles", "playbooks", "meta", "galaxy.yml", "README.md"):
-        assert (links / name).resolve() == ROOT / name
+    assert (ROOT / name).exists()
+    assert (links / name).resolve() == ROOT / name
+
+
+def test_every_test_has_cases(pytestconfig: pytest.Config) -> None:
+    """A test parametrised over nothing fails, where pytest would skip it."""
+    assert pytestconfig.getini("empty_parameter_set_mark") == "fail_at_collect"

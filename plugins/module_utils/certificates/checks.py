@@ -9,14 +9,17 @@ from ..core.definition import Definition, below
 
 CHECKS: dict[str, Definition] = {
     "certificate.expiry": Definition(
-        "Days until the certificate expires. The limits shrink to the shares in certificate.lifetime_left for short lifetimes.",
-        "Renew it ('certbot renew') and reload what serves it ('nginx -t && systemctl reload nginx').",
+        "Days until the certificate expires. For short lifetimes the thresholds shrink to the"
+        " shares in certificate.lifetime_left.",
+        "Renew it ('certbot renew') and reload what serves it"
+        " ('nginx -t && systemctl reload nginx').",
         "days",
         below(21, 7),
         "after the renewal that ACME clients start at a third of a 90-day lifetime",
     ),
     "certificate.lifetime_left": Definition(
-        "Share of its lifetime that a certificate has left; gives certificate.expiry its limits for short lifetimes.",
+        "Share of its lifetime that a certificate has left; gives certificate.expiry its"
+        " thresholds for short lifetimes.",
         "See certificate.expiry.",
         "percent",
         below(25, 10),
@@ -27,15 +30,16 @@ CHECKS: dict[str, Definition] = {
         "Serve the full chain (certbot's fullchain.pem, not cert.pem) and reload.",
     ),
     "certificate.hostname": Definition(
-        "The certificate is made out for the name that clients use.",
-        "Issue it for that name, or serve the right certificate for it (server_name, SNI), and reload.",
+        "The certificate is issued for the name that clients use.",
+        "Issue it for that name, or serve the right certificate for it (server_name, SNI), and"
+        " reload.",
     ),
     "certificate.key": Definition(
-        "Key and signature are strong enough, and the key file belongs to the certificate.",
-        "Issue the certificate anew with an ECDSA P-256 or RSA 2048 key or stronger, and SHA-256.",
+        "Key and signature are strong enough, and the key file matches the certificate.",
+        "Issue the certificate again with an ECDSA P-256 or RSA 2048 key or stronger, and SHA-256.",
     ),
     "certificate.served_is_file": Definition(
-        "What the endpoint serves is what lies on disk.",
+        "The endpoint serves the certificate that is on disk.",
         "Reload what serves it: 'nginx -t && systemctl reload nginx'.",
     ),
 }

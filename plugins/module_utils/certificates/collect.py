@@ -1,241 +1,153 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `cert_check` was asked to look at, and the looking: endpoints and files side by side, within one time limit."""
+"""Fetches the certificates of endpoints and reads those in files, in parallel, within one limit."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from functools import partial
 
-from ..core.errors import UsageError
+from ..core.errors import RunbookError
 from ..core.parallel import ParallelCalls
 from ..core.units import format_value
-from ..net.tls import INVALID_CA, NO_LOCAL_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, why
-from ..net.url import ascii_host, host_port, is_address
-from .assess import Look, Target
-from .certificate import (
-    Anchors,
-    Certificate,
-    FileProblem,
-    Nonsense,
-    parse,
-    path_from,
-    read_certificates,
-    read_public_key,
-)
-from .connection import Connector, Place, addresses
+from ..net.failures import connection_failure
+from ..net.url import host_port
+from .certificate import Certificate, InvalidCertificate, parse
+from .connection import TlsClient, resolve
+from .files import read_certificates, read_public_key
+from .options import Endpoint, Options, Target
+from .snapshot import CertificateSnapshot, Snapshot
+from .trust import TrustStore, build_path, verify
 
-#: More looks than these at once gain nothing.
+#: More connections at once gain nothing.
 MAX_PARALLEL = 32
 
-_UNREACHED = "Whether the service answers is the matter of its own check; look there first, then at host and port here."
+_UNREACHABLE_REMEDY = (
+    "Check the service first (its own check says whether it answers), then host and port here."
+)
 
-
-@dataclass(frozen=True)
-class Request:
-    """One thing to look at."""
-
-    target: Target
-    place: Place | None = None
-    """None for a file."""
-    every_address: bool = False
-    number: int = 0
-    """Its place among all that was asked for."""
-
-
-def requests_from(options: Mapping[str, Any]) -> list[Request]:
-    """What the module's options ask for; `UsageError` says what makes no sense."""
-    if not options["endpoints"] and not options["files"]:
-        raise UsageError(
-            "endpoints, files: both are empty; name at least one endpoint or one certificate file"
-        )
-    if not 0 < options["connect_timeout"] <= 3600:
-        raise UsageError(
-            f"connect_timeout: {options['connect_timeout']:g} is not a number of seconds above 0 and up to 3600"
-        )
-    found = [
-        _endpoint(f"endpoints[{number}]", one, options["all_addresses"])
-        for number, one in enumerate(options["endpoints"])
-    ]
-    for number, one in enumerate(options["files"]):
-        if not one["path"].startswith("/"):
-            raise UsageError(
-                f"files[{number}].path: {one['path']!r} has to be a full path, one that starts with /"
-            )
-        found.append(Request(Target(one["path"], file=one["path"], key_file=one["key_file"] or "")))
-    return _told_apart(found)
-
-
-def _endpoint(what: str, one: Mapping[str, Any], all_addresses: bool) -> Request:
-    host = _host(f"{what}.host", one["host"])
-    server_name = _host(f"{what}.server_name", one["server_name"]) if one["server_name"] else host
-    address = (one["address"] or "").strip("[]")
-    if not 1 <= one["port"] <= 65535:
-        raise UsageError(f"{what}.port: {one['port']} is not a port; ports are 1 to 65535")
-    if address and not is_address(address):
-        raise UsageError(f"{what}.address: {address!r} is not an IP address")
-    subject = host_port(server_name, one["port"])
-    if address or server_name != host:
-        subject += f" at {address or host}"
-    target = Target(subject, server_name, one["file"] or "", one["key_file"] or "")
-    place = Place(host, one["port"], server_name, one["starttls"], address)
-    return Request(target, place, all_addresses and not address and not is_address(host))
-
-
-def _host(what: str, host: str) -> str:
-    if "://" in host:
-        raise UsageError(
-            f"{what}: {host.split('://')[0] + '://…'!r} is a URL; give the host alone, like your-domain.com, and the port apart"
-        )
-    try:
-        return ascii_host(host)
-    except ValueError:
-        raise UsageError(
-            f"{what}: {host!r} is neither a host name nor an address; the port is given apart"
-        ) from None
-
-
-def _told_apart(found: Sequence[Request]) -> list[Request]:
-    taken: Counter[str] = Counter()
-    result = []
-    for number, one in enumerate(found):
-        subject = one.target.subject
-        taken[subject] += 1
-        target = (
-            replace(one.target, subject=f"{subject} ({taken[subject]})")
-            if taken[subject] > 1
-            else one.target
-        )
-        result.append(replace(one, target=target, number=number))
-    return result
+#: A target and its place among the options.
+_Numbered = tuple[int, Target]
 
 
 def collect(
-    requests: Sequence[Request], connector: Connector, anchors: Anchors, seconds: float
-) -> list[Look]:
-    """Look at everything, in the order in which it was asked for; what is not done within the seconds says so."""
-    crew: ParallelCalls[Request] = ParallelCalls()
+    options: Options, client: TlsClient, trust_store: TrustStore, seconds: float
+) -> Snapshot:
+    """What is seen of all targets; those that are not done within the seconds say so."""
+    calls: ParallelCalls[_Numbered] = ParallelCalls()
     end = time.monotonic() + seconds
-    waiting: list[Request] = list(requests)
-    running: set[Request] = set()
-    looks: list[tuple[int, str, Look]] = []
+    waiting: list[_Numbered] = list(enumerate(options.targets))
+    running: set[_Numbered] = set()
+    seen: list[tuple[int, CertificateSnapshot]] = []
     while waiting or running:
         while waiting and len(running) < MAX_PARALLEL:
-            request = waiting.pop(0)
-            running.add(request)
-            crew.start(request, lambda request=request: _look(request, connector, anchors))  # type: ignore[misc]
-        done = crew.next(end - time.monotonic())
+            item = waiting.pop(0)
+            running.add(item)
+            calls.start(item, partial(_collect_one, item[1], client, trust_store))
+        done = calls.next(end - time.monotonic())
         if done is None:
             break
-        request, result = done
-        running.remove(request)
-        if isinstance(result, Look):
-            looks.append((request.number, request.target.subject, result))
+        item, result = done
+        running.remove(item)
+        if isinstance(result, CertificateSnapshot):
+            seen.append((item[0], result))
         else:
-            waiting += result
-    for request in (*running, *waiting):
-        late = Look(
-            request.target,
-            failure=f"not seen within the {format_value(seconds, 'seconds')} that the probe had",
-            remedy=_UNREACHED,
-        )
-        looks.append((request.number, request.target.subject, late))
-    return [entry[2] for entry in sorted(looks, key=lambda entry: entry[:2])]
+            waiting += [(item[0], target) for target in result]
+    seen += [(number, _late(target, seconds)) for number, target in (*running, *waiting)]
+    seen.sort(key=lambda entry: (entry[0], entry[1].target.subject))
+    return Snapshot(tuple(snapshot for _number, snapshot in seen))
 
 
-def _look(request: Request, connector: Connector, anchors: Anchors) -> Look | list[Request]:
-    """One look; or, for a host of which every address is wanted, the requests for these."""
-    if request.place is None:
-        return _look_at_file(request.target, anchors)
-    if request.every_address:
-        return _each_address(request, request.place)
-    return _look_at_endpoint(request.target, request.place, connector)
+def _late(target: Target, seconds: float) -> CertificateSnapshot:
+    budget = format_value(seconds, "seconds")
+    failure = f"not checked within the probe's {budget}"
+    return CertificateSnapshot(target, failure=failure, remedy=_UNREACHABLE_REMEDY)
 
 
-def _each_address(request: Request, place: Place) -> Look | list[Request]:
+def _collect_one(
+    target: Target, client: TlsClient, trust_store: TrustStore
+) -> CertificateSnapshot | list[Target]:
+    """What is seen of one target; for a host of which all addresses are wanted, their targets."""
+    if target.endpoint is None:
+        return _collect_file(target, trust_store)
+    if target.all_addresses:
+        return _address_targets(target, target.endpoint)
+    return _collect_endpoint(target, target.endpoint, client)
+
+
+def _address_targets(target: Target, endpoint: Endpoint) -> CertificateSnapshot | list[Target]:
     try:
-        found = addresses(place.host, place.port)
+        addresses = resolve(endpoint.host, endpoint.port)
     except OSError as error:
-        return Look(request.target, failure=why(error, place.host, place.port), remedy=_UNREACHED)
-    name = host_port(place.server_name, place.port)
+        failure = connection_failure(error, endpoint.host, endpoint.port).text
+        return CertificateSnapshot(target, failure=failure, remedy=_UNREACHABLE_REMEDY)
+    name = host_port(endpoint.server_name, endpoint.port)
     return [
         replace(
-            request,
-            target=replace(request.target, subject=f"{name} at {address}"),
-            place=replace(place, address=address),
-            every_address=False,
+            target,
+            subject=f"{name} at {address}",
+            endpoint=replace(endpoint, address=address),
+            all_addresses=False,
         )
-        for address in found
+        for address in addresses
     ]
 
 
-def _look_at_endpoint(target: Target, place: Place, connector: Connector) -> Look:
-    served = connector.look(place, _current)
-    if served.failure:
-        return Look(target, failure=served.failure, remedy=served.remedy or _UNREACHED)
+def _collect_endpoint(target: Target, endpoint: Endpoint, client: TlsClient) -> CertificateSnapshot:
+    handshake = client.fetch(endpoint, _in_date)
+    if handshake.failure:
+        remedy = handshake.remedy or _UNREACHABLE_REMEDY
+        return CertificateSnapshot(target, failure=handshake.failure, remedy=remedy)
     try:
-        chain = tuple(parse(der) for der in served.chain)
-    except Nonsense as error:
-        return Look(
+        chain = tuple(parse(der) for der in handshake.chain)
+    except InvalidCertificate as error:
+        return CertificateSnapshot(
             target,
-            failure=f"a certificate that is served cannot be read: {error}",
-            remedy="Issue it anew with a current tool.",
+            failure=f"the server sent a certificate that cannot be read: {error}",
+            remedy="Issue it again with a current tool.",
         )
-    return Look(
+    return CertificateSnapshot(
         target,
         chain=chain,
-        whole=served.whole,
-        code=served.code,
-        message=served.message,
-        peer=served.peer,
-        tls=served.tls,
-        disk=_read_disk(target.file),
+        complete=handshake.complete,
+        verify_code=handshake.verify_code,
+        verify_message=handshake.verify_message,
+        peer=handshake.peer,
+        tls=handshake.tls,
+        disk=_read_certificates(target.file),
         key=_read_key(target.key_file),
     )
 
 
-def _look_at_file(target: Target, anchors: Anchors) -> Look:
-    disk = _read_disk(target.file)
-    if isinstance(disk, FileProblem):
-        return Look(target, disk=disk)
-    return Look(
-        target, chain=disk, code=_trust(path_from(disk), anchors), key=_read_key(target.key_file)
-    )
+def _collect_file(target: Target, trust_store: TrustStore) -> CertificateSnapshot:
+    chain = _read_certificates(target.file)
+    if isinstance(chain, RunbookError):
+        return CertificateSnapshot(target, disk=chain)
+    code = verify(build_path(chain), trust_store)
+    key = _read_key(target.key_file)
+    return CertificateSnapshot(target, chain=chain, verify_code=code, key=key)
 
 
-def _trust(path: Sequence[Certificate], anchors: Anchors) -> int:
-    """OpenSSL's code for how far a path leads."""
-    if not all(one.authority for one in path[1:]):
-        return INVALID_CA
-    if anchors.vouch_for(path[-1]):
-        return 0
-    if path[-1].self_issued:
-        return SELF_SIGNED if len(path) == 1 else SELF_SIGNED_IN_CHAIN
-    return NO_LOCAL_ISSUER
-
-
-def _read_disk(path: str) -> tuple[Certificate, ...] | FileProblem:
+def _read_certificates(path: str) -> tuple[Certificate, ...] | RunbookError:
     try:
         return read_certificates(path) if path else ()
-    except FileProblem as problem:
+    except RunbookError as problem:
         return problem
 
 
-def _read_key(path: str) -> bytes | FileProblem:
+def _read_key(path: str) -> bytes | RunbookError:
     try:
         return read_public_key(path) if path else b""
-    except FileProblem as problem:
+    except RunbookError as problem:
         return problem
 
 
-def _current(der: bytes) -> bool:
+def _in_date(der: bytes) -> bool:
     try:
         certificate = parse(der)
-    except Nonsense:
+    except InvalidCertificate:
         return True
     return certificate.not_before <= datetime.now(timezone.utc) < certificate.not_after

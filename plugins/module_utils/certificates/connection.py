@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates as servers send them: the TLS connections of `cert_check`, with STARTTLS for PostgreSQL."""
+"""TLS handshakes that fetch the certificates of a server; STARTTLS for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,87 +11,64 @@ import struct
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
+from ..core.errors import Refused
 from ..core.units import format_value
-from ..net.tls import (
-    EXPIRED,
-    NOT_YET_VALID,
-    timed_out,
-    tls_reason,
-    unverified_context,
-    verified_context,
-    why,
-)
+from ..net.failures import connection_failure, timed_out, tls_failure
+from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context, verified_context
 from ..net.url import host_port
+from .options import Endpoint
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
-#: Seconds in which the other side may say goodbye.
-_LEAVE = 0.25
+#: Seconds to wait for the other side to close TLS.
+_CLOSE_TIMEOUT = 0.25
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_NO_TLS_REMEDY = (
+    "Set ssl = on, ssl_cert_file and ssl_key_file in postgresql.conf and reload PostgreSQL;"
+    " or remove it from the endpoints if it is meant to run without TLS."
+)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where to ask, for whom, and how."""
-
-    host: str
-    port: int
-    server_name: str
-    starttls: str = "none"
-    """``none``, ``postgres`` or ``postgres_direct``."""
-    address: str = ""
-
-
-@dataclass(frozen=True)
-class Served:
-    """What a server showed of itself, or why it showed nothing."""
+class Handshake:
+    """What a server sent, or why it sent nothing."""
 
     failure: str = ""
     remedy: str = ""
-    """What to do about the failure, where that is plain."""
+    """What to do about the failure, where that is clear."""
     chain: tuple[bytes, ...] = field(default=(), repr=False)
     """DER, the server's own certificate first."""
-    whole: bool = True
-    """False where this Python (before 3.10) sees only the first certificate."""
-    code: int | None = None
-    """OpenSSL's verdict on the chain, 0 where it leads to a trusted root; none where there was no verdict."""
-    message: str = ""
+    complete: bool = True
+    """False where this Python (before 3.10) shows only the first certificate."""
+    verify_code: int | None = None
+    """OpenSSL's code for the chain: 0 for trusted, none where it was not verified."""
+    verify_message: str = ""
     peer: str = ""
     tls: str = ""
 
 
-class _Refused(Exception):
-    """The server does not offer TLS; the text says how it said so."""
-
-    def __init__(self, text: str, remedy: str = "") -> None:
-        super().__init__(text)
-        self.remedy = remedy
-
-
 class _Contexts:
-    """The ways to look at a server: as a client does, without regard to dates, and without any demand."""
+    """Three ways to connect: as a client does, without checking dates, without any check."""
 
-    def __init__(self, ca_file: str | None, protocol: str) -> None:
-        self.strict, self.timeless, self.lenient = (
-            verified_context(ca_file),
-            verified_context(ca_file),
-            unverified_context(),
-        )
-        for verifying in (self.strict, self.timeless):
-            verifying.check_hostname = False  # the name is a verdict of its own
-        self.timeless.verify_flags |= _NO_CHECK_TIME
+    def __init__(self, ca_file: str | None, alpn: str) -> None:
+        self.strict = verified_context(ca_file)
+        self.ignoring_dates = verified_context(ca_file)
+        self.ignoring_dates.verify_flags |= _NO_CHECK_TIME
+        for verifying in (self.strict, self.ignoring_dates):
+            verifying.check_hostname = False  # the name is a check of its own
+        self.lenient = unverified_context()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             self.lenient.minimum_version = ssl.TLSVersion.TLSv1
         self.lenient.set_ciphers("ALL:@SECLEVEL=0")
-        if protocol:
-            for context in (self.strict, self.timeless, self.lenient):
-                context.set_alpn_protocols([protocol])
+        if alpn:
+            for context in (self.strict, self.ignoring_dates, self.lenient):
+                context.set_alpn_protocols([alpn])
 
 
-class Connector:
+class TlsClient:
     """Fetches certificates, from several threads at once."""
 
     def __init__(
@@ -103,110 +80,102 @@ class Connector:
             for kind in set(starttls)
         }
 
-    def look(self, place: Place, current: Callable[[bytes], bool]) -> Served:
-        """The server's certificates and OpenSSL's verdict on them. ``current`` says whether a certificate is within its dates.
+    def fetch(self, endpoint: Endpoint, in_date: Callable[[bytes], bool]) -> Handshake:
+        """The server's certificates and OpenSSL's verdict on them.
 
-        A chain that verifies takes one connection. One that does not takes a second, to get the certificates all the same, and where the
-        server's own is out of date a third: that it has expired must not hide that nobody vouches for it.
+        ``in_date`` says whether a certificate is within its dates. A chain that verifies takes one
+        connection. One that does not takes a second, to get the certificates anyway, and a third if
+        the server's own certificate is out of date: that must not hide an untrusted issuer.
         """
-        contexts = self._contexts[place.starttls]
+        contexts = self._contexts[endpoint.starttls]
         try:
-            return self._handshake(place, contexts.strict)
+            return self._handshake(endpoint, contexts.strict)
         except ssl.SSLCertVerificationError as error:
             code, message = error.verify_code, error.verify_message
         except ssl.SSLError as error:
-            return self._without_verdict(place, error)
-        except (OSError, _Refused) as error:
-            return self._failed(place, error)
+            return self._fetch_unverified(endpoint, error)
+        except (OSError, Refused) as error:
+            return self._failed(endpoint, error)
         try:
-            served = self._handshake(place, contexts.lenient)
-            if code in (EXPIRED, NOT_YET_VALID) and not current(served.chain[0]):
-                code, message = self._beside_dates(place)
-        except (OSError, _Refused) as error:
-            return self._failed(place, error)
-        return Served(
-            chain=served.chain,
-            whole=served.whole,
-            code=code,
-            message=message,
-            peer=served.peer,
-            tls=served.tls,
-        )
+            handshake = self._handshake(endpoint, contexts.lenient)
+            if code in (EXPIRED, NOT_YET_VALID) and not in_date(handshake.chain[0]):
+                code, message = self._verify_ignoring_dates(endpoint)
+        except (OSError, Refused) as error:
+            return self._failed(endpoint, error)
+        return replace(handshake, verify_code=code, verify_message=message)
 
-    def _without_verdict(self, place: Place, error: ssl.SSLError) -> Served:
-        """The certificate of a server that speaks only TLS which is not accepted any more."""
+    def _fetch_unverified(self, endpoint: Endpoint, error: ssl.SSLError) -> Handshake:
+        """The certificate of a server whose TLS is too old for current clients."""
         try:
-            served = self._handshake(place, self._contexts[place.starttls].lenient)
-        except (OSError, _Refused):
-            return self._failed(place, error)
-        return Served(
-            chain=served.chain,
-            whole=served.whole,
-            message=tls_reason(error, place.server_name),
-            peer=served.peer,
-            tls=served.tls,
-        )
+            handshake = self._handshake(endpoint, self._contexts[endpoint.starttls].lenient)
+        except (OSError, Refused):
+            return self._failed(endpoint, error)
+        reason = tls_failure(error, endpoint.server_name).text
+        return replace(handshake, verify_code=None, verify_message=reason)
 
-    def _beside_dates(self, place: Place) -> tuple[int, str]:
+    def _verify_ignoring_dates(self, endpoint: Endpoint) -> tuple[int, str]:
         try:
-            self._handshake(place, self._contexts[place.starttls].timeless)
+            self._handshake(endpoint, self._contexts[endpoint.starttls].ignoring_dates)
         except ssl.SSLCertVerificationError as error:
             return error.verify_code, error.verify_message
         return 0, ""
 
-    def _failed(self, place: Place, error: BaseException) -> Served:
-        host = place.address or place.host
-        if isinstance(error, _Refused):
-            return Served(failure=str(error), remedy=error.remedy)
+    def _failed(self, endpoint: Endpoint, error: BaseException) -> Handshake:
+        host = endpoint.address or endpoint.host
+        if isinstance(error, Refused):
+            return Handshake(failure=str(error), remedy=error.remedy)
         if timed_out(error):
-            return Served(
-                failure=f"{host_port(host, place.port)} showed no certificate within {format_value(self._timeout, 'seconds')}"
-            )
-        return Served(failure=why(error, host, place.port, place.server_name))
+            limit = format_value(self._timeout, "seconds")
+            where = host_port(host, endpoint.port)
+            return Handshake(failure=f"{where} sent no certificate within {limit}")
+        failure = connection_failure(error, host, endpoint.port, endpoint.server_name)
+        return Handshake(failure=failure.text)
 
-    def _handshake(self, place: Place, context: ssl.SSLContext) -> Served:
-        with socket.create_connection(
-            (place.address or place.host, place.port), timeout=self._timeout
-        ) as plain:
-            if place.starttls == "postgres":
-                _ask_postgres(plain, host_port(place.address or place.host, place.port))
+    def _handshake(self, endpoint: Endpoint, context: ssl.SSLContext) -> Handshake:
+        host, port = endpoint.address or endpoint.host, endpoint.port
+        with socket.create_connection((host, port), timeout=self._timeout) as plain:
+            if endpoint.starttls == "postgres":
+                _request_tls_of_postgres(plain, host_port(host, port))
             peer = plain.getpeername()
-            with context.wrap_socket(plain, server_hostname=place.server_name) as tls:
-                chain, whole = _chain(tls)
+            with context.wrap_socket(plain, server_hostname=endpoint.server_name) as tls:
+                chain, complete = _sent_chain(tls)
                 version = tls.version() or ""
-                _take_leave(tls)
-                return Served(
-                    chain=chain, whole=whole, code=0, peer=host_port(peer[0], peer[1]), tls=version
-                )
+                _close(tls)
+        return Handshake(
+            chain=chain,
+            complete=complete,
+            verify_code=0,
+            peer=host_port(peer[0], peer[1]),
+            tls=version,
+        )
 
 
-def addresses(host: str, port: int) -> list[str]:
+def resolve(host: str, port: int) -> list[str]:
     """All addresses of a host, each once; raises OSError where it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _ask_postgres(plain: socket.socket, where: str) -> None:
-    """PostgreSQL's own way into TLS: a request of eight bytes, an answer of one."""
+def _request_tls_of_postgres(plain: socket.socket, where: str) -> None:
+    """PostgreSQL's STARTTLS: a request of eight bytes, an answer of one. Raises `Refused`."""
     plain.sendall(_SSL_REQUEST)
     answer = plain.recv(1)
     if answer == b"N":
-        remedy = "Set ssl = on, ssl_cert_file and ssl_key_file in postgresql.conf and reload it; or take it out of the endpoints if TLS is not wanted there."
-        raise _Refused(f"PostgreSQL on {where} does not offer TLS (ssl is off)", remedy)
+        raise Refused(f"PostgreSQL on {where} does not offer TLS (ssl is off)", _NO_TLS_REMEDY)
     if answer == b"":
-        raise _Refused(f"{where} closed the connection when asked for TLS")
+        raise Refused(f"{where} closed the connection when asked for TLS")
     if answer != b"S":
-        raise _Refused(f"what listens on {where} is not PostgreSQL")
+        raise Refused(f"what listens on {where} is not PostgreSQL")
 
 
-def _take_leave(tls: ssl.SSLSocket) -> None:
-    """End TLS in due form: a connection that just breaks off is a line in PostgreSQL's log, every morning."""
-    tls.settimeout(_LEAVE)
+def _close(tls: ssl.SSLSocket) -> None:
+    """End TLS properly: an aborted connection would be a line in PostgreSQL's log, every day."""
+    tls.settimeout(_CLOSE_TIMEOUT)
     with suppress(OSError):
         tls.unwrap()
 
 
-def _chain(tls: ssl.SSLSocket) -> tuple[tuple[bytes, ...], bool]:
+def _sent_chain(tls: ssl.SSLSocket) -> tuple[tuple[bytes, ...], bool]:
     """The certificates that the server sent, and whether these are all."""
     if hasattr(tls, "get_unverified_chain"):  # Python 3.13
         return tuple(tls.get_unverified_chain()), True

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every check of the collection by name, merged from the technologies' own checks.py.
 
-For the report and the documentation. Modules load only the checks of their own technology.
+For the report and the documentation. A module imports only its own technology's checks.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from .definition import Definition
 
 CHECKS: dict[str, Definition] = {
     "runbook.step": Definition(
-        "The step of the playbook could be carried out.",
-        "Put right what the message says, then run the playbook again.",
+        "The step of the playbook ran.",
+        "Fix what the message names, then run the playbook again.",
     ),
 }

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The moment by which a probe has to be done, for everything that can wait."""
+"""The time limit of a probe, for everything in it that waits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import time
 
 
 class DeadlineExceeded(BaseException):
-    """The time is used up. Not an Exception, so that no library's ``except Exception`` swallows the alarm."""
+    """The time limit has passed.
+
+    Not an Exception, so that no library's ``except Exception`` swallows it.
+    """
 
 
 class Deadline:
-    """The moment by which a probe has to be done."""
+    """The moment by which a probe must be done."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        """The whole time limit."""
         self._end = time.monotonic() + seconds
 
     def remaining(self, at_most: float | None = None) -> float:
-        """Seconds left, never more than ``at_most``; raises `DeadlineExceeded` where none are."""
+        """Seconds left, at most ``at_most``; raises `DeadlineExceeded` if none are left."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise DeadlineExceeded

@@ -1,22 +1,29 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The errors of this collection. Library code raises them; only a module's outermost layer turns them into its result."""
+"""The errors of this collection.
+
+Library code raises them; only the outermost layer of a module turns them into its result.
+"""
 
 from __future__ import annotations
 
 
 class RunbookError(Exception):
-    """Something went wrong in a way that the text explains, in a sentence for the operator."""
+    """An error that its text explains to the operator in one sentence."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
-        """What to do about it; empty where the check's own remedy is right."""
+        """What to do about it; empty if the check's own remedy applies."""
 
 
 class UsageError(RunbookError):
-    """The operator asked for something that makes no sense; the text says what and how to correct it."""
+    """An option is wrong.
+
+    The text starts with the option's name and a colon, then says what is wrong and how to correct
+    it.
+    """
 
 
 class Unreachable(RunbookError):
@@ -24,8 +31,8 @@ class Unreachable(RunbookError):
 
 
 class Refused(RunbookError):
-    """The service answered, and refused."""
+    """The service answered, but refused."""
 
 
 class NotCollected(RunbookError):
-    """Something that should be visible could not be read; the text says why."""
+    """Something that should be readable could not be read; the text says why."""

@@ -1,27 +1,32 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are either the old ones or the new ones, whenever the machine stops."""
+"""Files that are always complete: the old content or the new, even after a power failure."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 
+#: What the names of incomplete files start with; a killed run leaves them behind.
+PARTIAL = ".partial-"
 
-def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
-    """Write a file beside its final name, flush it to the disk and rename it; raises OSError.
 
-    The folder has to exist. Nothing is left behind where that fails.
+def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = True) -> None:
+    """Write a file beside its final name, flush it to disk and rename it; raises OSError.
+
+    The folder must exist. A failure leaves nothing behind. ``durable`` is whether to flush: without
+    it, a power failure may lose the new content.
     """
     folder = os.path.dirname(path) or "."
-    handle, partial = tempfile.mkstemp(dir=folder, prefix=".partial-")  # created with mode 0600
+    handle, partial = tempfile.mkstemp(dir=folder, prefix=PARTIAL)  # created with mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(partial, path)
     except BaseException:
         os.unlink(partial)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import UsageError
@@ -14,19 +16,30 @@ PROBE_OPTIONS: dict[str, Any] = {
     "thresholds": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 10.0},
 }
-#: Option of whatever judges counters over time, documented in the fragment ``gpt_agent.runbook.state``.
+#: Option of modules that compare counters with the last run, documented in the fragment
+#: ``gpt_agent.runbook.state``.
 STATE_OPTION: dict[str, Any] = {"state_dir": {"type": "path"}}
-#: Option of whatever can take long, documented in the fragment ``gpt_agent.runbook.progress``.
+#: Option of modules that can run for long, documented in ``gpt_agent.runbook.progress``.
 PROGRESS_OPTION: dict[str, Any] = {"progress_file": {"type": "path"}}
 
-#: Seconds that a time limit may have at most.
+#: Maximum seconds of a time limit.
 LONGEST = 3600
 
 
 def checked_seconds(option: str, seconds: float, longest: float = LONGEST) -> float:
-    """The value of an option that is a time limit in seconds; raises `UsageError` where none can be meant."""
+    """The value of an option that is a time limit; raises `UsageError` if it is out of range."""
     if not 0 < seconds <= longest:
         raise UsageError(
             f"{option}: {seconds:g} is not a number of seconds above 0 and up to {longest:g}"
         )
     return seconds
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """The names, repeated ones numbered: ``x``, ``x (2)``, ``x (3)``."""
+    counts: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        counts[name] += 1
+        unique.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+    return unique

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every probe module shares: its time limit, and how usage errors and missing libraries are reported."""
+"""What every probe module shares: its time limit, usage errors and missing libraries."""
 
 from __future__ import annotations
 
@@ -12,31 +12,48 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Callable, NoReturn
+from typing import Any, Callable, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .check import Check, as_dicts
+from .check import Check, probe_result
 from .deadline import Deadline, DeadlineExceeded
 from .definition import Definition
 from .errors import UsageError
 from .options import checked_seconds
 from .thresholds import Thresholds
 
-#: Seconds after which a probe stuck in a call that no signal interrupts (name resolution, a dead network mount) is ended.
+#: Seconds after the time limit at which the process is ended if the probe is stuck in a call that
+#: no signal interrupts, such as name resolution or a dead network mount.
 GRACE = 1.0
+
+Options = TypeVar("Options")
 
 
 def require(module: AnsibleModule, import_error: str | None, library: str, debian: str) -> None:
-    """Fail with one clear sentence where a Python library could not be imported.
+    """Fail the module if a Python library could not be imported.
 
-    ``import_error`` is the text of the ImportError, or none; ``library`` the name on PyPI; ``debian`` the distribution's package.
+    ``import_error`` is the text of the ImportError, or none; ``library`` is the name on PyPI,
+    ``debian`` that of the distribution's package.
     """
     if import_error:
         module.fail_json(
-            msg=f"The Python library {library!r} is missing on {platform.node()} for {sys.executable} ({import_error}). "
-            f"Install the package {debian!r} (Debian, Ubuntu) or run '{sys.executable} -m pip install {library}' there."
+            msg=f"The Python library {library!r} is missing on {platform.node()} "
+            f"for {sys.executable} ({import_error}). "
+            f"Install the package {debian!r} (Debian, Ubuntu) there, "
+            f"or run '{sys.executable} -m pip install {library}'."
         )
+
+
+def read_options(
+    module: AnsibleModule, options_from: Callable[[Mapping[str, Any]], Options]
+) -> Options:
+    """What ``options_from`` makes of the parameters; fails the module on a usage error."""
+    try:
+        return options_from(module.params)
+    except UsageError as error:
+        module.fail_json(msg=str(error))
+    raise AssertionError("fail_json does not return")
 
 
 def run_probe(
@@ -44,17 +61,20 @@ def run_probe(
     definitions: Mapping[str, Definition],
     probe: Callable[[Thresholds, Deadline], Iterable[Check]],
     no_answer: Callable[[Thresholds], Check],
+    known: Iterable[str] = (),
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
-    ``definitions`` are the checks that it can make. ``probe`` gets their thresholds and the deadline, and returns or
-    yields checks. ``no_answer`` makes the check that says that the service gave no answer in time; it is added to what
-    was yielded until then. A usage error fails the module with its one sentence; a sick service never does.
+    ``definitions`` are the checks that it can make, ``known`` the names of those that another module
+    of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns or
+    yields checks. ``no_answer`` makes the check for a service that gave no
+    answer in time; it is added to those yielded until then. A usage error fails the module; a sick
+    service never does.
     """
     checks: list[Check] = []
     try:
         seconds = checked_seconds("timeout", module.params["timeout"])
-        thresholds = Thresholds(definitions, module.params["thresholds"])
+        thresholds = Thresholds(definitions, module.params["thresholds"], known)
         guard = _hard_limit(seconds + GRACE, lambda: [*checks, no_answer(thresholds)])
         signal.signal(signal.SIGALRM, _raise_deadline_exceeded)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -67,7 +87,7 @@ def run_probe(
             guard.cancel()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, checks=as_dicts(checks))
+    module.exit_json(**probe_result(checks))
     raise AssertionError("exit_json does not return")
 
 
@@ -76,10 +96,10 @@ def _raise_deadline_exceeded(signum: int, frame: object) -> NoReturn:
 
 
 def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.Timer:
-    """End the process with an honest answer where even the alarm is not heard."""
+    """Exit with the checks made so far, even if SIGALRM could not interrupt the probe."""
 
     def give_up() -> None:
-        os.write(1, (json.dumps({"changed": False, "checks": as_dicts(checks())}) + "\n").encode())
+        os.write(1, (json.dumps(probe_result(checks())) + "\n").encode())
         os._exit(0)
 
     timer = threading.Timer(seconds, give_up)

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where long work is: a module keeps its newest progress in a file, and the action plugin that started it shows it."""
+"""Progress of long work: the module writes it to a file, and the action plugin shows it."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Callable
 
-#: Option of the modules whose work can be long; their action plugins set it.
-Report = Callable[[Mapping[str, Any]], None]
+from .files import write_atomically
+
+#: Called with the newest progress (see `progress`), as often as there is any.
+ProgressCallback = Callable[[Mapping[str, Any]], None]
 
 
-def progress(done: int, total: int, work: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """How many things of how many are done, and what is being worked on (see `at_work`)."""
-    return {"done": done, "total": total, "work": list(work)}
+def progress(done: int, total: int, running: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many items of how many are done, and those that are running (see `running_item`)."""
+    return {"done": done, "total": total, "work": list(running)}
 
 
-def at_work(
+def running_item(
     what: str, seconds: float, phase: str = "", share: float | None = None
 ) -> dict[str, Any]:
-    """One thing that is being worked on: for how long, in which phase, and the share of it that is done (0 to 1) where that is known."""
+    """An item that is running: for how many seconds, in which phase, and how much of it is done.
+
+    ``share`` is from 0 to 1; none if it is not known.
+    """
     return {"what": what, "seconds": seconds, "phase": phase, "share": share}
 
 
 @contextmanager
-def progress_reporter(path: str | None) -> Iterator[Report]:
-    """Something that keeps the newest progress in a file until the work ends; without a path it does nothing."""
+def progress_reporter(path: str | None) -> Iterator[ProgressCallback]:
+    """A callback that keeps the newest progress in a file until the work ends.
+
+    Without a path it does nothing.
+    """
 
     def write(newest: Mapping[str, Any]) -> None:
         if not path:
             return
-        with suppress(OSError):  # work goes on where nobody can watch it
-            partial = f"{path}.partial"
-            with open(partial, "w") as stream:
-                json.dump(newest, stream)
-            os.replace(partial, path)
+        with suppress(OSError):  # the work goes on even if no one can watch it
+            write_atomically(path, json.dumps(newest), durable=False)
 
     try:
         yield write
@@ -46,3 +51,8 @@ def progress_reporter(path: str | None) -> Iterator[Report]:
         if path:
             with suppress(OSError):
                 os.unlink(path)
+
+
+#: Former names, for callers that have not been changed yet.
+Report = ProgressCallback
+at_work = running_item

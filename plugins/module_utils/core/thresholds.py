@@ -1,7 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The thresholds in force, the runbook's and what the operator overrides, and the one place where a value is judged by them."""
+"""The thresholds in force: the runbook's, changed by what the operator overrides.
+
+No other code compares a value with a threshold.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,35 @@ from .check import OK, UNKNOWN, Check
 from .definition import COMPONENTS, Definition, Threshold
 from .errors import UsageError
 
+_LEVELS = ("warning", "critical")
+
 
 class Thresholds:
-    """The thresholds in force: those of a technology's checks, and what the operator overrides.
+    """The thresholds in force for the checks of one technology.
 
-    An override is ``{check name: {warning: number, critical: number}}``; a level that is not named keeps its default,
-    null switches it off. ``"host.disk_used /backup"`` overrides for one subject only. Overrides of other technologies'
-    checks are theirs to validate, so that one setting serves a whole playbook.
+    An override is ``{check name: {warning: number, critical: number}}``; a level that is not named
+    keeps its default, null switches it off. ``"host.disk_used /backup"`` overrides for one subject
+    only. Overrides of other technologies' checks are ignored, as their own modules validate them,
+    so one setting serves a whole playbook. The same goes for ``known`` checks, which another module
+    of the same technology makes. Raises `UsageError`.
     """
 
     def __init__(
-        self, checks: Mapping[str, Definition], overrides: Mapping[str, Any] | None = None
+        self,
+        checks: Mapping[str, Definition],
+        overrides: Mapping[str, Any] | None = None,
+        known: Iterable[str] = (),
     ) -> None:
         self._checks = checks
         self._overrides: dict[str, dict[str, float | None]] = {}
-        components = {_component(name) for name in checks}
-        for key, given in (overrides or {}).items():
-            component = _component(str(key))
-            if component in components or component not in COMPONENTS:
-                self._overrides[str(key)] = _override(str(key), given, checks)
+        own = {_component(name) for name in checks}
+        elsewhere = set(known).difference(checks)
+        for key, levels in (overrides or {}).items():
+            component, name = _component(str(key)), str(key).split(" ", 1)[0]
+            if name in elsewhere:
+                continue
+            if component in own or component not in COMPONENTS:
+                self._overrides[str(key)] = _override(str(key), levels, checks, elsewhere)
 
     def of(self, name: str, subject: str = "") -> Threshold:
         """The threshold in force for a check, or for one of its subjects."""
@@ -51,19 +64,24 @@ class Thresholds:
         threshold: Threshold | None = None,
         **more: Any,
     ) -> Check:
-        """A check whose verdict is its value against its threshold; without a value it is unknown.
+        """A check judged by its value and threshold; unknown without a value.
 
-        ``threshold`` is for the rare check whose levels follow from the thing itself; ``more`` are further fields of
-        the check.
+        ``threshold`` replaces the one in force, for a check whose levels depend on its subject;
+        ``more`` are further fields of the check.
         """
         if value is None:
             return self.verdict(name, UNKNOWN, summary, subject=subject, **more)
         threshold = threshold or self.of(name, subject)
-        more.update(value=value, warning=threshold.warning, critical=threshold.critical)
+        more.update(
+            value=value,
+            warning=threshold.warning,
+            critical=threshold.critical,
+            direction=threshold.direction,
+        )
         return self.verdict(name, threshold.status_of(value), summary, subject=subject, **more)
 
     def verdict(self, name: str, status: str, summary: str, **more: Any) -> Check:
-        """A check whose verdict does not come from a number alone; unit and remedy come from its definition."""
+        """A check with a given status; unit and remedy default to those of its definition."""
         definition = self._checks[name]
         remedy = more.pop("remedy", "") or definition.remedy
         return Check(
@@ -76,46 +94,61 @@ class Thresholds:
         )
 
 
-def _component(key: str) -> str:
-    return key.split(".", 1)[0]
+def _component(name: str) -> str:
+    return name.split(".", 1)[0]
 
 
-def _override(key: str, given: Any, checks: Mapping[str, Definition]) -> dict[str, float | None]:
+def _override(
+    key: str, levels: Any, checks: Mapping[str, Definition], elsewhere: Iterable[str]
+) -> dict[str, float | None]:
     name = key.split(" ", 1)[0]
     if name not in checks:
-        raise UsageError(f"thresholds: there is no check {name!r}{_similar(name, checks)}")
+        raise UsageError(
+            f"thresholds: there is no check {name!r}{_suggestion(name, [*checks, *elsewhere])}"
+        )
     if not checks[name].source:
         raise UsageError(
-            f"thresholds: {name} has no thresholds to change, it is either right or wrong"
+            f"thresholds: {name} has no thresholds to change; remove it from thresholds"
         )
-    if not isinstance(given, Mapping) or not given:
+    if not isinstance(levels, Mapping) or not levels:
         raise UsageError(
-            f"thresholds: {key} takes a mapping with 'warning' and 'critical', not {given!r}"
+            f"thresholds: {key} takes a mapping with 'warning' and 'critical', not {levels!r}"
         )
-    result: dict[str, float | None] = {}
-    for level, value in given.items():
-        if level not in ("warning", "critical"):
-            raise UsageError(
-                f"thresholds: {key} has the levels 'warning' and 'critical', not {level!r}"
-            )
-        result[level] = (
-            None if value is None or value == "" else _number(f"thresholds: {key} {level}", value)
+    unknown = next((level for level in levels if level not in _LEVELS), None)
+    if unknown is not None:
+        raise UsageError(
+            f"thresholds: {key} has the levels 'warning' and 'critical', not {unknown!r}"
         )
-    return result
+    return {level: _level(f"{key} {level}", value) for level, value in levels.items()}
 
 
-def _number(what: str, value: Any) -> float:
+def _level(what: str, value: Any) -> float | None:
+    if value is None or value == "":
+        return None
     try:
         number = float("" if isinstance(value, bool) else value)
     except (TypeError, ValueError):
-        raise UsageError(f"{what}: {value!r} is not a number") from None
+        raise UsageError(f"thresholds: {what}: {value!r} is not a number") from None
     if not math.isfinite(number):
-        raise UsageError(f"{what}: {value!r} is not a finite number")
+        raise UsageError(f"thresholds: {what}: {value!r} is not a finite number")
     return number
 
 
-def _similar(name: str, names: Iterable[str]) -> str:
-    from difflib import get_close_matches  # only a mistake pays for it
+def _suggestion(name: str, checks: Iterable[str]) -> str:
+    """``; did you mean 'host.cpu'?``, or nothing if no name is close."""
+    component, dot, rest = name.partition(".")
+    if dot and component not in COMPONENTS:
+        component = _closest(component, COMPONENTS)
+        if not component:
+            return ""
+        name = f"{component}.{rest}"
+    if not dot or component in {_component(check) for check in checks}:
+        name = _closest(name, checks)
+    return f"; did you mean {name!r}?" if name else ""
 
-    found = get_close_matches(name, names, n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+
+def _closest(name: str, names: Iterable[str]) -> str:
+    """The most similar of the names; empty if none is similar."""
+    from difflib import get_close_matches  # loaded only to report a mistake
+
+    return next(iter(get_close_matches(name, names, n=1)), "")

@@ -1,32 +1,35 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quantities as people read them: counts, sizes, lengths of time."""
+"""Counts, sizes and durations as people write them."""
 
 from __future__ import annotations
 
 
 def pluralize(count: int, what: str, more: str = "") -> str:
-    """A count with its noun: ``1 table``, ``1,200 tables``; ``more`` is a plural that does not just end in s."""
+    """A count with its noun: ``1 table``, ``1,200 tables``; ``more`` is an irregular plural."""
     return f"{count:,} {what if count == 1 else more or what + 's'}"
 
 
 def format_value(value: float | None, unit: str = "") -> str:
-    """A quantity as people read it: ``1.5 GiB``, ``12 ms``, ``93 %``, ``1,300,000``."""
+    """A value with its unit: ``1.5 GiB``, ``12 ms``, ``93 %``, ``1,300,000``."""
     if value is None:
         return "–"
     if unit == "bytes":
         return _bytes(value)
     if unit == "seconds":
         return _seconds(value)
-    number = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.3g}"
-    return {"percent": f"{number} %", "days": f"{number} day{'' if number == '1' else 's'}"}.get(
-        unit, number
-    )
+    whole = float(value).is_integer() or abs(value) >= 100
+    number = f"{value:,.0f}" if whole else f"{value:.3g}"
+    if unit == "percent":
+        return f"{number} %"
+    if unit == "days":
+        return f"{number} day" if number == "1" else f"{number} days"
+    return number
 
 
 def format_duration(seconds: float) -> str:
-    """A length of time in the one or two units that matter: ``9 days``, ``3 h 20 min``."""
+    """A duration in the one or two units that matter: ``9 days``, ``3 h 20 min``."""
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
     if days >= 2:
         return f"{days} days"
@@ -38,7 +41,7 @@ def format_duration(seconds: float) -> str:
 
 
 def iso_duration(seconds: float) -> str:
-    """ISO 8601, to the minute: ``PT24H``, ``PT5M``."""
+    """A duration in ISO 8601, to the minute: ``PT24H``, ``PT5M``."""
     hours, minutes = divmod(round(seconds / 60), 60)
     return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes or not hours else "")
 
@@ -46,9 +49,8 @@ def iso_duration(seconds: float) -> str:
 def _bytes(value: float) -> str:
     for name in ("B", "KiB", "MiB", "GiB"):
         if abs(value) < 1024:
-            return (
-                f"{value:.0f} {name}" if name == "B" or abs(value) >= 100 else f"{value:.3g} {name}"
-            )
+            whole = name == "B" or abs(value) >= 100
+            return f"{value:.0f} {name}" if whole else f"{value:.3g} {name}"
         value /= 1024
     return f"{value:,.1f} TiB"
 
@@ -63,4 +65,6 @@ def _seconds(value: float) -> str:
         return f"{value:.3g} s"
     if size < 7200:
         return f"{value / 60:.0f} min"
-    return f"{value / 3600:.0f} h" if size < 172800 else f"{value / 86400:,.0f} days"
+    if size < 172800:
+        return f"{value / 3600:.0f} h"
+    return f"{value / 86400:,.0f} days"

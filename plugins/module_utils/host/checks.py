@@ -10,18 +10,21 @@ from ..core.definition import METRICS, Definition, above
 CHECKS: dict[str, Definition] = {
     "host.reachable": Definition(
         "Ansible can log in to the host and run Python there.",
-        "Check that the machine is up, its network, and the SSH login: 'ansible -m ansible.builtin.ping HOST'.",
+        "Check that the machine is up, its network, and the SSH login: "
+        "'ansible -m ansible.builtin.ping HOST'.",
     ),
     "host.cpu": Definition(
         "Share of all processors that was busy during the sample.",
-        "Scale up or optimize: find the busiest processes with 'top' and slow endpoints in the logs.",
+        "Scale up or optimize: 'top' shows the busiest processes, the logs show slow endpoints.",
         "percent",
         above(80, 95),
         METRICS,
     ),
     "host.memory": Definition(
-        "Share of memory that is not available to programs, of the machine's or the container's own limit.",
-        "Check for memory leaks: the largest processes are in the evidence; 'pm2 restart' of a leaking app gives time.",
+        "Share of memory that is not available to programs, of the machine or of the container's "
+        "limit.",
+        "Check for memory leaks: the evidence names the largest processes; 'pm2 restart' of a "
+        "leaking app buys time.",
         "percent",
         above(85, 95),
         METRICS,
@@ -42,37 +45,41 @@ CHECKS: dict[str, Definition] = {
     ),
     "host.load": Definition(
         "Five-minute load average for each processor.",
-        "See what runs or waits for the disk: 'top', 'ps -eo stat,pid,cmd | grep ^D', then scale up or optimize.",
+        "See what runs or waits for disk I/O ('top', 'ps -eo stat,pid,cmd | grep ^D'), "
+        "then scale up or optimize.",
         "",
         above(2, 4),
-        "two waiting tasks a processor make everything take twice as long",
+        "two waiting tasks for each processor make everything take twice as long",
     ),
     "host.swap": Definition(
         "Share of swap space in use.",
-        "Memory is or was short: check for memory leaks, give the machine more memory.",
+        "Memory is or was short: check for memory leaks, or add memory.",
         "percent",
         above(50, 90),
         "swap half full leaves little between a leak and the OOM killer",
     ),
     "host.oom_kills": Definition(
-        "Processes that the kernel killed for lack of memory in the window.",
-        "See who was killed with 'journalctl -k | grep -i oom'; limit or fix that process, or add memory.",
+        "Processes that the OOM killer killed in the window.",
+        "See which with 'journalctl -k | grep -i oom'; limit or fix that process, or add memory.",
         "count",
         above(0, 5),
-        "every OOM kill takes a process that someone needed",
+        "every OOM kill ends a process that someone needed",
     ),
     "host.failed_units": Definition(
         "systemd units in the state failed.",
-        "Read 'systemctl status UNIT' and 'journalctl -u UNIT'; when mended, 'systemctl reset-failed UNIT'.",
+        "Read 'systemctl status UNIT' and 'journalctl -u UNIT'; "
+        "once fixed, 'systemctl reset-failed UNIT'.",
         "count",
         above(0, None),
-        "a failed unit is work that is not being done",
+        "a failed unit does not do its work",
     ),
     "host.clock": Definition(
-        "Largest error of the system clock that its synchronisation allows for.",
-        "Start time synchronisation: 'timedatectl set-ntp true', then 'timedatectl timesync-status' or 'chronyc tracking'.",
+        "Maximum error of the system clock, as the kernel estimates it.",
+        "Start time synchronisation: 'timedatectl set-ntp true', "
+        "then 'timedatectl timesync-status' or 'chronyc tracking'.",
         "seconds",
         above(2, None),
-        "between two looks at its servers, half an hour apart, systemd-timesyncd lets the kernel's bound grow by one second",
+        "systemd-timesyncd asks its servers every half hour; meanwhile the kernel's estimate grows "
+        "by one second",
     ),
 }

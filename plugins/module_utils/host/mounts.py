@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which mounts hold data that can fill up, and how full they are, without ever hanging on one that is dead."""
+"""Which mounts hold data that can fill up, and how full they are, without hanging on a dead one."""
 
 from __future__ import annotations
 
@@ -13,37 +13,26 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Callable
+from typing import Callable, Union
 
-from ..core.check import CRITICAL, UNKNOWN, Check
 from ..core.text import redact
-from ..core.thresholds import Thresholds
-from ..core.units import format_value
 
-#: Mounts that are a program's private affair, unless the operator says otherwise.
-IGNORED = [
-    "/run/credentials/*",
-    "/run/user/*",
-    "/snap/*",
-    "/var/lib/containers/*",
-    "/var/lib/docker/*",
-    "/var/lib/kubelet/*",
-]
-
-#: File systems of the kernel's own making; nothing is stored there.
+#: File systems of the kernel itself, which store no data.
 _PSEUDO = re.compile(
-    "autofs|binder|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devfs|devpts|devtmpfs|efivarfs|fuse[.]gvfsd-fuse|fuse[.]lxcfs|fuse[.]portal|fusectl"
-    "|hugetlbfs|mqueue|nfsd|nsfs|proc|pstore|ramfs|rpc_pipefs|securityfs|selinuxfs|smackfs|sysfs|tracefs"
+    "autofs|binder|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devfs|devpts|devtmpfs|efivarfs"
+    "|fuse[.]gvfsd-fuse|fuse[.]lxcfs|fuse[.]portal|fusectl|hugetlbfs|mqueue|nfsd|nsfs|proc|pstore"
+    "|ramfs|rpc_pipefs|securityfs|selinuxfs|smackfs|sysfs|tracefs"
 )
-#: Images, full from the day they were made.
+#: Read-only images, which are always full.
 _IMAGE = re.compile("cramfs|erofs|fuse[.]snapfuse|fuse[.]squashfuse|iso9660|romfs|squashfs|udf")
-#: File systems whose figures come from memory. Any other may wait for a server or a daemon, so a child asks for it.
+#: File systems that answer from memory. Any other may wait for a server or a daemon, so a child
+#: process asks it.
 _LOCAL = re.compile(
     "bcachefs|btrfs|exfat|ext[234]|f2fs|jfs|msdos|ntfs3|overlay|reiserfs|tmpfs|vfat|xfs"
 )
 
-#: Seconds that a mount which may be dead gets for its answer.
-PATIENCE = 2.0
+#: Seconds to wait for a mount that may be dead.
+MOUNT_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,24 +40,31 @@ class Mount:
     """A mount, and how full it is."""
 
     point: str
-    kind: str
-    """File system type."""
+    fs_type: str
     source: str
+    """Device or server, without credentials."""
     device: str = ""
     """Major and minor number: the same for all mounts of one file system."""
     read_only: bool = False
+    whole: bool = True
+    """Whether it shows the whole file system, not a folder of it."""
     size: int = 0
-    """Bytes that unprivileged programs can fill, and what is used."""
+    """Bytes that unprivileged programs have used or can use; 0 if it was not measured."""
     used: int = 0
     free: int = 0
     inodes: int = 0
-    """None where the file system makes them as needed."""
+    """0 if the file system creates inodes as needed."""
     inodes_free: int = 0
-    trouble: str = ""
-    """Why there are no figures, and what to do about it."""
+    problem: str = ""
+    """Why it could not be measured; empty if it could."""
     remedy: str = ""
-    broken: bool = False
-    """Programs fare no better than this probe did."""
+    unusable: bool = False
+    """Whether the problem affects all programs, not only this probe."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it answers without a server or a daemon."""
+        return bool(_LOCAL.fullmatch(self.fs_type))
 
 
 def real_mounts(
@@ -77,127 +73,94 @@ def real_mounts(
     only: Sequence[str],
     is_file: Callable[[str], bool] = os.path.isfile,
 ) -> list[Mount]:
-    """The mounts worth a look, from the text of ``/proc/self/mountinfo``: each file system once, by its shortest mount point."""
-    visible: dict[str, tuple[Mount, bool]] = {}
-    for line in (
-        mountinfo.rstrip("\n").split("\n") if mountinfo else []
-    ):  # the kernel escapes no other line separator in a name
-        mount, whole = _parse(line)
-        visible[mount.point] = mount, whole  # a later mount hides an earlier one at the same place
+    """The mounts to measure, from the text of ``/proc/self/mountinfo``.
+
+    Those in ``only``, or else each file system once, by its shortest mount point, except those that
+    match a pattern in ``ignore``.
+    """
+    # The kernel does not escape other line separators than the newline in a name.
+    lines = mountinfo.rstrip("\n").split("\n") if mountinfo else []
+    # A later mount hides an earlier one at the same place.
+    visible = {mount.point: mount for mount in map(_parse, lines)}
     if only:
         return [_listed(point.rstrip("/") or "/", visible) for point in only]
     candidates = [
-        (mount, whole)
-        for mount, whole in visible.values()
-        if _holds_data(mount) and not any(fnmatchcase(mount.point, p) for p in ignore)
+        mount
+        for mount in visible.values()
+        if _holds_data(mount) and not any(fnmatchcase(mount.point, each) for each in ignore)
     ]
-    distant = [mount.point for mount, _whole in candidates if not _LOCAL.fullmatch(mount.kind)]
-    best: dict[str, tuple[bool, int, Mount]] = {}
-    for mount, whole in candidates:
-        if (
-            not whole
-            and _LOCAL.fullmatch(mount.kind)
-            and not _below(mount.point, distant)
-            and is_file(mount.point)
-        ):
+    remote = [mount.point for mount in candidates if not mount.local]
+    best: dict[str, Mount] = {}
+    for mount in candidates:
+        partial = not mount.whole and mount.local and not _is_below(mount.point, remote)
+        if partial and is_file(mount.point):
             continue  # container engines mount single files, such as /etc/hosts
         # Each subvolume of btrfs has a device number of its own.
-        key = mount.source if mount.kind == "btrfs" else mount.device
-        rank = (not whole, len(mount.point), mount)
-        if key not in best or rank[:2] < best[key][:2]:
-            best[key] = rank
-    return sorted(
-        (mount for _whole, _length, mount in best.values()), key=lambda mount: mount.point
+        key = mount.source if mount.fs_type == "btrfs" else mount.device
+        if key not in best or _rank(mount) < _rank(best[key]):
+            best[key] = mount
+    return sorted(best.values(), key=lambda mount: mount.point)
+
+
+def measure(mounts: Sequence[Mount], timeout: float = MOUNT_TIMEOUT) -> list[Mount]:
+    """The mounts with their figures; one that was unmounted meanwhile is left out.
+
+    A dead network mount or a frozen FUSE daemon blocks whoever asks, and not even SIGKILL ends
+    that. A process with a blocked thread cannot exit, so a child asks, and is left behind.
+    ``timeout`` is for all of them together.
+    """
+    remote = [mount.point for mount in mounts if not mount.local and not mount.problem]
+    children = {
+        mount.point: _start_stat(mount.point)
+        for mount in mounts
+        if not mount.problem and (mount.point in remote or _is_below(mount.point, remote))
+    }
+    end = time.monotonic() + timeout
+    measured = []
+    for mount in mounts:
+        if mount.problem:
+            measured.append(mount)
+        elif mount.point in children:
+            measured.append(_stat_result(mount, children[mount.point], end))
+        else:
+            measured.append(_statvfs(mount))
+    return [mount for mount in measured if mount.problem or mount.size]
+
+
+def _rank(mount: Mount) -> tuple[bool, int]:
+    """Of several mounts of one file system, the lowest rank is reported."""
+    return not mount.whole, len(mount.point)
+
+
+def _parse(line: str) -> Mount:
+    """A line of mountinfo."""
+    before, _dash, after = line.rpartition(" - ")
+    _id, _parent, device, root, point = before.split(" ")[:5]
+    fs_type, source, options = [*after.split(" "), "", ""][:3]
+    return Mount(
+        _unescape(point),
+        fs_type,
+        redact(_unescape(source)),
+        device,
+        read_only="ro" in options.split(","),
+        whole=root == "/",
     )
 
 
-def measure(mounts: Sequence[Mount], patience: float = PATIENCE) -> list[Mount]:
-    """The mounts with their figures; one that vanished meanwhile is left out.
-
-    A dead network mount or a frozen FUSE daemon stops whoever asks in a sleep that not even SIGKILL ends. A process with
-    such a thread cannot end either, so a child asks, and is left behind.
-    """
-    distant = [
-        mount.point for mount in mounts if not _LOCAL.fullmatch(mount.kind) and not mount.trouble
-    ]
-    children = {
-        mount.point: _ask(mount.point)
-        for mount in mounts
-        if not mount.trouble and (mount.point in distant or _below(mount.point, distant))
-    }
-    end = time.monotonic() + patience
-    measured = []
-    for mount in mounts:
-        if mount.trouble:
-            measured.append(mount)
-        elif mount.point in children:
-            measured.append(_answer(mount, children[mount.point], end))
-        else:
-            measured.append(_direct(mount))
-    return [mount for mount in measured if mount.trouble or mount.size]
-
-
-def assess_mounts(mounts: Iterable[Mount], thresholds: Thresholds) -> list[Check]:
-    """``host.disk_used`` and, where inodes can run out, ``host.inodes_used`` for each mount."""
-    checks = []
-    for mount in mounts:
-        if mount.trouble:
-            status = CRITICAL if mount.broken else UNKNOWN
-            checks.append(
-                thresholds.verdict(
-                    "host.disk_used",
-                    status,
-                    mount.trouble,
-                    subject=mount.point,
-                    remedy=mount.remedy,
-                )
-            )
-            continue
-        percent = round(100 * mount.used / mount.size, 1)
-        summary = f"{format_value(percent, 'percent')} used, {format_value(mount.free, 'bytes')} of {format_value(mount.size, 'bytes')} free"
-        summary += ", mounted read-only" if mount.read_only else ""
-        row = {
-            "device": mount.source,
-            "type": mount.kind,
-            "used": format_value(mount.used, "bytes"),
-            "free": format_value(mount.free, "bytes"),
-        }
-        checks.append(
-            thresholds.evaluate(
-                "host.disk_used", percent, summary, subject=mount.point, evidence=[row]
-            )
-        )
-        if mount.inodes:
-            taken = mount.inodes - mount.inodes_free
-            percent = round(100 * taken / mount.inodes, 1)
-            summary = f"{format_value(percent, 'percent')} used, {mount.inodes_free:,} of {mount.inodes:,} inodes free"
-            checks.append(
-                thresholds.evaluate("host.inodes_used", percent, summary, subject=mount.point)
-            )
-    return checks
-
-
-def _parse(line: str) -> tuple[Mount, bool]:
-    """A line of mountinfo, and whether it shows the whole file system and not a folder of it."""
-    before, _dash, after = line.rpartition(" - ")
-    _id, _parent, device, top, point = before.split(" ")[:5]
-    kind, source, options = [*after.split(" "), "", ""][:3]
-    return Mount(
-        _unescape(point), kind, redact(_unescape(source)), device, "ro" in options.split(",")
-    ), top == "/"
-
-
-def _listed(point: str, visible: Mapping[str, tuple[Mount, bool]]) -> Mount:
-    """A mount that the operator named: it has to be there."""
+def _listed(point: str, visible: Mapping[str, Mount]) -> Mount:
+    """A mount that the operator listed, with a problem if it is not mounted or stores no data."""
     if point not in visible:
-        remedy = f"Mount it: 'mount {point}'; 'journalctl -b' tells why it is missing. Or correct the list of mounts."
-        return Mount(point, "", "", trouble="Not mounted", remedy=remedy, broken=True)
-    mount = visible[point][0]
-    if _PSEUDO.fullmatch(mount.kind):
+        remedy = (
+            f"Mount it: 'mount {point}'; 'journalctl -b' shows why it is missing. "
+            "Or correct the list of mounts."
+        )
+        return Mount(point, "", "", problem="Not mounted", remedy=remedy, unusable=True)
+    mount = visible[point]
+    if _PSEUDO.fullmatch(mount.fs_type):
         return replace(
             mount,
-            trouble=f"Nothing is stored in a file system of type {mount.kind}",
-            remedy="Take it off the list of mounts.",
+            problem=f"A file system of type {mount.fs_type} stores no data",
+            remedy="Remove it from the list of mounts.",
         )
     return mount
 
@@ -207,23 +170,25 @@ def _unescape(text: str) -> str:
 
 
 def _holds_data(mount: Mount) -> bool:
-    if _PSEUDO.fullmatch(mount.kind) or _IMAGE.fullmatch(mount.kind):
+    if _PSEUDO.fullmatch(mount.fs_type) or _IMAGE.fullmatch(mount.fs_type):
         return False
-    if mount.kind == "overlay":
-        return mount.point == "/"  # any other repeats the file system that its layers lie on
-    if mount.kind == "tmpfs":
-        return not mount.read_only and (
-            mount.point.endswith("/shm")
-            or not f"{mount.point}/".startswith(("/dev/", "/proc/", "/sys/"))
-        )
+    if mount.fs_type == "overlay":
+        return mount.point == "/"  # any other repeats the file system that its layers are on
+    if mount.fs_type == "tmpfs":
+        private = f"{mount.point}/".startswith(("/dev/", "/proc/", "/sys/"))
+        return not mount.read_only and (mount.point.endswith("/shm") or not private)
     return True
 
 
-def _below(point: str, others: Iterable[str]) -> bool:
+def _is_below(point: str, others: Iterable[str]) -> bool:
     return any(point.startswith(other.rstrip("/") + "/") for other in others)
 
 
-def _ask(point: str) -> subprocess.Popen[str] | OSError:
+#: A running stat, or why it could not be started.
+_Child = Union["subprocess.Popen[str]", OSError]
+
+
+def _start_stat(point: str) -> _Child:
     try:
         return subprocess.Popen(  # noqa: S603
             ["stat", "-f", "-c", "%S %b %f %a %c %d", "--", point],  # noqa: S607
@@ -237,66 +202,75 @@ def _ask(point: str) -> subprocess.Popen[str] | OSError:
         return error
 
 
-def _answer(mount: Mount, child: subprocess.Popen[str] | OSError, end: float) -> Mount:
+def _stat_result(mount: Mount, child: _Child, end: float) -> Mount:
     if isinstance(child, OSError):
         return replace(
             mount,
-            trouble=f"Not looked at: the program stat could not be run: {child.strerror}",
+            problem=f"Not measured: the program stat could not be run: {child.strerror}",
             remedy="Install coreutils.",
         )
     try:
         output, errors = child.communicate(timeout=max(0.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         child.kill()
-        remedy = f"Check the server behind it and the network; 'umount -l {mount.point}' frees programs that will not need it."
-        return replace(
-            mount,
-            trouble=f"No answer in time from {mount.source} ({mount.kind}): programs that use it will hang",
-            remedy=remedy,
-        )
+        return _no_answer(mount)
     if child.returncode:
-        reason = errors.strip().rpartition(": ")[2]
-        known = {
-            os.strerror(number): number
-            for number in (errno.EACCES, errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTCONN)
-        }
-        return _refused(mount, OSError(known.get(reason, errno.EIO), reason))
+        return _failed(mount, _stat_error(errors))
     size, blocks, free, available, inodes, inodes_free = map(int, output.split())
     return _figures(mount, size, blocks, free, available, inodes, inodes_free)
 
 
-def _direct(mount: Mount) -> Mount:
+def _no_answer(mount: Mount) -> Mount:
+    return replace(
+        mount,
+        problem=f"No answer in time from {mount.source} ({mount.fs_type}): programs that use it "
+        "will hang",
+        remedy="Check its server and the network; if nothing needs it, "
+        f"'umount -l {mount.point}' detaches it.",
+    )
+
+
+def _stat_error(message: str) -> OSError:
+    """The error that stat reported as text."""
+    reason = message.strip().rpartition(": ")[2]
+    for number in (errno.EACCES, errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTCONN):
+        if os.strerror(number) == reason:
+            return OSError(number, reason)
+    return OSError(errno.EIO, reason)
+
+
+def _statvfs(mount: Mount) -> Mount:
     try:
         stat = os.statvfs(mount.point)
     except OSError as error:
-        return _refused(mount, error)
+        return _failed(mount, error)
     return _figures(
         mount, stat.f_frsize, stat.f_blocks, stat.f_bfree, stat.f_bavail, stat.f_files, stat.f_ffree
     )
 
 
-def _refused(mount: Mount, error: OSError) -> Mount:
+def _failed(mount: Mount, error: OSError) -> Mount:
     if error.errno == errno.ENOENT:
         return mount  # unmounted since the list was read
     if error.errno in (errno.EACCES, errno.EPERM):
         return replace(
             mount,
-            trouble="This user is not allowed to look at it",
+            problem="This user lacks permission to read it",
             remedy="Run the probe with become: true, or add it to mounts_ignore.",
         )
-    remedy = f"Mount it anew ('umount -l {mount.point}; mount {mount.point}'), and check the server or disk behind it."
     return replace(
         mount,
-        trouble=f"Cannot be used, {mount.source} ({mount.kind}): {error.strerror}",
-        remedy=remedy,
-        broken=True,
+        problem=f"Cannot be used: {mount.source} ({mount.fs_type}): {error.strerror}",
+        remedy=f"Remount it ('umount -l {mount.point}; mount {mount.point}'), and check its server "
+        "or disk.",
+        unusable=True,
     )
 
 
 def _figures(
     mount: Mount, block: int, blocks: int, free: int, available: int, inodes: int, inodes_free: int
 ) -> Mount:
-    """Size is what unprivileged programs have used or can use: the blocks reserved for root are left out, as df does it."""
+    """The figures as df counts them: without the blocks that are reserved for root."""
     used = blocks - free
     return replace(
         mount,

@@ -9,27 +9,33 @@ from ..core.definition import METRICS, Definition, above
 
 CHECKS: dict[str, Definition] = {
     "app.process": Definition(
-        "All wanted instances of the app are online under PM2, and none is in a crash loop.",
-        "Read the app's error log, then 'pm2 restart APP'; if it fails again, roll back the last deployment.",
+        "All expected instances of the app are online under PM2, and none is in a crash loop.",
+        "Read the app's error log, then 'pm2 restart APP'; if it fails again, roll back the last "
+        "deployment.",
         "count",
     ),
     "app.restarts": Definition(
-        "Restarts of the instance that restarted most in the window, those by hand and by deployments included.",
-        "Read the app's error log around the restarts; a restart for memory is in PM2's own log, pm2.log.",
+        "Restarts of the instance that restarted most often in the window, including restarts by "
+        "hand and by deployments.",
+        "Read the app's error log around the time of the restarts; restarts at the memory limit "
+        "are in PM2's own log, pm2.log.",
         "count",
         above(5, 15),
         "more than a day's deployments; PM2 itself gives up after 16 unstable restarts",
     ),
     "app.memory": Definition(
-        "Memory of the largest instance, of the limit at which PM2 restarts it.",
-        "Check for memory leaks: restart the app as immediate fix, profile it to find the leak.",
+        "Memory of the instance closest to its limit, in percent of the limit at which PM2 "
+        "restarts it.",
+        "Check for memory leaks: restart the app as an immediate fix, then profile it to find the "
+        "leak.",
         "percent",
         above(85, 95),
         f"{METRICS} (Memory Usage)",
     ),
     "app.errors": Definition(
-        "Messages in the app's error log in the window, counted by shape.",
-        "Investigate the most frequent message first; compare its first appearance with the last deployment.",
+        "Messages in the app's error log in the window, counted by fingerprint.",
+        "Investigate the most frequent message first; compare its first appearance with the last "
+        "deployment.",
         "count",
         above(10, 100),
         "the runbook asks to review them and gives no limit",

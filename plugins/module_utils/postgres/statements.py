@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements as evidence: their shape, without the data that people put into them. Pure."""
+"""Statements as evidence, without their literals. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 
 from ..core.text import redact, shorten
 
-#: Characters of a statement that are worth a row of evidence.
+#: Characters of a statement that evidence shows.
 LENGTH = 200
 
 _TOKEN = re.compile(
@@ -30,8 +30,9 @@ _TOKEN = re.compile(
 def without_literals(statement: str) -> str:
     """A statement with ``?`` for each string and number, without comments.
 
-    A statement may have been cut anywhere, and a backslash before a quote means something else in each setting of
-    standard_conforming_strings; from where the end of a string is in doubt, nothing is shown.
+    A statement may have been truncated anywhere, and the meaning of a backslash before a quote
+    depends on standard_conforming_strings; from where the end of a string is unclear, nothing is
+    shown.
     """
     shown: list[str] = []
     position = 0
@@ -49,5 +50,5 @@ def without_literals(statement: str) -> str:
 
 
 def shape(statement: str | None) -> str:
-    """A statement as a row of evidence shows it."""
+    """A statement as evidence shows it: in one line, without literals and secrets."""
     return shorten(redact(without_literals(statement or "")), LENGTH)

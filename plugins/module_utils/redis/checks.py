@@ -9,22 +9,24 @@ from ..core.definition import BENCHMARKS, METRICS, Definition, above, below
 
 CHECKS: dict[str, Definition] = {
     "redis.reachable": Definition(
-        "Redis answers PING; the value is the slowest of a few.",
-        "Check Redis: 'systemctl status redis', its log and memory; restart it if it does not run.",
+        "Redis answers PING; the value is the slowest of several.",
+        "Check Redis: 'systemctl status redis', its log and memory; restart it if it is not "
+        "running.",
         "seconds",
         above(0.1, 1.0),
         "a healthy local Redis answers in less than a millisecond",
     ),
     "redis.memory": Definition(
-        "Memory in use, of maxmemory, or of the machine's where maxmemory is 0.",
-        "Find large or never-expiring keys; raise maxmemory if the machine has room for it.",
+        "Memory in use, of maxmemory, or of the host's memory if maxmemory is 0.",
+        "Find large keys and keys that never expire; raise maxmemory if the host has free memory.",
         "percent",
         above(75, 90),
         "redis_exporter's alert at 90 %, with time to act before it",
     ),
     "redis.eviction_policy": Definition(
-        "maxmemory-policy fits what this Redis is for.",
-        "Set the policy for the role: allkeys-lru for a cache; noeviction for a queue; volatile-* or noeviction for sessions.",
+        "maxmemory-policy fits the purpose of this Redis.",
+        "Set the policy for the purpose: allkeys-lru for a cache; noeviction for a queue; "
+        "volatile-* or noeviction for sessions.",
     ),
     "redis.evictions": Definition(
         "Keys that were evicted for lack of memory in the window.",
@@ -34,38 +36,42 @@ CHECKS: dict[str, Definition] = {
         "applies to a queue or session store; a cache may evict",
     ),
     "redis.hit_rate": Definition(
-        "Share of key look-ups that found their key in the window.",
-        "Check whether keys expire too early or are evicted, and whether a deployment changed the key names.",
+        "Share of key lookups that found their key in the window.",
+        "Check whether keys expire too early or are evicted, and whether a deployment changed the "
+        "key names.",
         "percent",
         below(90, 80),
         f"{BENCHMARKS} (Cache Hit Rate)",
     ),
     "redis.clients": Definition(
         "Connected clients, of maxclients.",
-        "See 'CLIENT LIST' for the address that holds them; look for an app that opens one connection a request.",
+        "See 'CLIENT LIST' for the address that holds them; find the app that opens a connection "
+        "for each request.",
         "percent",
         above(80, 90),
         f"{METRICS} (Database Connections)",
     ),
     "redis.rejected_connections": Definition(
-        "Connections refused because maxclients was reached, in the window.",
+        "Connections that were rejected in the window because maxclients was reached.",
         "Raise maxclients (and the service's LimitNOFILE), or find the app that leaks connections.",
         "count",
         above(0, 100),
         "each is a failed request",
     ),
     "redis.persistence": Definition(
-        "The last snapshot and the last append-only writes worked.",
-        "Read Redis' log; check the disk's space and rights, then run BGSAVE and look again.",
+        "The last snapshot and the last writes to the append-only file worked.",
+        "Read Redis' log; check free space and permissions on its disk, then run BGSAVE and check "
+        "again.",
     ),
     "redis.replication": Definition(
         "A replica is linked to its primary; a primary has the replicas it should have.",
-        "Check the network and password between replica and primary, and the log of both.",
+        "Check the network and the password between replica and primary, and the logs of both.",
         "count",
     ),
     "redis.fragmentation": Definition(
         "Resident memory for each byte that Redis allocated.",
-        "Above the limit: 'CONFIG SET activedefrag yes' or a planned restart. Below 1: Redis is swapped out, add memory.",
+        "If too high: 'CONFIG SET activedefrag yes' or a planned restart. If below 1: Redis is "
+        "swapped out, add memory.",
         "",
         above(1.5, 3),
         "Redis' documentation calls 1.5 excessive",

@@ -7,151 +7,127 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..core.deadline import Deadline
-from ..core.state import Delta, Sample, StateFile, now_sample
+from ..core.errors import Refused, RunbookError
+from ..core.state import StateFile, now_sample
 from ..core.text import redact, shorten
 from ..core.units import format_duration
-from ..linux.cgroup import MemoryGroup, memory_group
-from .connection import Endpoint, Refusal, connect, explain, redis, reply
+from ..linux.cgroup import memory_group
+from ..linux.proc import read_text
+from .connection import Endpoint, connect, redis
+from .errors import (
+    Loading,
+    PrimaryDown,
+    SaveFailed,
+    error_of_exception,
+    error_of_reply,
+    with_detail,
+)
+from .options import Options
+from .snapshot import Snapshot
 
-#: Seconds that Redis gets for each answer, and at most half of the module's time limit.
-_PATIENCE = 3.0
-#: Share of maxclients from which on the clients are listed, to say who they are.
-_CROWDED = 0.5
+#: Seconds to wait for each answer, at most half of the module's time limit.
+_TIMEOUT = 3.0
+#: Share of maxclients from which on the clients are listed.
+_MANY_CLIENTS = 0.5
 #: Counters that are judged over the span since the last run.
 _COUNTERS = ("keyspace_hits", "keyspace_misses", "evicted_keys", "rejected_connections")
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything that was seen."""
-
-    address: str
-    refusal: Refusal | None = None
-    """Why Redis could not be used, or not for what matters."""
-    latencies: Sequence[float] = ()
-    """Seconds of each PING, without those of connecting."""
-    blind: Refusal | None = None
-    """Why it answers PING but not INFO."""
-    info: Mapping[str, Any] = field(default_factory=dict)
-    save: str | None = None
-    """The save points; empty where snapshots are switched off, none where CONFIG was refused."""
-    group: MemoryGroup | None = None
-    """The memory limit of the server's cgroup, and its bytes that are swapped out, where it runs on this machine."""
-    swapped: int | None = None
-    clients: Sequence[Mapping[str, Any]] = ()
-    """Who holds the connections, where they are many."""
-    delta: Delta | None = None
-
-
-def collect(
-    endpoint: Endpoint, samples: int, state: StateFile, deadline: Deadline
-) -> tuple[Snapshot, Sample | None]:
-    """Ask Redis, and return with what it said the counters to keep for the next run."""
-    patience = min(_PATIENCE, deadline.seconds / 2)
-    client = connect(endpoint, patience)
-    seen = Snapshot(endpoint.address)
+def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
+    """Ask Redis; never raises because Redis fails."""
+    endpoint = options.endpoint
+    timeout = min(_TIMEOUT, deadline.seconds / 2)
+    client = connect(endpoint, timeout)
+    snapshot = Snapshot(endpoint.address)
     try:
-        seen = _pings(client, samples, seen, endpoint)
-        info, save, data = _pipeline(client)
-        refusal = reply(str(data), endpoint) if isinstance(data, Exception) else None
-        if refusal and refusal.kind == "primary down":  # which Redis 6 does not mention to PING
-            return replace(
-                seen,
-                refusal=replace(refusal, summary=refusal.summary + _detail(client, refusal.kind)),
-            ), None
-        if isinstance(info, Exception):
-            why = shorten(redact(str(info), [endpoint.password]), 200)
-            blind = reply(str(info), endpoint) or Refusal(
-                "failed", why, "Let this user run INFO by its own name."
-            )
-            return replace(seen, blind=blind), None
-        clients = (
-            _holders(client)
-            if info.get("connected_clients", 0) > _CROWDED * info.get("maxclients", float("inf"))
-            else []
-        )
-    except (redis.RedisError, OSError) as error:
-        refusal = explain(error, endpoint, patience)
-        return replace(
-            seen, refusal=replace(refusal, summary=refusal.summary + _detail(client, refusal.kind))
-        ), None
+        snapshot = _ping(client, options, snapshot)
+        snapshot = _ask(client, endpoint, snapshot)
+    except (redis.RedisError, OSError) as exception:
+        error = error_of_exception(exception, endpoint, timeout)
+        return replace(snapshot, error=with_detail(error, _detail(client, error)))
     finally:
         client.close()
-    sample = now_sample(
-        str(info.get("run_id", "")), {name: info[name] for name in _COUNTERS if name in info}
-    )
-    # CONFIG RESETSTAT may have come since the start, and leaves no trace of when.
-    delta = state.delta(sample, info.get("uptime_in_seconds"), "start or CONFIG RESETSTAT, at most")
-    seen = replace(
-        seen,
-        info=info,
-        save=save.get("save") if isinstance(save, dict) else None,
-        clients=clients,
-        delta=delta,
-    )
-    return (_on_this_machine(seen, info) if endpoint.local else seen), sample
+    if not snapshot.info:
+        return snapshot
+    snapshot = _compare_counters(snapshot, state)
+    return _add_process(snapshot) if endpoint.local else snapshot
 
 
-def _pings(client: redis.Redis, samples: int, seen: Snapshot, endpoint: Endpoint) -> Snapshot:
+def _ping(client: redis.Redis, options: Options, snapshot: Snapshot) -> Snapshot:
     try:
         client.ping()
-        return replace(seen, latencies=[_timed_ping(client) for _sample in range(samples)])
-    except redis.ResponseError as error:
-        refusal = reply(str(error), endpoint)
-        if (
-            refusal and refusal.kind == "cannot save"
-        ):  # PING counts as a write then; the rest is still answered
-            return replace(seen, refusal=refusal)
+        latencies = [_ping_seconds(client) for _sample in range(options.samples)]
+        return replace(snapshot, latencies=latencies)
+    except redis.ResponseError as exception:
+        error = error_of_reply(str(exception), options.endpoint)
+        if isinstance(error, SaveFailed):  # PING counts as a write then; INFO still works
+            return replace(snapshot, error=error)
         raise
 
 
-def _timed_ping(client: redis.Redis) -> float:
+def _ping_seconds(client: redis.Redis) -> float:
     start = time.perf_counter()
     client.ping()
     return time.perf_counter() - start
 
 
-def _pipeline(client: redis.Redis) -> list[Any]:
-    """INFO, the save points and the answer to a harmless command on data; each may be an exception instead."""
+def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapshot:
+    """INFO, the save points and, if there are many, the clients."""
     pipeline = client.pipeline(transaction=False)
     pipeline.info()
     pipeline.config_get("save")
-    pipeline.dbsize()
-    return pipeline.execute(raise_on_error=False)
+    pipeline.dbsize()  # a harmless command on data
+    info, save, data = pipeline.execute(raise_on_error=False)
+    if isinstance(data, Exception):
+        error = error_of_reply(str(data), endpoint)
+        if isinstance(error, PrimaryDown):  # Redis 6 answers PING all the same
+            return replace(snapshot, error=with_detail(error, _detail(client, error)))
+    if isinstance(info, Exception):
+        reason = shorten(redact(str(info), [endpoint.password]), 200)
+        unknown = Refused(reason, "Allow this user to run INFO under its own name.")
+        return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
+    many = _MANY_CLIENTS * info.get("maxclients", float("inf"))
+    return replace(
+        snapshot,
+        info=info,
+        save=save.get("save") if isinstance(save, dict) else None,
+        clients=_client_counts(client) if info.get("connected_clients", 0) > many else [],
+    )
 
 
-def _detail(client: redis.Redis, kind: str) -> str:
-    """More on a refusal, from the one command that is answered nevertheless."""
+def _detail(client: redis.Redis, error: RunbookError) -> str:
+    """More about an error, from the one command that still works; empty if it fails too."""
     try:
-        if kind == "loading":
+        if isinstance(error, Loading):
             info = client.info("persistence")
-            return f": {info['loading_loaded_perc']:.0f} % done, about {format_duration(info['loading_eta_seconds'])} left"
-        if kind == "primary down":
+            left = format_duration(info["loading_eta_seconds"])
+            return f": {info['loading_loaded_perc']:.0f} % done, about {left} left"
+        if isinstance(error, PrimaryDown):
             info = client.info("replication")
-            return f" ({info['master_host']}:{info['master_port']}, cut off for {format_duration(info['master_link_down_since_seconds'])})"
+            down = format_duration(info["master_link_down_since_seconds"])
+            return f" ({info['master_host']}:{info['master_port']}, down for {down})"
     except (redis.RedisError, OSError, KeyError, ValueError):
         pass
     return ""
 
 
-def _holders(client: redis.Redis) -> list[dict[str, Any]]:
-    """Who holds the connections, by address, name and user; never what they do."""
+def _client_counts(client: redis.Redis) -> list[dict[str, Any]]:
+    """Connections by address, name and user, never their commands; empty without permission."""
     try:
-        listed = client.client_list()
-    except redis.ResponseError:  # not allowed
+        clients = client.client_list()
+    except redis.ResponseError:
         return []
     count = Counter(
         (
-            c.get("addr", "").rpartition(":")[0],
-            shorten(redact(c.get("name", "")), 40),
-            c.get("user", ""),
+            each.get("addr", "").rpartition(":")[0],
+            shorten(redact(each.get("name", "")), 40),
+            each.get("user", ""),
         )
-        for c in listed
+        for each in clients
     )
     return [
         {"address": address, "name": name, "user": user, "connections": number}
@@ -159,16 +135,29 @@ def _holders(client: redis.Redis) -> list[dict[str, Any]]:
     ]
 
 
-def _on_this_machine(seen: Snapshot, info: Mapping[str, Any]) -> Snapshot:
-    """What only the server's own machine knows. The process id may be one of a container's, so the name has to fit as well."""
-    pid = str(info.get("process_id"))
+def _compare_counters(snapshot: Snapshot, state: StateFile) -> Snapshot:
+    """The snapshot with its counters, and their rise since the last run."""
+    info = snapshot.info
+    counters = {name: info[name] for name in _COUNTERS if name in info}
+    sample = now_sample(str(info.get("run_id", "")), counters)
+    # CONFIG RESETSTAT may have reset them since the start; it does not record when.
+    epoch = "start or CONFIG RESETSTAT, at most"
+    delta = state.delta(sample, info.get("uptime_in_seconds"), epoch)
+    return replace(snapshot, delta=delta, sample=sample)
+
+
+def _add_process(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what /proc knows of the server.
+
+    The process id may be from inside a container, so the name must match as well.
+    """
+    pid = str(snapshot.info.get("process_id"))
     try:
-        with open(f"/proc/{pid}/status") as stream:
-            status = dict(line.split(":", 1) for line in stream.read().splitlines())
-        if not any(word in status["Name"] for word in ("redis", "valkey", "keydb")):
-            return seen
-        return replace(
-            seen, group=memory_group(pid), swapped=int(status["VmSwap"].split()[0]) * 1024
-        )
+        lines = read_text(f"/proc/{pid}/status").splitlines()
+        status = dict(line.split(":", 1) for line in lines)
+        if not any(name in status["Name"] for name in ("redis", "valkey", "keydb")):
+            return snapshot
+        swapped = int(status["VmSwap"].split()[0]) * 1024
+        return replace(snapshot, cgroup=memory_group(pid), swapped=swapped)
     except (OSError, KeyError, ValueError):
-        return seen
+        return snapshot

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows a report on the terminal at hand, or in the job output where there is none."""
+"""Prints a report on the terminal, or in the job output of AWX."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ from ansible.utils.display import Display
 
 from .terminal import SYMBOLS, render
 
-#: Columns where there is no terminal to ask, and the most that a line can have and still be read.
+#: Columns without a terminal, and the maximum.
 WIDTH = 110
-MOST_COLUMNS = 160
+MAX_WIDTH = 160
 
 
 def show(report: Mapping[str, Any], path: str = "") -> None:
-    Display().display(
-        render(report, width=_width(), unicode=_unicode(), paint=stringc, location=_near(path))
+    """Print the table; ``path`` is the file of the report to name, if there is one."""
+    table = render(
+        report, width=_width(), unicode=_unicode(), paint=stringc, location=_relative(path)
     )
+    Display().display(table)
 
 
 def _width() -> int:
-    return min(shutil.get_terminal_size((WIDTH, 24)).columns, MOST_COLUMNS)
+    return min(shutil.get_terminal_size((WIDTH, 24)).columns, MAX_WIDTH)
 
 
 def _unicode() -> bool:
-    streams = (sys.stdout, sys.__stdout__)  # Ansible's workers have a buffer in place of the first
+    """Whether the output can encode the symbols."""
+    # in Ansible's workers, sys.stdout is a buffer without an encoding
+    streams = (sys.stdout, sys.__stdout__)
     encoding = next((stream.encoding for stream in streams if stream and stream.encoding), "ascii")
     try:
         "".join(SYMBOLS.values()).encode(encoding)
@@ -41,7 +45,7 @@ def _unicode() -> bool:
     return True
 
 
-def _near(path: str) -> str:
-    """A path as one would type it here."""
-    near = os.path.relpath(path) if path else ""
-    return path if near.startswith(os.pardir) else near
+def _relative(path: str) -> str:
+    """A path below the working directory as a relative one."""
+    relative = os.path.relpath(path) if path else ""
+    return path if relative.startswith(os.pardir) else relative

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The formats in which a report can be had, and the schema that its JSON follows."""
+"""The formats of a report by file suffix, and the schema of its JSON."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ __all__ = ["SUFFIXES", "documents", "metrics", "schema"]
 
 
 def documents(report: Mapping[str, Any], formats: Collection[str] = ()) -> dict[str, str]:
-    """The report in the formats that are always written and in those asked for, by suffix.
+    """The report as JSON, HTML and Markdown and in the given further formats, by suffix.
 
-    JSON comes last, so that a folder with a complete report in it is told by its JSON file.
+    JSON is the last to be written: if it is there, the report is complete.
     """
-    made = {"html": html.render(report), "markdown": markdown.render(report)}
+    texts = {"html": html.render(report), "markdown": markdown.render(report)}
     if "junit" in formats:
         from . import junit
 
-        made["junit"] = junit.render(report)
+        texts["junit"] = junit.render(report)
     if "prometheus" in formats:
-        made["prometheus"] = metrics(report)
-    made["json"] = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    return {SUFFIXES[name]: text for name, text in made.items()}
+        texts["prometheus"] = metrics(report)
+    texts["json"] = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return {SUFFIXES[name]: text for name, text in texts.items()}
 
 
 def schema() -> dict[str, Any]:
+    """The JSON schema of a report."""
     with open(SCHEMA, encoding="utf-8") as stream:
         return dict(json.load(stream))

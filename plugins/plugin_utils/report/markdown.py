@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report as Markdown, to be put into a ticket or a chat: the verdict, what needs a hand, then a table of everything."""
+"""The report as Markdown for a ticket or a chat: verdict, what needs attention, all checks."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from ...module_utils.core.check import (
     WARNING,
     worst,
 )
+from ...module_utils.core.units import pluralize
 from .view import (
     Finding,
     Row,
-    brief,
+    action_figures,
+    actions_by_urgency,
     columns,
     component_title,
     components,
-    effect,
-    figure,
     findings,
+    format_cell,
+    format_counts,
+    format_hosts,
+    format_thresholds,
     headline,
-    limits,
-    names,
-    outcome,
-    pluralize,
+    long_date,
+    measured_value,
+    printable,
     scope,
-    tally,
-    visible,
-    when,
-    work,
+    totals,
 )
 
 SYMBOLS = {
@@ -53,124 +53,145 @@ SYMBOLS = {
     PLANNED: "🔵",
     SKIPPED: "⚪",
 }
-#: Rows of evidence that a ticket needs to see; the page has all of them.
-MOST_ROWS = 5
-#: Of more checks than these, a ticket gets the hosts and areas alone.
-MOST_CHECKS = 100
+#: Rows of evidence in a ticket; the page has all of them.
+MAX_ROWS = 5
+#: A ticket lists single checks up to this number, and hosts and areas beyond it.
+MAX_CHECKS = 100
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@])")
 
 
 def render(report: Row) -> str:
+    """The report as text in GitHub's Markdown."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _text(value: Any) -> str:
-    """Any text in one line, with nothing in it that Markdown, HTML or a mention would act on."""
-    return _SPECIAL.sub(r"\\\1", " ".join(visible(str(value)).split()))
-
-
-def _code(value: str) -> str:
-    """A name or subject in a code span, which no backtick and no table can end early."""
-    return "`" + " ".join(visible(value).split()).replace("`", "'").replace("|", "\u2223") + "`"
-
-
 def _lines(report: Row) -> Iterator[str]:
-    verdict = report["verdict"]
-    yield f"## {SYMBOLS[verdict]} {_text(report['title'])}: {'OK' if verdict == OK else verdict} – {_text(headline(report))}"
-    yield ""
-    yield f"{_text(when(report['finished']))} · {_text(scope(report))} · {_text(outcome(report))}"
-    if report["check_mode"]:
-        yield "\nCheck mode: nothing was changed."
-    if report["limit"]:
-        yield f"\nOnly these hosts were asked for: {_code(report['limit'])}."
+    yield from _head(report)
     found = findings(report)
     if found:
-        yield "\n### What needs a hand\n"
+        yield "\n### What needs attention\n"
         for number, finding in enumerate(found, 1):
             yield from _finding(number, finding)
     if report["actions"]:
         yield f"\n### What was {'planned' if report['check_mode'] else 'done'}\n"
-        yield from _table(
-            ("", "Host", "Action", "Why", "Figures"),
-            (
-                [
-                    _status(row["status"]),
-                    _text(row["host"]),
-                    _what(row),
-                    _text(row["reason"]),
-                    _text(effect(row)),
-                ]
-                for row in work(report)
-            ),
-        )
-    if len(report["checks"]) > MOST_CHECKS:
+        yield from _actions(report)
+    if len(report["checks"]) > MAX_CHECKS:
         yield "\n### All hosts\n"
         yield from _hosts(report)
-        return
-    if report["checks"]:
-        yield "\n### Everything that was looked at"
-    for key, rows in components(report["checks"]).items():
+    elif report["checks"]:
+        yield "\n### All checks"
+        yield from _checks(report)
+
+
+def _head(report: Row) -> Iterator[str]:
+    verdict = report["verdict"]
+    word = "OK" if verdict == OK else verdict
+    title = f"{_text(report['title'])}: {word} – {_text(headline(report))}"
+    yield f"## {SYMBOLS[verdict]} {title}"
+    yield ""
+    parts = (long_date(report["finished"]), scope(report), totals(report))
+    yield " · ".join(_text(part) for part in parts)
+    if report["check_mode"]:
+        yield "\nCheck mode: nothing was changed."
+    if report["limit"]:
+        yield f"\nLimited to: {_code(report['limit'])}."
+
+
+def _finding(number: int, finding: Finding) -> Iterator[str]:
+    bullet = f"{number}. "
+    indent = " " * len(bullet)
+    status = f"{SYMBOLS[finding.status]} **{finding.status}**"
+    what = _name(finding.name, finding.subject)
+    yield f"{bullet}{status} {what} on {_text(format_hosts(finding.hosts))}"
+    summaries = finding.summaries
+    for summary, hosts in summaries:
+        row = next((row for row in finding.rows if row["summary"] == summary), finding.rows[0])
+        facts = ", ".join(fact for fact in (format_thresholds(row), row["window"]) if fact)
+        where = f"{_text(format_hosts(hosts))}: " if len(summaries) > 1 else ""
+        suffix = f" ({_text(facts)})" if facts else ""
+        yield f"{indent}- {where}**{_text(summary)}**{suffix}"
+    if finding.remedy:
+        yield f"{indent}- What to do: {_text(finding.remedy)}"
+    if len(finding.rows) == 1 and finding.rows[0]["evidence"]:
+        yield from _evidence(finding.rows[0]["evidence"], indent)
+
+
+def _evidence(rows: Sequence[Row], indent: str) -> Iterator[str]:
+    yield ""
+    keys = columns(rows)
+    cells = ([_text(format_cell(row.get(key, ""), 80)) for key in keys] for row in rows[:MAX_ROWS])
+    for line in _table([_text(key) for key in keys], cells):
+        yield f"{indent}  {line}"
+    if len(rows) > MAX_ROWS:
+        yield f"\n{indent}  and {pluralize(len(rows) - MAX_ROWS, 'more row')} in the report"
+    yield ""
+
+
+def _actions(report: Row) -> Iterator[str]:
+    rows = (
+        [
+            _status(row["status"]),
+            _text(row["host"]),
+            _name(row["name"], row["subject"]),
+            _text(row["reason"]),
+            _text(action_figures(row)),
+        ]
+        for row in actions_by_urgency(report)
+    )
+    yield from _table(("", "Host", "Action", "Reason", "Figures"), rows)
+
+
+def _checks(report: Row) -> Iterator[str]:
+    for key, checks in components(report["checks"]).items():
         yield f"\n#### {_text(component_title(key))}\n"
-        yield from _table(
-            ("", "Host", "Check", "Value", "What was seen"),
-            (
-                [
-                    _status(row["status"]),
-                    _text(row["host"]),
-                    _what(row),
-                    _text(figure(row)),
-                    _text(row["summary"]),
-                ]
-                for row in rows
-            ),
+        rows = (
+            [
+                _status(row["status"]),
+                _text(row["host"]),
+                _name(row["name"], row["subject"]),
+                _text(measured_value(row)),
+                _text(row["summary"]),
+            ]
+            for row in checks
         )
+        yield from _table(("", "Host", "Check", "Value", "Summary"), rows)
 
 
 def _hosts(report: Row) -> Iterator[str]:
     keys = list(components(report["checks"]))
     rows = []
     for host in report["hosts"]:
-        mine = components(row for row in report["checks"] if row["host"] == host["name"])
-        cells = [
-            f"{SYMBOLS[worst(row['status'] for row in mine[key])]} {tally(Counter(row['status'] for row in mine[key]))}"
-            if key in mine
-            else ""
-            for key in keys
-        ]
+        by_component = components(row for row in report["checks"] if row["host"] == host["name"])
+        cells = [_totals(by_component.get(key, [])) for key in keys]
         rows.append([_text(host["name"]), *cells])
     yield from _table(("Host", *(_text(component_title(key)) for key in keys)), rows)
+
+
+def _totals(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    counts = Counter(row["status"] for row in rows)
+    return f"{SYMBOLS[worst(counts)]} {format_counts(counts)}"
 
 
 def _status(status: str) -> str:
     return f"{SYMBOLS[status]} {status}"
 
 
-def _what(row: Row) -> str:
-    return _code(row["name"]) + (f" {_code(row['subject'])}" if row["subject"] else "")
+def _name(name: str, subject: str) -> str:
+    return f"{_code(name)} {_code(subject)}" if subject else _code(name)
 
 
-def _finding(number: int, finding: Finding) -> Iterator[str]:
-    first = f"{number}. "
-    indent = " " * len(first)
-    told = finding.summaries
-    yield f"{first}{SYMBOLS[finding.status]} **{finding.status}** {_what({'name': finding.name, 'subject': finding.subject})} on {_text(names(finding.hosts))}"
-    for summary, hosts in told:
-        row = next((row for row in finding.rows if row["summary"] == summary), finding.rows[0])
-        facts = ", ".join(fact for fact in (limits(row), row["window"]) if fact)
-        where = f"{_text(names(hosts))}: " if len(told) > 1 else ""
-        yield f"{indent}- {where}**{_text(summary)}**" + (f" ({_text(facts)})" if facts else "")
-    if finding.remedy:
-        yield f"{indent}- What to do: {_text(finding.remedy)}"
-    rows = finding.rows[0]["evidence"] if len(finding.rows) == 1 else []
-    if rows:
-        yield ""
-        keys = columns(rows)
-        cells = ([_text(brief(row.get(key, ""), 80)) for key in keys] for row in rows[:MOST_ROWS])
-        yield from (f"{indent}  {line}" for line in _table([_text(key) for key in keys], cells))
-        if len(rows) > MOST_ROWS:
-            yield f"\n{indent}  and {pluralize(len(rows) - MOST_ROWS, 'more row')} in the report"
-        yield ""
+def _text(value: Any) -> str:
+    """Any text in one line, escaped for Markdown, HTML and mentions."""
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(str(value)).split()))
+
+
+def _code(value: str) -> str:
+    """A code span that neither a backtick nor a column of a table ends early."""
+    text = " ".join(printable(value).split()).replace("`", "'").replace("|", "\u2223")
+    return f"`{text}`"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ...module_utils.core.check import (
     CRITICAL,
@@ -22,15 +21,15 @@ from ...module_utils.core.check import (
 from .view import (
     Finding,
     Row,
+    action_figures,
+    actions_by_urgency,
     component_title,
     components,
-    effect,
     findings,
-    names,
-    outcome,
+    format_hosts,
+    printable,
     scope,
-    visible,
-    work,
+    totals,
 )
 
 SYMBOLS = {
@@ -53,7 +52,7 @@ COLOURS = {
     PLANNED: "cyan",
     SKIPPED: "dark gray",
 }
-#: What a terminal that knows ASCII only is shown for the characters that this collection's own texts use.
+#: Replacements on a terminal without Unicode, for the characters of this collection's own texts.
 ASCII = str.maketrans(
     {
         "✖": "x",
@@ -71,13 +70,15 @@ ASCII = str.maketrans(
     }
 )
 
-#: Columns that the status takes, and by which all that belongs to it is indented.
+#: Columns for the status; everything below it is indented by as many.
 INDENT = 12
-#: Lines that one finding, and all actions together, may take; the rest is in the report.
-MOST_SUMMARIES = 6
-MOST_ACTIONS = 20
+#: Most summaries of one finding, and most actions; the report has the rest.
+MAX_SUMMARIES = 6
+MAX_ACTIONS = 20
 
 Paint = Callable[[str, str], str]
+#: A line of text and its colour, empty for the default colour.
+Line = tuple[str, str]
 
 
 def render(
@@ -88,88 +89,88 @@ def render(
     paint: Paint = lambda text, colour: text,
     location: str = "",
 ) -> str:
-    """The table, at most so many columns wide.
+    """The table, at most ``width`` columns wide.
 
-    ``paint`` colours a text, ``location`` says where the report lies; with ``unicode`` false only ASCII comes out.
+    ``paint`` colours a text, ``location`` is the path of the report to name. Without ``unicode``
+    the table is plain ASCII.
     """
 
     def clean(text: str) -> str:
-        text = visible(text)
+        text = printable(text)
         return text if unicode else text.translate(ASCII).encode("ascii", "replace").decode()
 
     lines = [(clean(text), colour) for text, colour in _lines(report, max(width, 40), location)]
     return "\n".join(paint(text, colour) if colour and text else text for text, colour in lines)
 
 
-def _lines(report: Row, width: int, location: str) -> Iterator[tuple[str, str]]:
-    """Lines of text, each with its colour."""
-    title = report["title"] + (" (check mode: nothing was changed)" if report["check_mode"] else "")
-    if report["limit"]:
-        title += f" (only {report['limit']})"
+def _lines(report: Row, width: int, location: str) -> Iterator[Line]:
     yield "", ""
-    yield f"── {title} ".ljust(width, "─")[:width], ""
+    yield f"── {_title(report)} ".ljust(width, "─")[:width], ""
     for finding in findings(report):
         yield from _finding(finding, width)
-    yield from _work(report, width)
-    good = [row for row in report["checks"] if row["status"] == OK]
-    if good:
-        areas = ", ".join(
-            f"{component_title(key)} {len(rows)}" for key, rows in components(good).items()
-        )
-        yield from _hanging(_status(OK), f"{len(good)} ok: {areas}", width, COLOURS[OK])
-    overall = report["verdict"]
+    yield from _actions(report, width)
+    passed = [row for row in report["checks"] if row["status"] == OK]
+    if passed:
+        by_area = components(passed).items()
+        areas = ", ".join(f"{component_title(key)} {len(rows)}" for key, rows in by_area)
+        yield from _wrap(_status(OK), f"{len(passed)} ok: {areas}", width, COLOURS[OK])
+    verdict = report["verdict"]
     yield "", ""
-    yield f"{overall.upper()}: {outcome(report)} ({scope(report)})", COLOURS[overall]
+    yield f"{verdict.upper()}: {totals(report)} ({scope(report)})", COLOURS[verdict]
     if location:
         yield f"Report: {location}", ""
 
 
-def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
+def _title(report: Row) -> str:
+    title: str = report["title"]
+    if report["check_mode"]:
+        title += " (check mode: nothing was changed)"
+    if report["limit"]:
+        title += f" (limited to {report['limit']})"
+    return title
+
+
+def _finding(finding: Finding, width: int) -> Iterator[Line]:
     what = f"{finding.name} {finding.subject}".rstrip()
-    yield from _hanging(
-        _status(finding.status), f"{what} · {names(finding.hosts)}", width, COLOURS[finding.status]
-    )
-    told = finding.summaries
-    for summary, hosts in told[:MOST_SUMMARIES]:
-        yield from _hanging("", summary if len(told) == 1 else f"{names(hosts)}: {summary}", width)
-    if len(told) > MOST_SUMMARIES:
-        yield from _hanging(
-            "", f"and {len(told) - MOST_SUMMARIES} more like it, see the report", width
-        )
+    heading = f"{what} · {format_hosts(finding.hosts)}"
+    yield from _wrap(_status(finding.status), heading, width, COLOURS[finding.status])
+    summaries = finding.summaries
+    for summary, hosts in summaries[:MAX_SUMMARIES]:
+        where = f"{format_hosts(hosts)}: " if len(summaries) > 1 else ""
+        yield from _wrap("", where + summary, width)
+    if len(summaries) > MAX_SUMMARIES:
+        yield from _wrap("", f"and {len(summaries) - MAX_SUMMARIES} more, see the report", width)
     if finding.remedy:
-        yield from _hanging("", f"→ {finding.remedy}", width, "cyan", deeper=2)
+        yield from _wrap("", f"→ {finding.remedy}", width, "cyan", hanging=2)
 
 
-def _work(report: Row, width: int) -> Iterator[tuple[str, str]]:
-    actions = work(report)
-    for action in actions[:MOST_ACTIONS]:
-        what = f"{action['name']} {action['subject']}".rstrip()
-        figures = effect(action)
-        words = (
-            f"{what} · {action['host']}"
-            + (f": {action['reason']}" if action["reason"] else "")
-            + (f" ({figures})" if figures else "")
-        )
-        yield from _hanging(_status(action["status"]), words, width, COLOURS[action["status"]])
-    if len(actions) > MOST_ACTIONS:
-        yield from _hanging("", f"and {len(actions) - MOST_ACTIONS} more, see the report", width)
+def _actions(report: Row, width: int) -> Iterator[Line]:
+    actions = actions_by_urgency(report)
+    for action in actions[:MAX_ACTIONS]:
+        text = f"{action['name']} {action['subject']}".rstrip() + f" · {action['host']}"
+        if action["reason"]:
+            text += f": {action['reason']}"
+        figures = action_figures(action)
+        if figures:
+            text += f" ({figures})"
+        yield from _wrap(_status(action["status"]), text, width, COLOURS[action["status"]])
+    if len(actions) > MAX_ACTIONS:
+        yield from _wrap("", f"and {len(actions) - MAX_ACTIONS} more, see the report", width)
 
 
 def _status(status: str) -> str:
     return f"{SYMBOLS[status]} {status}"
 
 
-def _hanging(
-    label: str, text: str, width: int, colour: str = "", deeper: int = 0
-) -> Iterator[tuple[str, str]]:
-    """A text beside a label, wrapped below itself; nothing of a long name or path is broken or lost."""
-    wrapped: Any = textwrap.wrap(
+def _wrap(label: str, text: str, width: int, colour: str = "", hanging: int = 0) -> Iterator[Line]:
+    """A text beside its label, wrapped and indented; long names and paths stay whole."""
+    lines = textwrap.wrap(
         " ".join(text.split()),
         width,
         initial_indent=label.ljust(INDENT),
-        subsequent_indent=" " * (INDENT + deeper),
+        subsequent_indent=" " * (INDENT + hanging),
         break_long_words=False,
         break_on_hyphens=False,
     )
-    for line in wrapped:
+    for line in lines:
         yield line, colour

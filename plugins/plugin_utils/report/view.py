@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every picture of a report shows alike: the findings in their order, and the words and figures beside them."""
+"""What every format of a report shares: the findings in their order, and figures as text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from ...module_utils.core.catalog import CATALOG
 from ...module_utils.core.check import (
+    BELOW,
     CRITICAL,
     DONE,
     FAILED,
@@ -28,31 +29,38 @@ from ...module_utils.core.definition import COMPONENTS
 from ...module_utils.core.text import shorten
 from ...module_utils.core.units import format_value, pluralize
 
-#: The order in which people need to know.
+#: Statuses in the order in which people need to read them.
 BY_URGENCY = (CRITICAL, WARNING, UNKNOWN)
 ACTIONS_BY_URGENCY = (FAILED, DONE, PLANNED, SKIPPED)
+WORST_FIRST = tuple(reversed(STATUSES))
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 Row = Mapping[str, Any]
 
-#: Characters that steer a terminal, or turn the direction of the text around them.
+#: Characters that control a terminal, or change the direction of the text around them.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def visible(text: str) -> str:
-    """A text from elsewhere with a space for each character that does more than being read."""
+def printable(text: str) -> str:
+    """The text with a space in place of each control character."""
     return _CONTROL.sub(" ", text)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not ok, on one host or on many."""
+    """One thing that is not ok, on one host or on several."""
 
     status: str
     name: str
     subject: str
     remedy: str
     rows: tuple[Row, ...]
-    """Its checks, one for each host."""
+    """Its checks, one per host."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ class Finding:
 
     @property
     def summaries(self) -> list[tuple[str, list[str]]]:
-        """What was seen, each with the hosts where it was seen so."""
+        """Each summary with the hosts that have it."""
         found: dict[str, list[str]] = {}
         for row in self.rows:
             found.setdefault(row["summary"], []).append(row["host"])
@@ -68,32 +76,30 @@ class Finding:
 
 
 def findings(report: Row) -> list[Finding]:
-    """Everything that is not ok, the most urgent first, and among those what cannot be reached before what suffers from it.
+    """Everything that is not ok, the most urgent first; the same on several hosts is one finding.
 
-    The same thing on several hosts is one finding.
+    Within a status, what cannot be reached comes before what fails because of it.
     """
     grouped: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in report["checks"]:
         if row["status"] != OK:
-            grouped.setdefault(
-                (row["status"], row["name"], row["subject"], row["remedy"]), []
-            ).append(row)
+            key = (row["status"], row["name"], row["subject"], row["remedy"])
+            grouped.setdefault(key, []).append(row)
     found = [Finding(*key, rows=tuple(rows)) for key, rows in grouped.items()]
-    return sorted(
-        found,
-        key=lambda finding: (
-            BY_URGENCY.index(finding.status),
-            not finding.name.endswith(".reachable"),
-        ),
-    )
+    return sorted(found, key=_urgency)
 
 
-def work(report: Row) -> list[Row]:
-    """The actions, those first that a person has to know of."""
+def _urgency(finding: Finding) -> tuple[int, bool]:
+    return BY_URGENCY.index(finding.status), not finding.name.endswith(".reachable")
+
+
+def actions_by_urgency(report: Row) -> list[Row]:
+    """The actions, failed ones first and skipped ones last."""
     return sorted(report["actions"], key=lambda action: ACTIONS_BY_URGENCY.index(action["status"]))
 
 
 def component(name: str) -> str:
+    """The part of a check's name before its first dot."""
     return name.split(".", 1)[0]
 
 
@@ -102,135 +108,120 @@ def component_title(key: str) -> str:
 
 
 def components(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The checks by the component that they look at, in the order in which the components were looked at."""
+    """The checks by component, in the order in which the components were checked."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(component(row["name"]), []).append(row)
     return found
 
 
-def tally(counts: Mapping[str, int], order: Sequence[str] = tuple(reversed(STATUSES))) -> str:
-    """``2 critical, 1 warning, 38 ok``: what there is none of is left out."""
+def format_status(status: str) -> str:
+    """The status as the first word of a sentence."""
+    return "OK" if status == OK else status.capitalize()
+
+
+def format_counts(counts: Mapping[str, int], order: Sequence[str] = WORST_FIRST) -> str:
+    """``2 critical, 1 warning, 38 ok``, without those that are 0."""
     return ", ".join(f"{counts[status]:,} {status}" for status in order if counts[status])
 
 
 def headline(report: Row) -> str:
-    """The verdict as a person would call it across the room."""
+    """The verdict in a few words."""
     status = report["verdict"]
-    number = sum(finding.status == status for finding in findings(report)) + (
-        report["action_counts"][FAILED] if status == CRITICAL else 0
-    )
-    need = "needs" if number == 1 else "need"
-    if status == OK and report["actions"]:
-        counts = report["action_counts"]
-        planned, made = counts[PLANNED], counts[DONE]
-        return (
-            f"{pluralize(planned, 'change')} planned"
-            if planned
-            else f"{pluralize(made, 'change')} made"
-            if made
-            else "There was nothing to do"
-        )
-    return {
-        OK: "All is well",
-        UNKNOWN: f"{pluralize(number, 'thing')} could not be looked at",
-        WARNING: f"{pluralize(number, 'thing')} {need} attention",
-        CRITICAL: f"{pluralize(number, 'thing')} {need} a hand now",
-    }[status]
+    if status == OK:
+        return _headline_ok(report)
+    number = sum(finding.status == status for finding in findings(report))
+    if status == CRITICAL:
+        number += report["action_counts"][FAILED]
+    things = pluralize(number, "thing")
+    needs = "needs" if number == 1 else "need"
+    if status == UNKNOWN:
+        return f"{things} could not be checked"
+    return f"{things} {needs} attention" + (" now" if status == CRITICAL else "")
 
 
-def sentence(report: Row) -> str:
+def _headline_ok(report: Row) -> str:
+    if not report["actions"]:
+        return "All checks passed"
+    counts = report["action_counts"]
+    if counts[PLANNED]:
+        return f"{pluralize(counts[PLANNED], 'change')} planned"
+    if counts[DONE]:
+        return f"{pluralize(counts[DONE], 'change')} made"
+    return "Nothing to do"
+
+
+def verdict_line(report: Row) -> str:
     """The verdict in one line: ``critical: 2 of 41 checks are critical, 1 warning``."""
-    verdict, counts, done = report["verdict"], report["counts"], report["action_counts"]
+    verdict, counts, actions = report["verdict"], report["counts"], report["action_counts"]
+    checks = pluralize(len(report["checks"]), "check")
     parts = []
-    if verdict == OK or not counts[verdict]:
-        parts += [pluralize(len(report["checks"]), "check")] if report["checks"] else []
-    else:
-        parts.append(
-            f"{counts[verdict]} of {pluralize(len(report['checks']), 'check')} {'is' if counts[verdict] == 1 else 'are'} {verdict}"
-        )
+    if verdict != OK and counts[verdict]:
+        verb = "is" if counts[verdict] == 1 else "are"
+        parts.append(f"{counts[verdict]} of {checks} {verb} {verdict}")
+    elif report["checks"]:
+        parts.append(checks)
+    parts += [f"{counts[each]} {each}" for each in BY_URGENCY if counts[each] and each != verdict]
     parts += [
-        f"{counts[status]} {status}"
-        for status in BY_URGENCY
-        if counts[status] and status != verdict
+        f"{pluralize(actions[each], 'action')} {each}"
+        for each in ACTIONS_BY_URGENCY
+        if actions[each]
     ]
-    parts += [
-        f"{pluralize(done[status], 'action')} {status}"
-        for status in ACTIONS_BY_URGENCY
-        if done[status]
-    ]
-    return f"{verdict}: {', '.join(parts) or 'nothing to look at'}"
+    return f"{verdict}: {', '.join(parts) or 'nothing was checked'}"
 
 
-def outcome(report: Row) -> str:
-    """Checks and actions in figures: ``2 critical, 38 ok; actions: 3 done, 1 skipped``."""
-    parts = [tally(report["counts"])]
+def totals(report: Row) -> str:
+    """Checks and actions by status: ``2 critical, 38 ok; actions: 3 done, 1 skipped``."""
+    parts = [format_counts(report["counts"])]
     if report["actions"]:
-        parts.append(f"actions: {tally(report['action_counts'], ACTIONS_BY_URGENCY)}")
-    return "; ".join(part for part in parts if part) or "nothing to look at"
+        parts.append(f"actions: {format_counts(report['action_counts'], ACTIONS_BY_URGENCY)}")
+    return "; ".join(part for part in parts if part) or "nothing was checked"
 
 
 def scope(report: Row) -> str:
     """``41 checks on 3 hosts in 14 s``."""
     hosts = report["hosts"]
     where = hosts[0]["name"] if len(hosts) == 1 else pluralize(len(hosts), "host")
-    what = (
-        f"{pluralize(len(report['checks']), 'check')} on "
-        if report["checks"] or not report["actions"]
-        else "on "
-    )
-    return (
-        what
-        + where
-        + ("" if report["seconds"] is None else f" in {format_value(report['seconds'], 'seconds')}")
-    )
+    text = f"on {where}"
+    if report["checks"] or not report["actions"]:
+        text = f"{pluralize(len(report['checks']), 'check')} {text}"
+    if report["seconds"] is not None:
+        text += f" in {format_value(report['seconds'], 'seconds')}"
+    return text
 
 
-def names(hosts: Sequence[str], most: int = 3) -> str:
-    """``app1, app2 and 18 more hosts``."""
+def format_hosts(hosts: Sequence[str], most: int = 3) -> str:
+    """``app1, app2, app3 and 17 more hosts``."""
     if len(hosts) <= most + 1:
         return ", ".join(hosts)
     return f"{', '.join(hosts[:most])} and {len(hosts) - most} more hosts"
 
 
-def below(row: Row) -> bool:
-    """Whether it is low values of this check that are bad."""
-    if (
-        row["warning"] is not None
-        and row["critical"] is not None
-        and row["warning"] != row["critical"]
-    ):
-        return bool(row["critical"] < row["warning"])
-    definition = CATALOG.get(row["name"])
-    return definition is not None and definition.threshold.below
-
-
-def limits(row: Row) -> str:
-    """``warning above 80 %, critical above 90 %``; empty where the check is a plain yes or no."""
-    side = "below" if below(row) else "above"
+def format_thresholds(row: Row) -> str:
+    """``warning above 80 %, critical above 90 %``; empty for a check without thresholds."""
+    side = "below" if row["direction"] == BELOW else "above"
     levels = [(level, row[level]) for level in (WARNING, CRITICAL) if row[level] is not None]
     return ", ".join(
-        f"{level} {side} {format_value(limit, row['unit'])}" for level, limit in levels
+        f"{level} {side} {format_value(threshold, row['unit'])}" for level, threshold in levels
     )
 
 
-def figure(row: Row) -> str:
+def measured_value(row: Row) -> str:
+    """The value of a check with its unit; empty if there is none."""
     return "" if row["value"] is None else format_value(row["value"], row["unit"])
 
 
 def meaning(name: str) -> str:
-    """What a check looks at; empty for one that is not in this collection's catalog."""
+    """The meaning of a check; empty if it is not in this collection's catalog."""
     return CATALOG[name].meaning if name in CATALOG else ""
 
 
-def effect(action: Row) -> str:
-    """The figures of an action in one line: ``1.2 GiB → 800 MiB, 400 MiB in 12 s``, ``about 3 min``."""
+def action_figures(action: Row) -> str:
+    """``1.2 GiB → 800 MiB, 400 MiB, in 12 s`` or, for an estimate, ``about 3 min``."""
     parts = []
-    if action["before"] is not None or action["after"] is not None:
-        sides = [
-            brief(side, 40) for side in (action["before"], action["after"]) if side is not None
-        ]
-        parts.append(" → ".join(sides))
+    states = [state for state in (action["before"], action["after"]) if state is not None]
+    if states:
+        parts.append(" → ".join(format_cell(state, 40) for state in states))
     if action["bytes"] is not None:
         parts.append(format_value(action["bytes"], "bytes"))
     if action["seconds"] is not None:
@@ -240,8 +231,8 @@ def effect(action: Row) -> str:
     return ", ".join(parts)
 
 
-def brief(value: Any, length: int = 200) -> str:
-    """Any value of an evidence row or an action, in one line."""
+def format_cell(value: Any, length: int = 200) -> str:
+    """A value of an evidence row or an action, in one line of at most so many characters."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -254,28 +245,12 @@ def brief(value: Any, length: int = 200) -> str:
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
-    """The columns of a table that holds all these rows."""
+    """The columns that a table of all these rows needs."""
     return list(dict.fromkeys(key for row in rows for key in row))
 
 
-def when(stamp: str) -> str:
-    """``Monday 23 November 2026, 06:00 UTC``, in English whatever the locale of the machine."""
-    moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ")
-    day = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[
-        moment.weekday()
-    ]
-    months = (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    )
-    return f"{day} {moment.day} {months[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+def long_date(timestamp: str) -> str:
+    """``Monday 23 November 2026, 06:00 UTC``, in English whatever the locale."""
+    moment = datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ")
+    day, month = DAYS[moment.weekday()], MONTHS[moment.month - 1]
+    return f"{day} {moment.day} {month} {moment.year}, {moment:%H:%M} UTC"

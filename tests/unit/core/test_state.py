@@ -11,10 +11,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state impor
     Sample,
     StateFile,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.units import (
-    format_duration,
-    iso_duration,
-)
 
 
 def sample(time: float, count: float, epoch: str = "boot 1") -> Sample:
@@ -45,7 +41,7 @@ def test_the_next_run_judges_what_came_since(state: StateFile) -> None:
     )
 
 
-def test_looking_again_at_once_is_judged_against_the_same_earlier_run(state: StateFile) -> None:
+def test_a_run_soon_after_is_compared_with_the_same_earlier_run(state: StateFile) -> None:
     state.store(sample(0, 50))
     state.store(sample(86400, 80))
     state.store(sample(86410, 81))
@@ -64,7 +60,7 @@ def test_a_reset_is_noticed(state: StateFile, now: Sample) -> None:
     assert delta.counters["hits"] == now.counters["hits"]
 
 
-def test_a_clock_set_back_is_no_negative_span(state: StateFile) -> None:
+def test_a_clock_set_back_makes_no_negative_span(state: StateFile) -> None:
     state.store(sample(86400, 50))
     assert not state.delta(sample(1000, 60), 60, "server start").since_last_run
 
@@ -72,7 +68,7 @@ def test_a_clock_set_back_is_no_negative_span(state: StateFile) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"{", b"[]", b'{"samples": [{"time": "x"}]}', b"\x00\xff", b'{"samples": 3}']
 )
-def test_a_damaged_file_is_no_file(state: StateFile, damage: bytes) -> None:
+def test_a_damaged_file_is_ignored(state: StateFile, damage: bytes) -> None:
     state.store(sample(0, 50))
     Path(state.path).write_bytes(damage)
     assert not state.delta(sample(86400, 80), 60, "server start").since_last_run
@@ -92,25 +88,3 @@ def test_files_are_private_and_few(state: StateFile) -> None:
 
 def test_the_service_is_not_named_in_clear(state: StateFile) -> None:
     assert "localhost" not in state.path
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (3, "3 s"),
-        (0.5, "0.5 s"),
-        (65, "1 min"),
-        (3600, "1 h"),
-        (12000, "3 h 20 min"),
-        (9 * 86400, "9 days"),
-    ],
-)
-def test_spans_in_words(seconds: float, words: str) -> None:
-    assert format_duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "duration"), [(86400, "PT24H"), (300, "PT5M"), (5400, "PT1H30M"), (10, "PT0M")]
-)
-def test_iso_durations(seconds: float, duration: str) -> None:
-    assert iso_duration(seconds) == duration

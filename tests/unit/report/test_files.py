@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.files import (
     ABANDONED,
-    replace_file,
+    write_file,
     write_report,
 )
 from tests.conftest import ROOT
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_no_valid_unicode_is_written_all_the_same(tmp_path: Path) -> None:
-    replace_file(str(tmp_path / "x.md"), "disk \udcff full", 0o600)
+    write_file(str(tmp_path / "x.md"), "disk \udcff full", 0o600)
     assert (tmp_path / "x.md").read_text() == "disk ? full"
     assert mode(tmp_path / "x.md") == 0o600
 
@@ -159,9 +159,11 @@ def test_runs_at_once_each_leave_a_whole_report_and_one_of_them_is_latest(tmp_pa
 import sys; sys.path.insert(0, {str(ROOT / "collections")!r})
 from datetime import datetime, timezone
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.files import write_report
+folder = {str(tmp_path / "x")!r}
 for turn in range(20):
     who = sys.argv[1] + "-" + str(turn)
-    write_report({str(tmp_path / "x")!r}, datetime(2026, 11, 23, 6, tzinfo=timezone.utc), dict.fromkeys(("html", "md", "json"), who), keep=0)
+    moment = datetime(2026, 11, 23, 6, tzinfo=timezone.utc)
+    write_report(folder, moment, dict.fromkeys(("html", "md", "json"), who), keep=0)
 """
     running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]
     assert [process.wait(60) for process in running] == [0, 0]

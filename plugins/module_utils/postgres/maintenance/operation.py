@@ -1,515 +1,185 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maintenance of one database: look, plan, carry out, and say what became of it."""
+"""Maintenance of one database: collect, plan, apply, verify."""
 
 from __future__ import annotations
 
-import os
-import select
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
-from ...core import operation
-from ...core.check import (
-    CRITICAL,
-    DONE,
-    FAILED,
-    OK,
-    PLANNED,
-    SKIPPED,
-    UNKNOWN,
-    WARNING,
-    Action,
-    Check,
-)
-from ...core.deadline import Deadline, DeadlineExceeded
-from ...core.errors import UsageError
-from ...core.progress import Report, at_work, progress
-from ...core.state import Sample
+from ...core.check import DONE, PLANNED, SKIPPED, Action
+from ...core.deadline import DeadlineExceeded
+from ...core.errors import NotCollected, Unreachable
+from ...core.operation import Outcome
+from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
-from ...core.units import format_duration, format_value, pluralize
-from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
-from ..connection import Connection, Target, Unanswered
-from ..errors import Refusal
-from ..health.assess import unreachable
-from ..relations import SETTINGS, Inventory, inspect
-from .apply import Run, action
-from .plan import OPERATIONS, Plan, Rules, Step, make_plan, unjudged
-from .work import Trouble, Worker, behind
-
-APPLICATION = "gpt_agent.runbook/pg_maintenance"
-#: Those sessions that carry out statements; whoever may start some holds the lock.
-WORKER = f"{APPLICATION} worker"
-# Workers of a run that was killed: whoever holds the lock knows that they are nobody's.
-ORPHANS = """
-SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE application_name = %(application)s AND datname = current_database() AND pid <> pg_backend_pid()
-  AND (SELECT pg_has_role(usesysid, 'USAGE'))
-"""
-REPLAY_ROLE = "SELECT pg_is_in_recovery()"
+from ..relations import Inventory
+from ..url import Target
+from .apply import Run
+from .collect import collect
+from .declined import declined, locked_by, on_standby
+from .disk import DiskSpace
+from .lock import APPLICATION, WORKER_APPLICATION, take_lock
+from .options import Options
+from .plan import Plan, make_plan
+from .queries import IN_RECOVERY, UPDATE_DATABASE_AGE
+from .results import Results
+from .step import Step
+from .verify import count, foresee, verify
+from .worker import StatementFailed, Worker
 
 
 @dataclass
-class Outcome(operation.Outcome):
-    """What a maintenance came to."""
+class MaintenanceOutcome(Outcome):
+    """What a maintenance run came to."""
 
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Bytes a second by operation, as this run has measured them."""
+    """Bytes a second by operation, as this and earlier runs have measured."""
 
 
-@dataclass
-class Task:
-    """What is to be done, and where."""
+@dataclass(frozen=True)
+class Maintenance:
+    """One database, and how to maintain it."""
 
     target: Target
-    rules: Rules
+    options: Options
     thresholds: Thresholds
-    timeout: float
-    """Seconds within which a question has to be answered."""
     rates: Mapping[str, float]
-    disk_free: float | None = None
-    """Bytes that are free, where the operator knows better."""
-    report: Report = lambda newest: None
+    """Bytes a second by operation, as earlier runs have measured."""
 
-    def inspect(self) -> Inventory:
-        with closing(Connection(self.target, APPLICATION, Deadline(self.timeout))) as connection:
+    def show_plan(self) -> Outcome:
+        """What would be done; nothing is."""
+        try:
+            inventory = collect(self.target, self.options.timeout)
+        except (Unreachable, NotCollected) as error:
+            return declined(error, self.target.database, self.thresholds)
+        if inventory.facts["standby"]:
+            return on_standby(self.thresholds)
+        plan = self._plan(inventory, self.options)
+        actions = [step.action(SKIPPED if step.skip else PLANNED, step.skip) for step in plan.steps]
+        check = foresee(inventory, plan, actions, self.options, self.thresholds)
+        return Outcome([check], actions)
+
+    def carry_out(self, report: ProgressCallback) -> Outcome:
+        """Do what is needed, and verify the result."""
+        limit = str(int(self.options.timeout * 1000))
+        settings = {"lock_timeout": "100", "statement_timeout": limit}
+        control = Worker(self.target, APPLICATION, self.options.timeout, settings)
+        with closing(control):
             try:
-                connection.open()
-                facts = connection.begin("itself", SETTINGS)[0][0]
-                behind(connection.pid, facts["pid"])
-                return inspect(connection, facts)
+                control.open()
+                if control.ask("itself", IN_RECOVERY)[0][0]:
+                    return on_standby(self.thresholds)
+                holder = take_lock(control)
+                if holder:
+                    return locked_by(holder, self.thresholds)
+                inventory = collect(self.target, self.options.timeout)
+            except (Unreachable, NotCollected, StatementFailed) as error:
+                return declined(error, self.target.database, self.thresholds)
             except DeadlineExceeded:
-                raise connection.silence() from None
+                return declined(control.no_answer(), self.target.database, self.thresholds)
+            return self._apply(control, inventory, report)
 
+    def _plan(self, inventory: Inventory, options: Options) -> Plan:
+        free = DiskSpace(inventory, options.disk_free).by_tablespace()
+        return make_plan(inventory, options, self.rates, free)
 
-def planned(task: Task) -> Outcome:
-    """The plan, and nothing else."""
-    try:
-        seen = task.inspect()
-    except (Refusal, Unanswered) as problem:
-        return _lost(problem, task.thresholds)
-    if seen.facts["standby"]:
-        return _standby(task.thresholds)
-    plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
-    actions = [
-        action(step, SKIPPED if step.skip else PLANNED, _reason(step)) for step in plan.steps
-    ]
-    return Outcome([verdict(seen, plan, actions, task)], actions)
+    def _apply(self, control: Worker, inventory: Inventory, report: ProgressCallback) -> Outcome:
+        plan = self._plan(inventory, self.options)
+        results = Results()
+        problem = self._run(control, inventory, plan, results, report)
+        skipped = [step.action(SKIPPED, step.skip) for step in plan.steps if step.skip]
+        actions = [*results.actions, *skipped]
+        problem = _problem(problem, actions, results)
+        check = verify(inventory, actions, self.options, self.thresholds, results, problem)
+        return MaintenanceOutcome([check], actions, problem, {**self.rates, **results.rates})
 
+    def _run(
+        self,
+        control: Worker,
+        inventory: Inventory,
+        plan: Plan,
+        results: Results,
+        report: ProgressCallback,
+    ) -> str:
+        """Carry out a plan; why the server was lost meanwhile, empty where it was not."""
+        end = time.monotonic() + self.options.time_budget
+        with ExitStack() as stack:
+            workers = self._workers(plan, stack)
+            run = Run(control, workers, inventory, self.options, report, results)
+            try:
+                _open(workers)
+                run.carry_out(plan.wanted, self.options.time_budget)
+                left = end - time.monotonic()
+                run.carry_out(self._needed_now(run, workers, plan, results, left), left)
+                _update_database_age(control, inventory, results)
+            except Unreachable as error:
+                return f"{error}. {error.remedy}"
+            except StatementFailed as error:
+                return str(error)
+            except DeadlineExceeded:
+                return str(control.no_answer())
+        return ""
 
-def maintained(task: Task) -> Outcome:
-    """Carry out the plan and look at the result."""
-    settings = {"lock_timeout": "100", "statement_timeout": str(int(task.timeout * 1000))}
-    control = Worker(task.target, APPLICATION, task.timeout, settings)
-    with closing(control):
-        try:
-            control.open()
-            if control.ask("itself", REPLAY_ROLE)[0][0]:
-                return _standby(task.thresholds)
-            taken = _claim(control)
-            if taken:
-                return taken_by(taken, task.thresholds)
-            seen = task.inspect()
-        except (Refusal, Unanswered, Trouble) as problem:
-            return _lost(problem, task.thresholds)
-        except DeadlineExceeded:
-            return _lost(control.silence(), task.thresholds)
-        plan = make_plan(seen, task.rules, task.rates, _rooms(seen, task))
-        skipped = [action(step, SKIPPED, _reason(step)) for step in plan.steps if step.skip]
-        return _carry_out(task, control, seen, plan, skipped)
-
-
-def literally(task: Task, confirm: str, check_mode: bool) -> Outcome:
-    """The runbook's own recipe: everything is rebuilt and vacuumed, whether it needs it or not, and writers wait meanwhile."""
-    control = Worker(
-        task.target, APPLICATION, task.timeout, {"lock_timeout": f"'{task.rules.max_wait:g}s'"}
-    )
-    with closing(control):
-        try:
-            control.open()
-            if control.ask("itself", REPLAY_ROLE)[0][0]:
-                return _standby(task.thresholds)
-            database = control.database
-            if not check_mode and confirm != database:
-                raise UsageError(
-                    f"confirm: the literal recipe blocks writers; it is carried out only where confirm names the database: give '{database}'"
-                )
-            name = control.ask("itself", "SELECT quote_ident(current_database())")[0][0]
-            statements = {
-                "reindex_database": f"REINDEX DATABASE {name}",
-                "vacuum_database": "VACUUM (ANALYZE)",
-            }
-            if check_mode:
-                return _recipe(
-                    task,
-                    [
-                        Action(f"postgres.{key}", PLANNED, text, subject=database)
-                        for key, text in statements.items()
-                    ],
-                )
-            taken = _claim(control)
-            if taken:
-                return taken_by(taken, task.thresholds)
-        except (Refusal, Trouble) as problem:
-            return _lost(problem, task.thresholds)
-        except DeadlineExceeded:
-            return _lost(control.silence(), task.thresholds)
-        return _recipe(task, list(_recipe_steps(task, control, statements)))
-
-
-def _recipe_steps(task: Task, control: Worker, statements: Mapping[str, str]) -> Iterator[Action]:
-    end = time.monotonic() + task.rules.time_budget
-    for key, text in statements.items():
-        started, name = time.monotonic(), f"postgres.{key}"
-        try:
-            control.start(text)
-            while not control.poll():
-                select.select([control], [], [], 0.5)
-                task.report(progress(0, 2, [at_work(text, time.monotonic() - started)]))
-                if time.monotonic() > end:
-                    control.cancel()
-                    yield Action(
-                        name,
-                        FAILED,
-                        f"{text}: the time budget is used up, it was cancelled",
-                        subject=control.database,
-                    )
-                    return
-        except (Trouble, Refusal) as problem:
-            yield Action(
-                name,
-                FAILED,
-                f"{text}: {problem if isinstance(problem, Trouble) else problem.summary}",
-                subject=control.database,
-            )
-            return
-        yield Action(
-            name, DONE, text, subject=control.database, seconds=round(time.monotonic() - started, 3)
-        )
-
-
-def _recipe(task: Task, actions: list[Action]) -> Outcome:
-    failed = [each for each in actions if each.status == FAILED]
-    words = (
-        failed[0].reason
-        if failed
-        else "; ".join(f"{each.reason} {each.status}" for each in actions)
-    )
-    if actions and actions[0].status == PLANNED:
-        words += ": REINDEX DATABASE locks each table against writers, and in effect readers, while its indexes are rebuilt"
-    status = (
-        CRITICAL if failed else WARNING if any(each.status == PLANNED for each in actions) else OK
-    )
-    return Outcome(
-        [
-            task.thresholds.verdict(
-                "postgres.maintenance",
-                status,
-                words,
-                remedy="Leave literal out: what needs it is rebuilt without blocking anyone.",
-            )
-        ],
-        actions,
-        words if failed else "",
-    )
-
-
-def _claim(control: Worker) -> str:
-    """Make sure that nobody else maintains this database, and that nothing of a run that was killed goes on; says who is at it."""
-    if not control.ask("its locks", TAKE, MAINTENANCE)[0][0]:
-        return holder_of(control.ask("its locks", HOLDERS, MAINTENANCE))
-    for _turn in range(50):
-        if not control.ask("sessions of an earlier run", ORPHANS, {"application": WORKER}):
-            break
-        time.sleep(0.2)
-    return ""
-
-
-def _carry_out(
-    task: Task, control: Worker, seen: Inventory, plan: Plan, skipped: Sequence[Action]
-) -> Outcome:
-    steps = plan.wanted
-    count = min(task.rules.jobs, len({step.table for step in steps}))
-    cost = {
-        "vacuum_cost_delay": f"{task.rules.cost_delay:g}",
-        "vacuum_cost_limit": str(task.rules.cost_limit),
-        "max_parallel_maintenance_workers": "0",
-    }
-    problem = ""
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(closing(Worker(task.target, WORKER, task.timeout, cost)))
-            for _number in range(count)
+    def _workers(self, plan: Plan, stack: ExitStack) -> list[Worker]:
+        """A session for each job, not yet connected."""
+        settings = {
+            "vacuum_cost_delay": f"{self.options.cost_delay:g}",
+            "vacuum_cost_limit": str(self.options.cost_limit),
+            "max_parallel_maintenance_workers": "0",
+        }
+        number = min(self.options.jobs, len({step.table for step in plan.wanted}))
+        seconds = self.options.timeout
+        return [
+            stack.enter_context(closing(Worker(self.target, WORKER_APPLICATION, seconds, settings)))
+            for _job in range(number)
         ]
-        run = Run(
-            control, workers, seen, task.rules, lambda space: room(seen, task, space), task.report
-        )
+
+    def _needed_now(
+        self, run: Run, workers: list[Worker], plan: Plan, results: Results, left: float
+    ) -> list[Step]:
+        """Steps that only fresh statistics show to be needed: a crash loses the counters."""
+        if left < 1 or not workers or not _done(results, "postgres.analyze"):
+            return []
         try:
-            _open(workers)
-            run.work(steps, task.rules.time_budget)
-            run.work(*_more(task, run, plan))
-            _finish(control, seen, run.actions)
-        except (Refusal, Trouble) as lost:
-            problem = str(lost) if isinstance(lost, Trouble) else f"{lost.summary}. {lost.remedy}"
-        except DeadlineExceeded:
-            problem = control.silence().summary
-    actions = [*run.actions, *skipped]
-    failed = [each for each in actions if each.status == FAILED]
-    if problem or failed:
-        first = f"{failed[0].subject}: {failed[0].reason}" if failed else ""
-        problem = ". ".join(part for part in (problem, _count(actions), first) if part)
-    rates = {name: work / seconds for name, (work, seconds) in run.speeds.items() if seconds > 1}
-    return Outcome(
-        [verdict(seen, plan, actions, task, run, problem)],
-        actions,
-        problem,
-        {**task.rates, **rates},
-    )
+            run.inventory = collect(self.target, self.options.timeout)
+        except NotCollected:
+            return []
+        known = {(step.operation, step.quoted) for step in plan.steps}
+        found = self._plan(run.inventory, replace(self.options, time_budget=left)).wanted
+        return [step for step in found if (step.operation, step.quoted) not in known]
 
 
-def _more(task: Task, run: Run, plan: Plan) -> tuple[list[Step], float]:
-    """What is seen to be needed only now that statistics are fresh, and the seconds left: a server that has crashed has lost its counters."""
-    left = run.end - time.monotonic()
-    if (
-        left < 1
-        or not run.workers
-        or not any(each.name == "postgres.analyze" and each.status == DONE for each in run.actions)
-    ):
-        return [], 0.0
-    try:
-        run.seen = task.inspect()
-    except Unanswered:
-        return [], 0.0
-    known = {(step.operation, step.quoted) for step in plan.steps}
-    found = make_plan(
-        run.seen, replace(task.rules, time_budget=left), task.rates, _rooms(run.seen, task)
-    ).wanted
-    return [step for step in found if (step.operation, step.quoted) not in known], left
+def _problem(lost: str, actions: list[Action], results: Results) -> str:
+    """Why the run failed; empty where it did not. ``lost`` says how the server was lost."""
+    failed = results.failed
+    if not lost and not failed:
+        return ""
+    first = f"{failed[0].subject}: {failed[0].reason}" if failed else ""
+    return ". ".join(part for part in (lost, count(actions), first) if part)
 
 
 def _open(workers: list[Worker]) -> None:
-    """As many connections as there is room for, at least one; raises `Refusal` where not even that."""
+    """Open as many sessions as there is room for; raises `Unreachable` if not even one."""
     opened: list[Worker] = []
     for worker in workers:
-        with suppress(Refusal) if opened else nullcontext():
+        tolerated = suppress(Unreachable) if opened else nullcontext()
+        with tolerated:
             worker.open()
             opened.append(worker)
     workers[:] = opened
 
 
-def _finish(control: Worker, seen: Inventory, actions: Sequence[Action]) -> None:
-    """What each VACUUM was told to leave for the end."""
-    vacuumed = any(
-        each.status == DONE and each.name in ("postgres.vacuum", "postgres.freeze")
-        for each in actions
-    )
-    if vacuumed and seen.facts["version"] >= 160000:
-        with suppress(Trouble):
-            control.ask("the database's age", "VACUUM (ONLY_DATABASE_STATS)")
+def _update_database_age(control: Worker, inventory: Inventory, results: Results) -> None:
+    """Do once what each VACUUM was told to leave out (SKIP_DATABASE_STATS)."""
+    vacuumed = _done(results, "postgres.vacuum") or _done(results, "postgres.freeze")
+    if vacuumed and inventory.facts["version"] >= 160000:
+        with suppress(StatementFailed):
+            control.ask("the database's age", UPDATE_DATABASE_AGE)
 
 
-# --- the disk -----------------------------------------------------------------------------------------------------
-
-
-def _rooms(seen: Inventory, task: Task) -> dict[int, float | None]:
-    spaces = {index["tablespace"] or seen.facts["tablespace"] for index in seen.indexes}
-    return {space: room(seen, task, space) for space in spaces}
-
-
-def room(seen: Inventory, task: Task, tablespace: int) -> float | None:
-    """Bytes that are free where a tablespace lies; none where this process cannot see the server's disk."""
-    if task.disk_free is not None:
-        return task.disk_free
-    folder = seen.facts["data_directory"]
-    if not folder:
-        return None
-    try:
-        with open(os.path.join(folder, "postmaster.pid")) as stream:
-            lines = stream.read().splitlines()
-        if (
-            abs(int(lines[2]) - seen.facts["started"]) > 10
-        ):  # a folder of the same name on another host
-            return None
-        place, wal = (
-            seen.facts["tablespaces"].get(str(tablespace)) or folder,
-            os.path.join(folder, "pg_wal"),
-        )
-        free = _free(place)
-        # A rebuild that needs twice its size writes its size once more as WAL, and a server whose WAL finds no room stops.
-        return free if os.stat(place).st_dev == os.stat(wal).st_dev else min(free, 2 * _free(wal))
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _free(folder: str) -> float:
-    found = os.statvfs(folder)
-    return float(found.f_bavail * found.f_frsize)
-
-
-# --- the verdict --------------------------------------------------------------------------------------------------
-
-
-def _reason(step: Step) -> str:
-    return f"{step.reason}: {step.skip}" if step.skip else step.reason
-
-
-def _standby(thresholds: Thresholds) -> Outcome:
-    words = "This server is a standby, where nothing can be vacuumed, analyzed or rebuilt: what is done on the primary arrives here"
-    return Outcome(
-        [
-            thresholds.verdict(
-                "postgres.maintenance",
-                UNKNOWN,
-                words,
-                remedy="Run it with a database_url that leads to the primary.",
-            )
-        ]
-    )
-
-
-def taken_by(holder: str, thresholds: Thresholds) -> Outcome:
-    """Somebody else is at it."""
-    words = f"Another run maintains this database: {holder}"
-    remedy = "Wait until it is through. One that was interrupted goes on in the background of its host; SELECT pg_terminate_backend(PID) ends it."
-    check = thresholds.verdict("postgres.maintenance", CRITICAL, words, remedy=remedy)
-    return Outcome([check], problem=f"Nothing was done: {words[0].lower()}{words[1:]}. {remedy}")
-
-
-def _lost(problem: Refusal | Unanswered | Trouble, thresholds: Thresholds) -> Outcome:
-    if isinstance(problem, Refusal):
-        return Outcome(
-            [unreachable(problem, thresholds)],
-            problem=f"Nothing was done: {problem.summary}. {problem.remedy}",
-        )
-    reason, remedy = (
-        (problem.reason, problem.remedy)
-        if isinstance(problem, Unanswered)
-        else (str(problem), "See PostgreSQL's log.")
-    )
-    check = thresholds.verdict(
-        "postgres.maintenance", CRITICAL, f"Not known what it needs: {reason}", remedy=remedy
-    )
-    return Outcome([check], problem=f"Nothing was done: {reason}. {remedy}")
-
-
-def verdict(
-    seen: Inventory,
-    plan: Plan,
-    actions: Sequence[Action],
-    task: Task,
-    run: Run | None = None,
-    problem: str = "",
-) -> Check:
-    """Whether the database has what it needs now."""
-    judged = task.thresholds.verdict
-    what = f"database '{seen.database}' ({seen.summary}){_scope(task.rules)}"
-    skipped = [each for each in actions if each.status == SKIPPED]
-    evidence = tuple({"relation": each.subject, "skipped": each.reason} for each in skipped)
-    if problem:
-        return judged(
-            "postgres.maintenance",
-            CRITICAL,
-            f"{what[0].upper()}{what[1:]}: {problem}",
-            evidence=evidence,
-        )
-    dark = unjudged(seen, task.rules)
-    if not actions and dark:
-        words = f"Nothing in {what} is known to need maintenance, but how bloated {pluralize(len(dark), 'large index', 'large indexes')} are is not: {dark[0]}"
-        remedy = "ANALYZE their tables, let this role SELECT from them, or install pgstattuple in the database and grant pg_stat_scan_tables."
-        return judged(
-            "postgres.maintenance",
-            UNKNOWN,
-            words,
-            remedy=remedy,
-            evidence=tuple({"relation": name} for name in dark),
-        )
-    if not actions:
-        return judged("postgres.maintenance", OK, f"Nothing in {what} needs maintenance")
-    state = f"In {what}: {_count(actions)}"
-    won = sum(each.bytes or 0 for each in actions if each.status == DONE)
-    if won > 0:
-        state += f", {format_value(won, 'bytes')} won"
-    if any(each.status == PLANNED for each in actions):
-        state += f", about {format_duration(plan.seconds / task.rules.jobs)} of work"
-        return judged(
-            "postgres.maintenance",
-            WARNING,
-            state,
-            remedy="To carry it out, run it without --check.",
-            evidence=evidence,
-        )
-    if run and run.paused >= 1:
-        state += f"; paused for {format_duration(run.paused)} until standbys had caught up"
-    if run and run.blind:
-        state += f"; how far standbys are behind could not be seen: GRANT pg_monitor TO {seen.facts['role']}"
-    if run and run.held:
-        (first, holder), more = run.held[0], len(run.held) - 1
-        state += (
-            f"; dead rows stay in {first}{f' and {more} more' if more else ''}, because of {holder}"
-        )
-        remedy = "End what holds them (the oldest transaction, prepared transaction or replication slot), then run it again."
-        return judged("postgres.maintenance", WARNING, state, remedy=remedy, evidence=evidence)
-    if skipped:
-        return judged(
-            "postgres.maintenance",
-            WARNING,
-            f"{state}; {skipped[0].subject}: {skipped[0].reason}",
-            evidence=evidence,
-        )
-    return judged("postgres.maintenance", OK, state)
-
-
-def _scope(rules: Rules) -> str:
-    """What the work was limited to, where it was."""
-    parts = [
-        f"{name} {', '.join(values)}"
-        for name, values in (("only", rules.only), ("without", rules.exclude))
-        if values
-    ]
-    parts += (
-        [f"operations {', '.join(rules.operations)}"]
-        if set(rules.operations) != set(OPERATIONS)
-        else []
-    )
-    return f", {'; '.join(parts)}" if parts else ""
-
-
-def _count(actions: Sequence[Action]) -> str:
-    """``3 indexes rebuilt, 1 planned, 2 skipped``."""
-    found = Counter((each.status, each.name.split(".")[1]) for each in actions)
-    words = {
-        "cleanup": "to drop",
-        "freeze": "to freeze",
-        "vacuum": "to vacuum",
-        "analyze": "to analyze",
-        "reindex": "to rebuild",
-    }
-    done = {
-        "cleanup": "dropped",
-        "freeze": "frozen",
-        "vacuum": "vacuumed",
-        "analyze": "analyzed",
-        "reindex": "rebuilt",
-    }
-    parts = [
-        f"{count:,} {(words if status == PLANNED else done)[name]}"
-        for (status, name), count in found.items()
-        if status in (DONE, PLANNED)
-    ]
-    parts += [
-        f"{count:,} {status}"
-        for status in (FAILED, SKIPPED)
-        if (count := sum(each.status == status for each in actions))
-    ]
-    return ", ".join(parts)
-
-
-def rates_of(sample: Sequence[Sample]) -> dict[str, float]:
-    """The speeds that earlier runs have measured."""
-    return (
-        {name: value for name, value in sample[0].counters.items() if value > 0} if sample else {}
-    )
+def _done(results: Results, name: str) -> bool:
+    return any(action.name == name and action.status == DONE for action in results.actions)

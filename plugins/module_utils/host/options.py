@@ -1,0 +1,52 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator asked the host probe for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import UsageError
+from ..core.options import checked_seconds
+
+#: Default of the option mounts_ignore: mounts that belong to a single program or container.
+DEFAULT_MOUNTS_IGNORE = [
+    "/run/credentials/*",
+    "/run/user/*",
+    "/snap/*",
+    "/var/lib/containers/*",
+    "/var/lib/docker/*",
+    "/var/lib/kubelet/*",
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The validated options of host_health."""
+
+    timeout: float = 10.0
+    """Seconds."""
+    cpu_interval: float = 0.2
+    """Seconds over which the processors are measured."""
+    mounts: Sequence[str] = ()
+    """Mount points to check; every real mount if empty."""
+    mounts_ignore: Sequence[str] = ()
+    """Shell patterns of mount points to leave out."""
+    state_dir: str | None = None
+
+
+def options_from(params: Mapping[str, Any]) -> Options:
+    """The options from the module's parameters; raises `UsageError`."""
+    timeout = checked_seconds("timeout", params["timeout"])
+    interval = params["cpu_interval"]
+    if not 0.1 <= interval <= timeout / 2:
+        raise UsageError(
+            f"cpu_interval: {interval:g} is not between 0.1 and half of the timeout "
+            f"of {timeout:g} seconds"
+        )
+    return Options(
+        timeout, interval, params["mounts"], params["mounts_ignore"], params["state_dir"]
+    )

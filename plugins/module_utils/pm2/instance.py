@@ -1,0 +1,193 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apps and their instances, as far as this collection keeps what PM2 says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: PM2's names of the states of a process.
+ONLINE = "online"
+ERRORED = "errored"
+STOPPED = "stopped"
+STOPPING = "stopping"
+LAUNCHING = "launching"
+WAITING = "waiting restart"
+
+#: Seconds after a crash during which an instance does not count as stable.
+RECENT = 60.0
+
+#: PM2's default seconds to stop and to start, for apps that set none.
+_KILL_TIMEOUT = 1.6
+_LISTEN_TIMEOUT = 3.0
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One process under PM2. Times are in seconds since the epoch, sizes in bytes."""
+
+    pm_id: int
+    name: str
+    namespace: str
+    status: str
+    pid: int = 0
+    restarts: int = 0
+    """All restarts since the process was added to PM2: by hand, by deployments and at the memory
+    limit included."""
+    unstable_restarts: int = 0
+    """Exits within min_uptime of a start, since it was last started on purpose."""
+    started: float | None = None
+    created: float | None = None
+    """When it was last started on purpose. A restart by PM2 after a crash does not change it."""
+    kill_timeout: float = _KILL_TIMEOUT
+    """Seconds after which PM2 kills a process that was told to exit."""
+    wait_ready: bool = False
+    """Whether PM2 waits until the app reports that it is ready."""
+    listen_timeout: float = _LISTEN_TIMEOUT
+    """Seconds after which PM2 stops waiting and treats the app as ready."""
+    exit_code: int | None = None
+    memory: int = 0
+    """Resident memory; 0 if PM2 could not measure it."""
+    memory_limit: int | None = None
+    autorestart: bool = True
+    scheduled: bool = False
+    """Whether cron starts it."""
+    cluster: bool = False
+    module: bool = False
+    """Whether it is one of PM2's own modules, such as pm2-logrotate."""
+    error_log: str = ""
+    out_log: str = ""
+    log_date_format: str = ""
+    logs_disabled: bool = False
+
+    @property
+    def app_label(self) -> str:
+        """The `App.label` of the app that it belongs to."""
+        return _label(self.name, self.namespace)
+
+    @property
+    def restarted_by_pm2(self) -> bool:
+        """Whether PM2 started it last because it had exited unexpectedly."""
+        if not self.restarts or self.started is None or self.created is None:
+            return False
+        # A restart on purpose resets both times and the number of unstable restarts, then waits for
+        # the old process to exit, which may count as one.
+        return self.unstable_restarts > 1 or self.started - self.created > self.kill_timeout + 1.0
+
+    @property
+    def waiting_for_cron(self) -> bool:
+        """Whether it is a job that cron starts, and its last run was successful."""
+        return (
+            self.status == STOPPED
+            and self.scheduled
+            and not self.autorestart
+            and not self.exit_code
+        )
+
+    def seconds_running(self, now: float) -> float:
+        """Seconds since its start; 0 if the start is not known."""
+        return max(0.0, now - self.started) if self.started else 0.0
+
+
+@dataclass(frozen=True)
+class App:
+    """The instances with the same name and namespace.
+
+    Instances get new ids when the app is started anew, so the name is what identifies an app.
+    """
+
+    name: str
+    namespace: str
+    instances: tuple[Instance, ...]
+
+    @property
+    def label(self) -> str:
+        """The name, preceded by the namespace if that is not the default one."""
+        return _label(self.name, self.namespace)
+
+    @property
+    def online(self) -> tuple[Instance, ...]:
+        return tuple(row for row in self.instances if row.status == ONLINE)
+
+
+def _label(name: str, namespace: str) -> str:
+    return name if namespace in ("", "default") else f"{namespace}/{name}"
+
+
+def group_apps(instances: Iterable[Instance], namespace: str | None = None) -> list[App]:
+    """The apps, sorted by namespace and name. PM2's own modules are left out."""
+    found: dict[tuple[str, str], list[Instance]] = {}
+    for instance in instances:
+        if not instance.module and namespace in (None, instance.namespace):
+            found.setdefault((instance.namespace, instance.name), []).append(instance)
+    return [
+        App(name, space, tuple(sorted(rows, key=lambda row: row.pm_id)))
+        for (space, name), rows in sorted(found.items())
+    ]
+
+
+def instance_from(row: Mapping[str, Any]) -> Instance:
+    """One row of PM2's answer, without the environment and the secrets in it.
+
+    Variables of the app's environment replace PM2's own fields, so any field may hold anything.
+    """
+    env = row["pm2_env"]
+    monit = row.get("monit") if isinstance(row.get("monit"), dict) else {}
+    options = env.get("axm_options") if isinstance(env.get("axm_options"), dict) else {}
+    return Instance(
+        pm_id=_integer(env.get("pm_id")),
+        name=_text(row.get("name")),
+        namespace=_text(env.get("namespace")) or "default",
+        status=_text(env.get("status")),
+        pid=_integer(row.get("pid")),
+        restarts=_integer(env.get("restart_time")),
+        unstable_restarts=_integer(env.get("unstable_restarts")),
+        started=_epoch_seconds(env.get("pm_uptime")),
+        created=_epoch_seconds(env.get("created_at")),
+        kill_timeout=_seconds(env.get("kill_timeout"), _KILL_TIMEOUT),
+        wait_ready=env.get("wait_ready") in (True, "true"),
+        listen_timeout=_seconds(env.get("listen_timeout") or None, _LISTEN_TIMEOUT),
+        exit_code=_optional_integer(env.get("exit_code")),
+        memory=_integer(monit.get("memory")) if monit else 0,
+        memory_limit=_integer(env.get("max_memory_restart")) or None,
+        autorestart=env.get("autorestart") not in (False, "false"),
+        scheduled=env.get("cron_restart") not in (None, "", 0, "0"),
+        cluster=env.get("exec_mode") == "cluster_mode",
+        module=bool(env.get("pmx_module")) or bool(options.get("isModule")),
+        error_log=_text(env.get("pm_err_log_path")),
+        out_log=_text(env.get("pm_out_log_path")),
+        log_date_format=_text(env.get("log_date_format")),
+        logs_disabled=env.get("disable_logs") is True,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; none for anything else, as PM2 keeps what it does not understand as text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e18:
+        return None
+    return float(value)
+
+
+def _integer(value: Any) -> int:
+    return int(_number(value) or 0)
+
+
+def _optional_integer(value: Any) -> int | None:
+    return None if _number(value) is None else _integer(value)
+
+
+def _seconds(milliseconds: Any, default: float) -> float:
+    number = _number(milliseconds)
+    return default if number is None else number / 1000
+
+
+def _epoch_seconds(value: Any) -> float | None:
+    milliseconds = _number(value)
+    return milliseconds / 1000 if milliseconds else None

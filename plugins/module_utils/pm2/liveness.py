@@ -1,0 +1,189 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check app.process: whether all expected instances are online and stay online."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..core.check import CRITICAL, OK, WARNING, Check
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration
+from .checks import CHECKS
+from .instance import (
+    ERRORED,
+    LAUNCHING,
+    ONLINE,
+    RECENT,
+    STOPPED,
+    STOPPING,
+    WAITING,
+    App,
+    Instance,
+)
+from .snapshot import Snapshot
+
+#: Restarts that make a crash loop, if less than `RECENT` seconds lie between them.
+_LOOP_RESTARTS = 3
+_MAX_LISTED = 5
+
+
+def assess_process(
+    app: App, snapshot: Snapshot, expected: int | None, thresholds: Thresholds
+) -> Check:
+    """Whether the expected number of instances is online; by default, all that PM2 has."""
+    expected = expected or len(app.instances)
+    serving = [row for row in app.instances if is_serving(row)]
+    looping = [row for row in app.instances if is_crash_looping(row, snapshot)]
+    findings = [(CRITICAL, _describe_loop(row, snapshot)) for row in looping]
+    for row in app.instances:
+        if row not in looping:
+            findings += _findings(row, snapshot.taken)
+    if len(app.instances) < expected:
+        findings.append((CRITICAL, f"PM2 has only {len(app.instances)} in its list"))
+    if not findings:
+        return thresholds.verdict(
+            "app.process",
+            OK,
+            _healthy_summary(app, snapshot.taken, expected),
+            subject=app.label,
+            value=len(serving),
+            evidence=evidence_rows(app.instances, snapshot.taken),
+        )
+    problems = join_some([text for status, text in findings], "; ")
+    sick_first = sorted(app.instances, key=lambda row: row in serving and row not in looping)
+    return thresholds.verdict(
+        "app.process",
+        CRITICAL if CRITICAL in [status for status, text in findings] else WARNING,
+        f"{len(app.online)} of {expected} instances of {app.name} online: {problems}",
+        subject=app.label,
+        value=len(serving),
+        remedy=_remedy(app, expected, len(findings)),
+        evidence=evidence_rows(sick_first, snapshot.taken),
+    )
+
+
+def is_serving(row: Instance) -> bool:
+    return row.status == ONLINE or row.waiting_for_cron
+
+
+def is_crash_looping(row: Instance, snapshot: Snapshot) -> bool:
+    """Whether an instance is in a crash loop right now.
+
+    Either it crashed repeatedly while it was watched, or its last crash is recent and it has
+    restarted at least three times with less than a minute between restarts.
+    """
+    if row.status in (ERRORED, STOPPING):
+        return False
+    crashes = snapshot.crash_restarts_of(row)
+    crashed_before = row.restarts > crashes and row.restarted_by_pm2
+    if crashes >= 2 or (crashes and crashed_before):
+        return True
+    if row.started is None or row.created is None or not row.restarted_by_pm2:
+        return False
+    if snapshot.taken - row.started > RECENT:
+        return False
+    count, seconds = float(row.restarts), row.started - row.created
+    delta = snapshot.restarts_of(row.app_label)
+    if delta.since_last_run:
+        count = min(count, delta.counters.get(str(row.pm_id), 0))
+        seconds = min(seconds, delta.seconds)
+    return count >= _LOOP_RESTARTS and seconds / count < RECENT
+
+
+def describe_state(row: Instance) -> str:
+    """The state of an instance that is not online, as a verb phrase: ``is errored, …``."""
+    if row.status == ERRORED:
+        return f"is errored, PM2 gave up restarting it{describe_exit(row)}"
+    if row.status == WAITING:
+        return (
+            f"has exited and is waiting to be restarted, {row.restarts} times so far"
+            f"{describe_exit(row)}"
+        )
+    if row.status == LAUNCHING:
+        return "is still starting"
+    if row.status == STOPPED:
+        return f"is stopped{describe_exit(row)}"
+    return f"is {row.status}" if row.status else "has no status"
+
+
+def describe_exit(row: Instance) -> str:
+    """The last exit code in parentheses.
+
+    Empty for 0, which PM2 also reports for a crash in cluster mode.
+    """
+    return f" (exit code {row.exit_code})" if row.exit_code else ""
+
+
+def evidence_rows(instances: Iterable[Instance], now: float) -> list[dict[str, object]]:
+    """One row of evidence for each instance."""
+    return [
+        {
+            "id": row.pm_id,
+            "process": row.pid or None,
+            "status": row.status,
+            "for": _time_online(row, now),
+            "restarts": row.restarts,
+            "exit_code": row.exit_code,
+        }
+        for row in instances
+    ]
+
+
+def join_some(items: Sequence[str], separator: str = ", ") -> str:
+    """A list in a sentence, shortened if it is long."""
+    listed = list(items[:_MAX_LISTED])
+    if len(items) > _MAX_LISTED:
+        listed.append(f"and {len(items) - _MAX_LISTED} more")
+    return separator.join(listed)
+
+
+def _findings(row: Instance, now: float) -> list[tuple[str, str]]:
+    """What is wrong with an instance that is not in a crash loop: status and description."""
+    if not is_serving(row):
+        status = WARNING if row.status == LAUNCHING else CRITICAL
+        return [(status, f"id {row.pm_id} {describe_state(row)}")]
+    age = now - (row.started or 0)
+    if row.status == ONLINE and row.restarted_by_pm2 and age < RECENT:
+        ago = format_duration(row.seconds_running(now))
+        text = f"id {row.pm_id} was restarted {ago} ago because it had exited{describe_exit(row)}"
+        return [(WARNING, text)]
+    return []
+
+
+def _describe_loop(row: Instance, snapshot: Snapshot) -> str:
+    crashes = snapshot.crash_restarts_of(row)
+    if crashes:
+        times = "once" if crashes == 1 else f"{crashes} times"
+        recent = f"restarted {times} within {format_duration(snapshot.watched)}, "
+    else:
+        recent = f"restarted {format_duration(row.seconds_running(snapshot.taken))} ago and "
+    total = f"{row.restarts} times in total"
+    return f"id {row.pm_id} is in a crash loop, {recent}{total}{describe_exit(row)}"
+
+
+def _healthy_summary(app: App, now: float, expected: int) -> str:
+    if not app.online:
+        return f"{app.name} is waiting for cron to start it again, its last run succeeded"
+    summary = f"{len(app.online)} of {expected} instances of {app.name} online"
+    ages = [row.seconds_running(now) for row in app.online if row.started]
+    if ages:
+        summary += f", running for {format_duration(min(ages))}"
+    waiting = len(app.instances) - len(app.online)
+    return f"{summary}, {waiting} waiting for cron" if waiting else summary
+
+
+def _remedy(app: App, expected: int, findings: int) -> str:
+    remedy = CHECKS["app.process"].remedy.replace("APP", app.name)
+    if {row.status for row in app.instances if not is_serving(row)} == {STOPPED}:
+        return f"Unless it was stopped on purpose: 'pm2 restart {app.name}'. {remedy}"
+    if findings == 1 and len(app.instances) < expected:
+        return f"'pm2 scale {app.name} {expected}', then 'pm2 save'."
+    return remedy
+
+
+def _time_online(row: Instance, now: float) -> str:
+    if row.status != ONLINE or not row.started:
+        return ""
+    return format_duration(row.seconds_running(now))

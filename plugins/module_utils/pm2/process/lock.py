@@ -1,0 +1,50 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock that keeps two runs from restarting apps of the same PM2 at the same time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ...core.thresholds import Thresholds
+from .collect import NotStarted, busy
+from .options import Options
+
+
+@contextmanager
+def exclusive_lock(options: Options, thresholds: Thresholds) -> Iterator[None]:
+    """Holds a lock on PM2's folder until the process ends; raises `NotStarted` if it is taken.
+
+    Without that folder nothing is locked; the next step reports that it is missing.
+    """
+    try:
+        folder = os.open(options.home, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = _holder(folder)
+            process = f" (process {holder})" if holder else ""
+            summary = f"another run{process} is restarting apps of the PM2 in {options.home}"
+            raise NotStarted(busy(options.name, summary, thresholds)) from None
+        yield
+    finally:
+        os.close(folder)
+
+
+def _holder(folder: int) -> int:
+    """The process that has locked a folder; 0 if the kernel does not say."""
+    inode = str(os.fstat(folder).st_ino)
+    with suppress(OSError), open("/proc/locks") as stream:
+        for line in stream:
+            fields = line.split()
+            if fields[1:2] == ["FLOCK"] and fields[5].rpartition(":")[2] == inode:
+                return int(fields[4])
+    return 0

@@ -1,0 +1,63 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator asks pm2_process for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.deadline import Deadline
+from ...core.errors import UsageError
+from ...core.options import checked_seconds
+from ..client import Client
+from ..daemon import default_home
+
+#: Values of the module's option ``state``.
+RESTARTED = "restarted"
+STARTED = "started"
+STATES = (RESTARTED, STARTED)
+
+_MAX_STABLE_FOR = 600
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of pm2_process, validated."""
+
+    home: str
+    """PM2's folder."""
+    name: str
+    state: str = RESTARTED
+    """One of `STATES`; with `STARTED`, instances that are online are left alone."""
+    namespace: str | None = None
+    stable_for: float = 5.0
+    """Seconds for which an instance must stay online before it counts as started."""
+    timeout: float = 30.0
+    """Seconds to wait for PM2's answer, beyond what it gives the app to stop and to start."""
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The module's options; raises `UsageError` for values that make no sense."""
+        options = cls(
+            home=params["pm2_home"] or default_home(),
+            name=params["name"],
+            state=params["state"],
+            namespace=params["namespace"] or None,
+            stable_for=params["stable_for"],
+            timeout=checked_seconds("timeout", params["timeout"]),
+        )
+        if not options.name:
+            raise UsageError("name: must be the name of an app in PM2's list")
+        if not 0 <= options.stable_for <= _MAX_STABLE_FOR:
+            raise UsageError(
+                f"stable_for: {options.stable_for:g} is not a number of seconds "
+                f"from 0 to {_MAX_STABLE_FOR}"
+            )
+        return options
+
+    def connect(self, extra_seconds: float = 0.0) -> Client:
+        """A connection to PM2, for calls that may take ``extra_seconds`` beyond the time limit."""
+        return Client(self.home, Deadline(self.timeout + extra_seconds))

@@ -1,0 +1,243 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a failure to use Redis means for the operator: its replies, and errors of the connection."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+
+from ..core.errors import NotCollected, Refused, RunbookError, Unreachable
+from ..core.text import redact, shorten
+from ..core.units import format_value
+from .connection import Endpoint, redis
+from .listen import first_words, speaks_tls
+
+
+class Loading(Refused):
+    """The server is loading its data from disk."""
+
+
+class PrimaryDown(Refused):
+    """A replica has lost its primary and does not serve old data."""
+
+
+class SaveFailed(Refused):
+    """The server refuses writes because it could not save its data to disk."""
+
+
+#: What a server replies, by a pattern in its text: the error, its message and remedy. redis-py
+#: drops the code word of some replies, so the patterns do without.
+_REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
+    (
+        "Authentication required",
+        Refused,
+        "{address} needs a password, and redis_url has none",
+        "Add the password to redis_url, as in redis://:PASSWORD@HOST:6379/0.",
+    ),
+    (
+        "invalid username-password|invalid password",
+        Refused,
+        "{address} refuses the password for user {user}",
+        "Correct the password in redis_url; 'ACL GETUSER {user}' shows if the user is enabled.",
+    ),
+    (
+        "without any password configured|no password is set",
+        Refused,
+        "{address} has no password set, but redis_url has one, so every client with this URL fails",
+        "Set requirepass in redis.conf, or remove the password from redis_url.",
+    ),
+    (
+        "is loading the dataset",
+        Loading,
+        "{address} is loading its data from disk and answers nothing else",
+        "Wait until it has loaded. If this repeats, find out what restarts it: its log, and "
+        "'journalctl -u redis'.",
+    ),
+    (
+        "Link with MASTER is down",
+        PrimaryDown,
+        "{address} is a replica that has lost its primary, and refuses every query until it is "
+        "linked again",
+        "Check the primary, the network between them and masterauth; 'replica-serve-stale-data "
+        "yes' would let it answer with old data.",
+    ),
+    (
+        "NOPERM|has no permissions",
+        NotCollected,
+        "{address} answers, but user {user} lacks permission to read its state",
+        "Grant it: 'ACL SETUSER {user} +ping +info +select +dbsize +config|get +client|list', or "
+        "use a user that has it.",
+    ),
+    (
+        "MISCONF|able to persist|errors writing to the AOF file",
+        SaveFailed,
+        "{address} refuses every write, because it could not save its data to disk",
+        "Read its log; check free space and permissions on its disk, then run 'BGSAVE' and check "
+        "again. Reads still work.",
+    ),
+    (
+        "is busy running a",
+        Refused,
+        "{address} has been busy with one script for seconds and refuses everything else",
+        "Stop it with 'SCRIPT KILL' or 'FUNCTION KILL'; if it has already written, only waiting "
+        "or 'SHUTDOWN NOSAVE' remains.",
+    ),
+    (
+        "running in protected mode",
+        Refused,
+        "{address} is in protected mode: it has no password, so it refuses other hosts",
+        "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",
+    ),
+    (
+        "max number of clients",
+        Refused,
+        "{address} accepts no more clients: maxclients is reached",
+        "Find the app that leaks connections and restart it; raise maxclients (and the service's "
+        "LimitNOFILE).",
+    ),
+    (
+        "DB index is out of range|Invalid Database",
+        Refused,
+        "{address} has no database with the number in redis_url",
+        "Correct the number at the end of redis_url, or raise 'databases' in redis.conf.",
+    ),
+)
+
+
+def error_of_reply(text: str, endpoint: Endpoint) -> RunbookError | None:
+    """The error that a reply of the server means; none if it is not a known one."""
+    words = {"address": endpoint.address, "user": endpoint.username or "default"}
+    for pattern, kind, message, remedy in _REPLIES:
+        if re.search(pattern, text):
+            return kind(message.format(**words), remedy.format(**words))
+    return None
+
+
+def with_detail(error: RunbookError, detail: str) -> RunbookError:
+    """The same error with more at the end of its message."""
+    return type(error)(f"{error}{detail}", error.remedy)
+
+
+def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> RunbookError:
+    """The error that an exception of redis-py means.
+
+    May connect once more, for less than a second, to hear what the other side says.
+    """
+    causes = list(_causes(error))
+    known = error_of_reply(str(error), endpoint) or _first_system_error(causes, endpoint)
+    if known:
+        return known
+    try:
+        heard = first_words(endpoint)
+    except OSError as again:
+        return _system_error(again, endpoint) or Unreachable(
+            f"No connection to {endpoint.address}: no answer within "
+            f"{format_value(timeout, 'seconds')}",
+            "Check that the host is up, and that no firewall drops the connection.",
+        )
+    return (
+        error_of_reply(heard, endpoint)
+        or _wrong_protocol(heard, endpoint)
+        or _no_answer(error, causes, endpoint, timeout)
+    )
+
+
+def _wrong_protocol(heard: str, endpoint: Endpoint) -> RunbookError | None:
+    """The error if one side expects TLS and the other does not, or it is not Redis at all."""
+    where, speaks_redis = endpoint.address, heard[:1] in ("+", "-")
+    if endpoint.tls is not None:
+        if not speaks_redis:
+            return None
+        return Unreachable(
+            f"{where} does not encrypt", "Use redis:// in redis_url, or give Redis a tls-port."
+        )
+    if not endpoint.path and not heard.startswith("+PONG") and speaks_tls(endpoint):
+        return Unreachable(
+            f"{where} needs an encrypted connection",
+            "Use rediss:// in redis_url, with ca_file for a private CA.",
+        )
+    if heard and not speaks_redis:
+        return Unreachable(
+            f"What listens on {where} is not Redis", "Check host and port in redis_url."
+        )
+    return None
+
+
+def _no_answer(
+    error: Exception, causes: Sequence[BaseException], endpoint: Endpoint, timeout: float
+) -> RunbookError:
+    """The error of a server that accepts connections, but gave no usable answer."""
+    where = endpoint.address
+    if any(isinstance(each, (TimeoutError, socket.timeout, redis.TimeoutError)) for each in causes):
+        return Unreachable(
+            f"{where} accepts connections but gave no answer within "
+            f"{format_value(timeout, 'seconds')}: frozen, or busy with one long command",
+            "Check the process with 'top', and its log; if it does not recover, "
+            "'systemctl restart redis'.",
+        )
+    closed = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
+    if any(isinstance(each, closed) for each in causes) or "closed by server" in str(error):
+        return Unreachable(
+            f"{where} accepts connections and closes them",
+            "Its log says why. Often maxclients is reached, or it is being stopped or restarted: "
+            "'systemctl status redis'.",
+        )
+    return Unreachable(
+        f"{where} cannot be used: {shorten(redact(str(error), [endpoint.password]), 200)}"
+    )
+
+
+def _first_system_error(causes: Sequence[BaseException], endpoint: Endpoint) -> RunbookError | None:
+    for cause in causes:
+        known = _system_error(cause, endpoint)
+        if known:
+            return known
+    return None
+
+
+def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | None:
+    """The error if the operating system or the TLS library says what is wrong."""
+    where = endpoint.address
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"The certificate of {where} is not trusted: {cause.verify_message}",
+            "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
+            "it is issued for.",
+        )
+    if isinstance(cause, socket.gaierror):
+        return Unreachable(
+            f"The name {endpoint.host} does not resolve: {cause.strerror}",
+            "Check the host in redis_url, and DNS.",
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return Unreachable(f"Nothing listens on {where}: connection refused")
+    if isinstance(cause, FileNotFoundError):
+        return Unreachable(
+            f"There is no socket {where}",
+            "Check 'systemctl status redis', and unixsocket in redis.conf.",
+        )
+    if isinstance(cause, PermissionError):
+        return NotCollected(
+            f"This user lacks permission to open {where}",
+            "Run the probe as a member of the socket's group (often 'redis'), or with "
+            "become: true.",
+        )
+    if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return Unreachable(
+            f"No route to {where}: {cause.strerror}",
+            "Check that the host is up, the network and the routes.",
+        )
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those that led to it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

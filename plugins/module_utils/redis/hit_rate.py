@@ -1,0 +1,37 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict on the cache hit rate."""
+
+from __future__ import annotations
+
+from ..core.check import UNKNOWN, Check
+from ..core.thresholds import Thresholds
+from ..core.units import format_value, pluralize
+from .counters import count_and_window
+from .options import Options
+from .snapshot import Snapshot
+
+
+def assess_hit_rate(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
+    """``redis.hit_rate``; not judged with too few lookups."""
+    hits, window = count_and_window(snapshot, "keyspace_hits")
+    total = hits + count_and_window(snapshot, "keyspace_misses")[0]
+    rate = round(100 * hits / total, 1) if total else None
+    if total < options.min_lookups:
+        lookups = pluralize(total, "lookup") if total else "No lookups"
+        return thresholds.verdict(
+            "redis.hit_rate",
+            UNKNOWN,
+            f"{lookups} in the window; {options.min_lookups:,} are needed for a verdict",
+            value=rate,
+            window=window,
+            remedy="Nothing needs attention: it is judged once there is enough traffic between two "
+            "runs. Lower min_lookups for a quiet service.",
+        )
+    return thresholds.evaluate(
+        "redis.hit_rate",
+        rate,
+        f"{format_value(rate, 'percent')} of {pluralize(total, 'lookup')} found their key",
+        window=window,
+    )

@@ -1,0 +1,49 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator asked the Redis probe for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import UsageError
+from ..core.options import checked_seconds
+from .connection import Endpoint
+from .url import parse_url
+
+
+@dataclass(frozen=True)
+class Options:
+    """The validated options of redis_health."""
+
+    endpoint: Endpoint
+    timeout: float = 10.0
+    """Seconds."""
+    purpose: str = ""
+    """``cache``, ``queue`` or ``session``; empty if it is not declared."""
+    replicas: int = 0
+    """Number of replicas that a primary should have."""
+    samples: int = 5
+    """Number of PINGs."""
+    min_lookups: int = 1000
+    """Key lookups in the window, below which the hit rate is not judged."""
+    state_dir: str | None = None
+
+
+def options_from(params: Mapping[str, Any]) -> Options:
+    """The options from the module's parameters; raises `UsageError`."""
+    timeout = checked_seconds("timeout", params["timeout"])
+    if not 1 <= params["samples"] <= 1000:
+        raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
+    return Options(
+        parse_url(params["redis_url"], params["ca_file"]),
+        timeout,
+        params["purpose"] or "",
+        params["replicas"],
+        params["samples"],
+        params["min_lookups"],
+        params["state_dir"],
+    )

@@ -1,0 +1,104 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict on persistence: snapshots and the append-only file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
+from ..core.thresholds import Thresholds
+from ..core.units import format_duration
+from .options import Options
+from .snapshot import Snapshot
+
+#: Seconds that a snapshot may be late.
+_TOLERANCE = 60
+
+
+def assess_persistence(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
+    """``redis.persistence``: whether writes to disk work, and data survives a restart."""
+    status, failure = _failure(snapshot)
+    facts = _facts(snapshot)
+    remedy = ""
+    if failure:
+        facts = [failure, *facts]
+    elif not facts:
+        status, fact, remedy = _not_persistent(snapshot, options)
+        facts = [fact]
+    summary = ", ".join(facts)
+    return thresholds.verdict(
+        "redis.persistence", status, summary[0].upper() + summary[1:], remedy=remedy
+    )
+
+
+def _facts(snapshot: Snapshot) -> list[str]:
+    """How the data is kept; empty if it is not, or that is not known."""
+    info, facts = snapshot.info, []
+    if info["aof_enabled"]:
+        facts.append("append-only file on")
+    if snapshot.save and info.get("rdb_saves", 1):
+        facts.append(f"last snapshot {format_duration(_snapshot_age(info))} ago")
+    elif snapshot.save:
+        facts.append("snapshots on, none written since the start")
+    return facts
+
+
+def _failure(snapshot: Snapshot) -> tuple[str, str]:
+    """Status and fact if a write to disk failed or is overdue; ok and an empty text otherwise."""
+    info = snapshot.info
+    if info["rdb_last_bgsave_status"] != "ok":
+        return CRITICAL, "the last snapshot failed, so Redis may refuse every write"
+    if info["aof_enabled"] and info["aof_last_write_status"] != "ok":
+        return (
+            CRITICAL,
+            "the last write to the append-only file failed, so Redis refuses every write",
+        )
+    if info["aof_enabled"] and info["aof_last_bgrewrite_status"] != "ok":
+        return WARNING, "the last rewrite of the append-only file failed, so it grows"
+    overdue = _overdue(snapshot)
+    if overdue:
+        return WARNING, f"a snapshot is overdue by {format_duration(overdue)}"
+    return OK, ""
+
+
+def _not_persistent(snapshot: Snapshot, options: Options) -> tuple[str, str, str]:
+    """Status, fact and remedy if nothing is kept on disk, or that is not known."""
+    must_survive = options.purpose in ("queue", "session")
+    if snapshot.save is None:
+        return (
+            UNKNOWN if must_survive else OK,
+            "no append-only file; whether snapshots are on is not known, as CONFIG is refused",
+            "Allow the command: 'ACL SETUSER USER +config|get'.",
+        )
+    return (
+        WARNING if must_survive else OK,
+        "neither snapshots nor append-only file: it is empty after a restart",
+        f"A {options.purpose} store must survive a restart: 'CONFIG SET appendonly yes', and the "
+        "same in redis.conf.",
+    )
+
+
+def _snapshot_age(info: Mapping[str, Any]) -> float:
+    """Seconds since the last snapshot, by the server's clock if INFO contains it."""
+    now = info["server_time_usec"] / 1e6 if "server_time_usec" in info else time.time()
+    return max(0.0, now - info["rdb_last_save_time"])
+
+
+def _overdue(snapshot: Snapshot) -> float | None:
+    """Seconds by which a snapshot is late, by the save points; none if it is on time or running."""
+    info, numbers = snapshot.info, [int(number) for number in (snapshot.save or "").split()]
+    if info.get("rdb_bgsave_in_progress"):
+        return None
+    reached = [
+        seconds
+        for seconds, changes in zip(numbers[::2], numbers[1::2])
+        if info["rdb_changes_since_last_save"] >= changes
+    ]
+    if not reached:
+        return None
+    late = _snapshot_age(info) - 2 * min(reached)
+    return late if late > _TOLERANCE else None

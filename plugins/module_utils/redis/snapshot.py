@@ -1,0 +1,41 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Redis probe saw, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import RunbookError
+from ..core.state import Delta, Sample
+from ..linux.cgroup import MemoryGroup
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that was seen."""
+
+    address: str
+    error: RunbookError | None = None
+    """Why Redis could not be used, or refuses writes."""
+    latencies: Sequence[float] = ()
+    """Seconds of each PING, without that of connecting."""
+    info_error: RunbookError | None = None
+    """Why it answers PING but not INFO."""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    """INFO, as redis-py parses it."""
+    save: str | None = None
+    """The save points; empty if snapshots are off, none if CONFIG was refused."""
+    cgroup: MemoryGroup | None = None
+    """Memory limit of the server's cgroup; none if it has none or runs on another host."""
+    swapped: int | None = None
+    """Bytes of the server that are swapped out; none if it runs on another host."""
+    clients: Sequence[Mapping[str, Any]] = ()
+    """Who holds the connections, if there are many."""
+    delta: Delta | None = None
+    """The counters since the last run."""
+    sample: Sample | None = None
+    """Counters to keep for the next run."""

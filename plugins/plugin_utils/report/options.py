@@ -1,0 +1,43 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names the variable that the operator set, in messages that name the option it became."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+#: How messages name an option: those of this collection's modules, and those of Ansible.
+_OPTION = re.compile(
+    r"(?P<own>[a-z][a-z0-9_]*): "
+    r"|argument '(?P<type>[a-z][a-z0-9_]*)' is of type "
+    r"|value of (?P<choice>[a-z][a-z0-9_]*) must be one of"
+)
+
+
+def name_variable(step: str, message: str, variables: Mapping[str, Any]) -> str:
+    """The message of a failed step with the variable that the option got its value from.
+
+    ``jobs: 0 is not …`` of the step ``postgres_maintenance`` becomes ``postgres_maintenance_jobs
+    (jobs): 0 is not …`` if the operator set that variable. Otherwise the message is unchanged.
+    """
+    match = _OPTION.match(message)
+    if match is None:
+        return message
+    option = match.group("own") or match.group("type") or match.group("choice")
+    variable = next((name for name in _candidates(step, option) if name in variables), option)
+    if variable == option:
+        return message
+    text = message[match.end() :] if match.group("own") else message
+    return f"{variable} ({option}): {text}"
+
+
+def _candidates(step: str, option: str) -> list[str]:
+    """The variables that a step's option can come from, the most specific first."""
+    role = step.partition("_")[0]
+    names = [f"{step}_{option}", f"{role}_{option}"]
+    if option.endswith("_url"):  # postgres_maintenance_url becomes database_url
+        names += [f"{step}_url", f"{role}_url"]
+    return [*names, f"runbook_{option}"]

@@ -1,0 +1,225 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The results that the steps of a playbook registered on one host, as checks and actions.
+
+Whatever could not be checked becomes a critical check: an unreachable host, a step that failed, a
+host without results. A later step replaces the checks of an earlier one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Union
+
+from ...module_utils.core.catalog import CATALOG
+from ...module_utils.core.check import CRITICAL, UNKNOWN, WARNING, Action, Check
+from ...module_utils.core.text import redact, shorten
+from ...module_utils.core.thresholds import Thresholds
+from .options import name_variable
+from .parse import Invalid, parse_action, parse_check, plain
+
+#: A registered result whose name starts so is a step of the runbook, except the report's own.
+STEP_PREFIX = "__"
+OWN_PREFIX = "__report_"
+
+#: Longest message of a failed step in the report; the output of the run has all of it.
+MESSAGE_LENGTH = 500
+
+#: What ansible-core puts before every reason.
+_ANSIBLE_PREFIX = re.compile(r"^(?:(?:Task|Action|Module) failed: )+")
+#: Ansible's message for a host that was lost while a connection to it was open.
+_NO_PROMPT = re.compile(r"Timeout \((\d+)s\) waiting for privilege escalation prompt.*", re.DOTALL)
+_NO_PROMPT_TEXT = r"no answer within \1 s, not even sudo's prompt: the host is unreachable or hangs"
+
+Item = Union[Check, Action]
+Variables = Mapping[str, Any]
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one task registered on a host."""
+
+    name: str
+    """``postgres_health``: the variable without its underscores."""
+    results: tuple[Result, ...]
+    """Several if the task was a loop."""
+
+    @property
+    def finished_at(self) -> float | None:
+        """When its module finished, in seconds since 1970; none if the results do not say."""
+        times = [_time(result.get("finished_at")) for result in self.results]
+        return max((time for time in times if time is not None), default=None)
+
+    @property
+    def failed(self) -> bool:
+        return any(result.get("failed") for result in self.results)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one result of a step comes to."""
+
+    step: str
+    items: tuple[Item, ...]
+    failure: Check | None
+    """The check for a step that failed; not needed if one of its checks is critical itself."""
+
+    @property
+    def checks(self) -> list[Check]:
+        return [item for item in self.items if isinstance(item, Check)]
+
+
+def host_results(variables: Variables, reported: set[int], dropped: bool) -> list[Item]:
+    """The current checks and all actions of a host, from its variables.
+
+    ``reported`` holds the identities of the results that were already taken from another host: a
+    task with run_once registers one and the same result for all of them. ``dropped`` is whether
+    Ansible removed the host from the run.
+    """
+    steps = _in_order(_steps(variables))
+    outcomes: list[Outcome] = []
+    unreachable: list[Result] = []
+    for step in steps:
+        for result in step.results:
+            if id(result) in reported:
+                continue
+            reported.add(id(result))
+            if result.get("unreachable"):
+                unreachable.append(result)
+            else:
+                outcomes.append(_outcome(step.name, result, variables))
+    items = _current(outcomes)
+    if unreachable:  # every step fails for the same reason, so one check is enough
+        items.insert(0, _unreachable(unreachable[0]))
+    if dropped and not unreachable and not any(step.failed for step in steps):
+        items.append(
+            _failed_step("", "a step failed without a result; see its error in the playbook output")
+        )
+    elif not any(step.results for step in steps):
+        items.append(_failed_step("", "nothing was checked on this host"))
+    return items
+
+
+def _steps(variables: Variables) -> list[Step]:
+    steps = []
+    for variable, registered in variables.items():
+        if variable.startswith(STEP_PREFIX) and not variable.startswith(OWN_PREFIX):
+            steps.append(Step(variable.strip("_"), tuple(_results(registered))))
+    return steps
+
+
+def _results(registered: Any) -> Iterator[Result]:
+    """The results in a registered variable: none if it is not a step, several if it was a loop."""
+    if not isinstance(registered, Mapping):
+        return
+    failed = registered.get("failed") is True or registered.get("unreachable") is True
+    items = registered.get("results")
+    if isinstance(items, list):
+        results = list(chain.from_iterable(_results(item) for item in items))
+        yield from results
+        if any(result.get("failed") or result.get("unreachable") for result in results):
+            failed = False  # that of the loop only repeats it
+    if failed or "checks" in registered or "actions" in registered:
+        yield registered
+
+
+def _in_order(steps: Sequence[Step]) -> list[Step]:
+    """The steps in the order in which they finished.
+
+    Ansible keeps variables in the order in which they were first registered, so a step that ran
+    again stands where it ran first; the time in its result tells. A step without a time follows
+    the one that was registered before it.
+    """
+    timed = []
+    last = 0.0
+    for step in steps:
+        if step.finished_at is not None:
+            last = step.finished_at
+        timed.append((last, step))
+    return [step for _time, step in sorted(timed, key=lambda pair: pair[0])]
+
+
+def _time(value: Any) -> float | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and value > 0 else None
+
+
+def _current(outcomes: Sequence[Outcome]) -> list[Item]:
+    """Everything except checks that a later step replaced."""
+    replaced: set[int] = set()
+    latest: dict[tuple[str, str], list[tuple[str, Check]]] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            earlier = latest.setdefault((check.name, check.subject), [])
+            replaced.update(
+                id(other)
+                for step, other in earlier
+                if step != outcome.step and _replaces(check, other)
+            )
+            earlier.append((outcome.step, check))
+    items: list[Item] = []
+    for outcome in outcomes:
+        kept = [item for item in outcome.items if id(item) not in replaced]
+        if outcome.failure and not any(_is_critical(item) for item in kept):
+            items.append(outcome.failure)
+        items += kept
+    return items
+
+
+def _replaces(later: Check, earlier: Check) -> bool:
+    """Whether the earlier of two results of a check is out of date.
+
+    A check that could not be repeated, and is unknown, does not hide the problem found before.
+    """
+    return later.status != UNKNOWN or earlier.status not in (WARNING, CRITICAL)
+
+
+def _is_critical(item: Item) -> bool:
+    return isinstance(item, Check) and item.status == CRITICAL
+
+
+def _outcome(step: str, result: Result, variables: Variables) -> Outcome:
+    failure = None
+    if result.get("failed"):
+        failure = _failed_step(step, name_variable(step, _message(result), variables))
+    return Outcome(step, tuple(_items(step, result)), failure)
+
+
+def _items(step: str, result: Result) -> Iterator[Item]:
+    for key, parse in (("checks", parse_check), ("actions", parse_action)):
+        rows = result.get(key, [])
+        if not isinstance(rows, (list, tuple)):
+            yield _failed_step(step, f"returned '{key}' that is not a list")
+            continue
+        for row in rows:
+            yield _item(step, key.rstrip("s"), parse, row)
+
+
+def _item(step: str, kind: str, parse: Callable[[Any], Item], row: Any) -> Item:
+    try:
+        return parse(row)
+    except Invalid as problem:
+        return _failed_step(step, f"returned an invalid {kind}: {problem}")
+
+
+def _failed_step(step: str, summary: str) -> Check:
+    return Thresholds(CATALOG).verdict("runbook.step", CRITICAL, summary, subject=step)
+
+
+def _unreachable(result: Result) -> Check:
+    return Thresholds(CATALOG).verdict("host.reachable", CRITICAL, _message(result))
+
+
+def _message(result: Result) -> str:
+    """Ansible's reason in one line, without secrets."""
+    message = plain(result.get("msg")) or plain(result.get("stderr")) or "failed without a message"
+    text = message if isinstance(message, str) else repr(message)
+    if result.get("unreachable"):
+        text = next((line for line in text.splitlines() if line.strip()), text)
+        text = _NO_PROMPT.sub(_NO_PROMPT_TEXT, text)
+    return shorten(redact(_ANSIBLE_PREFIX.sub("", text)), MESSAGE_LENGTH)

@@ -1,0 +1,65 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the results of earlier steps, on any host of the run, allow the next one.
+
+A step is a task that registered its result as ``__STEP``, on however many hosts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+#: ``STEP.KEY``: a key of the result that a task registered as ``__STEP``.
+_REQUIREMENT = re.compile(r"[A-Za-z]\w*\.[A-Za-z]\w*")
+
+#: The variables of every host of the run, by its name.
+HostVariables = Mapping[str, Mapping[str, Any]]
+
+
+def malformed(requirements: Iterable[str]) -> list[str]:
+    """Those that are not of the form ``STEP.KEY``."""
+    return [each for each in requirements if not _REQUIREMENT.fullmatch(each)]
+
+
+def unmet(requirements: Iterable[str], hosts: HostVariables) -> str:
+    """Why a requirement is not met, or an empty string.
+
+    ``STEP.KEY`` is met if at least one host has a result of the step, and the key is true in the
+    result of each host that has one.
+    """
+    for requirement in requirements:
+        step, _, key = requirement.partition(".")
+        results = _results(f"__{step}", hosts)
+        if not results:
+            return f"no host of this run has a result of {step}"
+        missing = [host for host, result in results.items() if result.get(key) is not True]
+        if missing:
+            return f"{step} is not {key} on {', '.join(missing)}"
+    return ""
+
+
+def not_proven(variable: str, hosts: HostVariables, check_mode: bool) -> list[str]:
+    """The hosts on which the same step ran earlier and did not prove its result.
+
+    Only a failed or unreachable host counts in check mode, as nothing is proven there.
+    """
+    return [
+        host
+        for host, result in _results(variable, hosts).items()
+        if result.get("failed")
+        or result.get("unreachable")
+        or not (check_mode or result.get("proven"))
+    ]
+
+
+def _results(variable: str, hosts: HostVariables) -> dict[str, Mapping[str, Any]]:
+    """What the step returned, by host; hosts on which a condition skipped it are left out."""
+    found = {host: variables.get(variable) for host, variables in hosts.items()}
+    return {
+        host: result
+        for host, result in found.items()
+        if isinstance(result, Mapping) and not result.get("skipped")
+    }

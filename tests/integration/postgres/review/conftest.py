@@ -1,0 +1,54 @@
+"""A server with known faults for pg_review, and databases on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import RunModule
+from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
+from tests.support.postgres_reviews import AREAS, Look
+
+
+@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="session")
+def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
+    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    settings = {
+        "fsync": "on",
+        "synchronous_commit": "off",
+        "max_prepared_transactions": 5,
+        "wal_level": "logical",
+    }
+    with throwaway(
+        programs, shared_preload_libraries="pg_stat_statements", autovacuum_naptime="1h", **settings
+    ) as server:
+        Server(server).admin("GRANT pg_monitor TO app", "CREATE EXTENSION pg_stat_statements")
+        yield server
+
+
+@pytest.fixture
+def url(server: Server, url: str) -> str:
+    """The same, with the statements that were asked there."""
+    server.admin("CREATE EXTENSION pg_stat_statements", database=url.rpartition("/")[2])
+    return url
+
+
+@pytest.fixture
+def look(run_module: RunModule, url: str, tmp_path: Path) -> Look:
+    def run(*areas: str, **options: Any) -> dict[str, Any]:
+        given = {
+            "database_url": url,
+            "state_dir": str(tmp_path / "state"),
+            "areas": list(areas or AREAS),
+            "unused_after": 0,
+            "timeout": 30,
+            **options,
+        }
+        answer = run_module("pg_review", given)
+        assert "failed" not in answer, answer
+        return answer
+
+    return run

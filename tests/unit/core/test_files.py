@@ -1,0 +1,45 @@
+"""Files that are always complete."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import (
+    write_atomically,
+)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_new_content_replaces_the_old(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    write_atomically(str(path), "new é", durable=durable)
+    assert path.read_text(encoding="utf-8") == "new é"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_mode_is_set_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_atomically(str(tmp_path / "file"), "x", mode=0o644)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(str(path), "\ud800")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_folder_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(str(tmp_path / "none/file"), "x")

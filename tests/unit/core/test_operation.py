@@ -1,0 +1,35 @@
+"""The outcome of an operation."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Action
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.operation import Outcome
+
+
+@pytest.mark.parametrize(
+    ("statuses", "changed"),
+    [
+        ([], False),
+        (["skipped"], False),
+        (["failed"], False),
+        (["skipped", "done"], True),
+        (["planned"], True),
+    ],
+)
+def test_only_what_was_done_or_is_planned_changes(statuses: list[str], changed: bool) -> None:
+    assert Outcome(actions=[Action("a.b", status) for status in statuses]).changed is changed
+
+
+def test_the_diff_shows_what_was_needed_and_what_still_is() -> None:
+    outcome = Outcome(
+        actions=[
+            Action("pg.vacuum", "done", "bloated", "a"),
+            Action("pg.vacuum", "failed", "locked", "b"),
+        ]
+    )
+    assert outcome.diff == {
+        "before": "pg.vacuum a: bloated\npg.vacuum b: locked\n",
+        "after": "pg.vacuum b: locked\n",
+    }

@@ -1,0 +1,62 @@
+"""The verdict on replication, from plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.redis_samples import verdicts, with_info
+
+REPLICA = {
+    "role": "slave",
+    "master_host": "db0",
+    "master_port": 6379,
+    "master_link_status": "up",
+    "master_last_io_seconds_ago": 1,
+    "master_sync_in_progress": 0,
+}
+ONLINE, COPYING = (
+    {"ip": "10.0.0.2", "port": 6379, "state": "online", "lag": 1},
+    {"ip": "10.0.0.3", "port": 6379, "state": "send_bulk", "lag": 0},
+)
+
+
+@pytest.mark.parametrize(
+    ("info", "replicas", "status", "said"),
+    [
+        ({}, 0, "ok", "none are expected"),
+        ({}, 1, "critical", "0 of 1 replicas"),
+        ({"connected_slaves": 1, "slave0": ONLINE}, 2, "warning", "1 of 2 replicas"),
+        ({"connected_slaves": 1, "slave0": ONLINE}, 1, "ok", "Primary with 1 replica linked"),
+        (
+            {"connected_slaves": 2, "slave0": ONLINE, "slave1": COPYING},
+            1,
+            "warning",
+            "still copying",
+        ),
+        (REPLICA, 0, "ok", "Replica of db0:6379, linked"),
+        (
+            {**REPLICA, "master_link_status": "down", "master_link_down_since_seconds": 700},
+            0,
+            "critical",
+            "lost its primary db0:6379 for 11 min",
+        ),
+        (
+            {**REPLICA, "master_link_status": "down", "master_link_down_since_seconds": -1},
+            0,
+            "critical",
+            "since its start",
+        ),
+        (
+            {**REPLICA, "master_link_status": "down", "master_sync_in_progress": 1},
+            0,
+            "warning",
+            "still copying",
+        ),
+    ],
+)
+def test_replication(info: dict[str, Any], replicas: int, status: str, said: str) -> None:
+    check = verdicts(with_info(**info), replicas=replicas)["redis.replication"]
+    assert check.status == status
+    assert said in check.summary

@@ -1,0 +1,73 @@
+"""What all formats share: the findings in their order, and figures as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (
+    action_figures,
+    findings,
+    format_hosts,
+    format_thresholds,
+    headline,
+    long_date,
+    verdict_line,
+)
+from tests.support import reports
+
+
+def test_findings_come_by_urgency_and_once_for_all_hosts() -> None:
+    found = findings(reports.BAD)
+    assert [f.status for f in found] == ["critical"] * 4 + ["warning"] * 5 + ["unknown"]
+    certificate = next(f for f in found if f.name == "certificate.expiry")
+    assert certificate.hosts == ("app1", "app2")
+    assert findings(reports.GOOD) == []
+
+
+def test_verdicts_hosts_and_dates_as_text() -> None:
+    assert headline(reports.BAD) == "4 things need attention now"
+    assert headline(reports.GOOD) == "All checks passed"
+    assert headline(reports.PLAN) == "2 changes planned"
+    assert headline(reports.DONE) == "2 changes made"
+    assert (
+        verdict_line(reports.BAD) == "critical: 4 of 52 checks are critical, 6 warning, 1 unknown"
+    )
+    assert verdict_line(reports.GOOD) == "ok: 23 checks"
+    assert verdict_line(reports.DONE) == "ok: 2 actions done, 1 action skipped"
+    assert format_hosts(["a", "b"]) == "a, b"
+    assert format_hosts([f"a{n}" for n in range(20)]) == "a0, a1, a2 and 17 more hosts"
+    assert long_date("2026-11-23T06:00:14Z") == "Monday 23 November 2026, 06:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("direction", "warning", "critical", "text"),
+    [
+        ("above", 80, 95, "warning above 80 %, critical above 95 %"),
+        ("below", 90, 80, "warning below 90 %, critical below 80 %"),
+        ("below", None, 80, "critical below 80 %"),
+        ("below", 50, 50, "warning below 50 %, critical below 50 %"),
+        ("above", 50, None, "warning above 50 %"),
+        ("", 50, None, "warning above 50 %"),
+        ("", None, None, ""),
+    ],
+)
+def test_thresholds_say_on_which_side_values_are_bad(
+    direction: str, warning: float | None, critical: float | None, text: str
+) -> None:
+    row = {"direction": direction, "warning": warning, "critical": critical, "unit": "percent"}
+    assert format_thresholds(row) == text
+
+
+def test_an_action_has_its_figures() -> None:
+    row = {
+        "before": "1.2 GiB",
+        "after": "800 MiB",
+        "bytes": 429496730,
+        "seconds": 12.0,
+        "estimate": 9.0,
+    }
+    assert action_figures(row) == "1.2 GiB → 800 MiB, 410 MiB, in 12 s"
+    assert (
+        action_figures({**row, "before": None, "after": None, "bytes": None, "seconds": None})
+        == "about 9 s"
+    )
