@@ -12,13 +12,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests and benchmarks end, with all that they have started, when this make is killed.
+ifndef RUNBOOK_RUN_PID
+export RUNBOOK_RUN_PID := $(shell echo $$PPID)
+endif
+# A test run starts Python thousands of times; it must not compile the collection each time.
+unexport PYTHONDONTWRITEBYTECODE
 # An inventory of your own: make daily INVENTORY=inventories/production
 INVENTORY ?= inventories/demo
 # More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'
 ARGS ?=
-TEST_WORKERS ?= 2
-# What 'make versions' runs; the demo stack is the same on all of them.
-TESTS ?= tests --ignore tests/integration/demo/test_demo_stack.py
+# One more than there are processors: a test often waits.
+TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope
+# What 'make versions' runs: the unit tests, and playbooks once each.
+TESTS ?= -m versions tests
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 space := $(subst ,, )
 
@@ -77,28 +85,31 @@ sanity: $(VENV)/.ready-to-test ## Look at the built collection: ansible-test san
 
 .PHONY: unit
 unit: $(VENV)/.ready-to-test ## Run the tests that need no service
-	pytest -n $(TEST_WORKERS) tests/unit
+	$(PYTEST) tests/unit
 
 .PHONY: integration
 integration: $(VENV)/.ready-to-test ## Run the tests against real services, in demo stacks of their own
-	pytest -n $(TEST_WORKERS) --dist loadgroup tests/integration
+	$(PYTEST) tests/integration
 
 .PHONY: test
-test: lint sanity ## Run every check and test that needs no container
+test: $(VENV)/.ready-to-test ## Run every check and test that needs no container
+	@# Neither uses more than one processor for long.
+	$(MAKE) -j 2 --output-sync=target lint sanity
 	@echo "Not run here: the Molecule scenarios $(subst $(space), and ,$(SCENARIOS)). 'make molecule' runs them, where there is Docker or root may install it."
-	pytest -n $(TEST_WORKERS) --dist loadgroup tests
+	$(PYTEST) tests
 
 .PHONY: versions
-versions: $(VENV)/.ready-to-test ## Run the tests on every other ansible-core that is supported and has a Python here
+versions: $(VENV)/.ready-to-test ## Run the tests that depend on it on every other ansible-core that is supported and has a Python here
 	@# The one in .venv is what 'make test' ran on. tox says at its end what it tested, and what it skipped for want of a Python.
 	PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
-	tox run --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
-	  -- -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
+	tox run-parallel --parallel-no-spinner \
+	  --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
+	  -- -n $$((($(TEST_WORKERS) + 1) / 2)) --dist loadscope $(TESTS)
 
 .PHONY: databases
 databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other versions of it that are supported
 	@programs="$$(python -m tests.tools.postgres_versions)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
-	POSTGRES_PROGRAMS="$$programs" pytest -n $(TEST_WORKERS) --dist loadgroup -k native tests/integration
+	POSTGRES_PROGRAMS="$$programs" $(PYTEST) -k native tests/integration/postgres
 
 .PHONY: molecule
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker

@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A private certificate authority: root, intermediate, and the server certificates that it issues, good and bad ones."""
+"""A private certificate authority: root, intermediate, and the server certificates that it issues,
+good and bad ones.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 NAMES = ("localhost", "gpt-agent.localhost", "127.0.0.1")
 LIFETIME = timedelta(days=90)
 RENEW_BEFORE = timedelta(days=45)
-"""How long before its end 'up' renews the stack's certificate, so that a demo left alone is no sick demo."""
+"""How long before its end 'up' renews the stack's certificate, so that a demo left alone is no sick
+demo.
+"""
 CLOCK_SKEW = timedelta(minutes=5)
 
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -128,7 +132,9 @@ class Issued:
     chain: bytes
 
     def install(self, certificates: Mapping[str, str]) -> None:
-        """Put it where the stack's servers read theirs (``settings["certificates"]``); they serve it after a reload."""
+        """Put it where the stack's servers read theirs (``settings["certificates"]``); they serve
+        it after a reload.
+        """
         write_private(Path(certificates["key"]), self.key)
         write_private(Path(certificates["cert"]), self.certificate)
         write_private(Path(certificates["fullchain"]), self.certificate + self.chain)
@@ -242,7 +248,9 @@ class Authority:
 
 
 def ensure(directory: Path) -> dict[str, str]:
-    """The stack's authority and certificate, made where missing, broken or soon to end; returns ``settings["certificates"]``."""
+    """The stack's authority and certificate, made where missing, broken or soon to end; returns
+    ``settings["certificates"]``.
+    """
     authority = Authority(directory)
     certificates = {
         "name": NAMES[0],

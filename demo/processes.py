@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("postgres", "valkey-server", "nginx", "node")
+PROGRAMS = ("postgres", "valkey-server", "redis-server", "nginx", "node")
 
 
 class StackError(Exception):
@@ -45,16 +45,18 @@ def _has_name(uid: int) -> bool:
 class Identity:
     """Who the stack's programs run as: the caller, but never root.
 
-    PostgreSQL refuses to be run by root, or by a user without a name. A user namespace that maps the caller to another
-    user is enough for it and leaves the files with their owner. Where such a namespace is refused, the programs change
-    to a user without rights.
+    PostgreSQL refuses to be run by root, or by a user without a name. A user namespace that maps
+    the caller to another user is enough for it and leaves the files with their owner. Where such a
+    namespace is refused, the programs change to a user without rights.
     """
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
     gid: int | None = None
     guard: int | None = None
-    """The stack's lock. Helpers inherit it: should we be killed, the next run waits until they, too, have ended."""
+    """The stack's lock. Helpers inherit it: should we be killed, the next run waits until they,
+    too, have ended.
+    """
 
     @classmethod
     def choose(cls) -> Identity:
@@ -95,7 +97,7 @@ class Identity:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """See the programs' entries in /proc as their own user does: root in a container may not."""
+        """See the programs' entries in /proc as their own user does: root may not."""
         if self.uid is None or self.gid is None:
             yield
             return
@@ -145,10 +147,7 @@ class Identity:
                 f"{Path(argv[0]).name} did not end within {timeout:.0f} seconds"
             ) from None
         if check and done.returncode:
-            said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
-            raise StackError(
-                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} failed with exit code {done.returncode}: {said}"
-            )
+            raise StackError(_failure(argv, done))
         return done
 
     def launch(
@@ -160,7 +159,9 @@ class Identity:
         cwd: Path,
         timeout: float = 60,
     ) -> None:
-        """Run a program that leaves a server behind: detached from our terminal, its words in a log file."""
+        """Run a program that leaves a server behind: detached from our terminal, its words in a log
+        file.
+        """
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             begin = file.seek(0, os.SEEK_END)
             self.own(log)
@@ -178,8 +179,15 @@ class Identity:
         if done.returncode:
             said = log.read_bytes()[begin:].decode(errors="replace").strip()[-2000:]
             raise StackError(
-                f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log file: {log}"
+                f"{Path(argv[0]).name} did not start (exit code {done.returncode}): {said}; log "
+                f"file: {log}"
             )
+
+
+def _failure(argv: Sequence[str | Path], done: subprocess.CompletedProcess[str]) -> str:
+    said = "\n".join(text.strip() for text in (done.stderr, done.stdout) if text)[-2000:]
+    command = f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''}"
+    return f"{command} failed with exit code {done.returncode}: {said}"
 
 
 def _start_time(pid: int) -> int:
@@ -196,20 +204,30 @@ class Process:
     pid: int
     program: str
     started: int
-    """In ticks since the machine's start; with the number it names this process and no later one."""
+    """In ticks since the machine's start; with the number it names this process and no later one.
+    """
+
+    @classmethod
+    def any(cls, pid: int) -> Process | None:
+        """A process of whatever program; nothing for one that has ended or is a zombie."""
+        try:
+            program = os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
+        except OSError:
+            return None
+        started = _start_time(pid)
+        return cls(pid, program, started) if started else None
 
     @classmethod
     def look(cls, pid: int) -> tuple[Process, Path] | None:
-        """The process and its working directory; nothing for one that has ended, is a zombie, or is somebody else's."""
+        """A server's process and its working directory; nothing for any other program."""
+        process = cls.any(pid)
+        if process is None or process.program not in PROGRAMS:
+            return None
         try:
-            program = os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
-            if program not in PROGRAMS:
-                return None
             cwd = Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
-            started = _start_time(pid)
         except OSError:
             return None
-        return (cls(pid, program, started), cwd) if started else None
+        return process, cwd
 
     def alive(self) -> bool:
         return self.started == _start_time(self.pid)
@@ -226,10 +244,11 @@ class Process:
 
 
 def processes_of(root: Path, pm2_home: str) -> dict[int, Process]:
-    """All processes that belong to the stack in this folder, known by what they are and not by a number in a file.
+    """All processes that belong to the stack in this folder, known by what they are and not by a
+    number in a file.
 
-    Servers work in a folder of the stack. PM2 and what it runs carry its home in their environment; a Node.js that a
-    user runs inside the folder does not.
+    Servers work in a folder of the stack. PM2 and what it runs carry its home in their environment;
+    a Node.js that a user runs inside the folder does not.
     """
     mark = f"PM2_HOME={pm2_home}".encode()
     found = {}
@@ -251,7 +270,9 @@ def processes_of(root: Path, pm2_home: str) -> dict[int, Process]:
 
 
 def end(find: Callable[[], Iterable[Process]], *stages: tuple[int, float]) -> None:
-    """Signal what is found and wait for it to go, stage by stage: ``(SIGTERM, 5), (SIGKILL, 5)``. A frozen process is thawed first."""
+    """Signal what is found and wait for it to go, stage by stage: ``(SIGTERM, 5), (SIGKILL, 5)``. A
+    frozen process is thawed first.
+    """
     for number, seconds in stages:
         for process in find():
             process.signal(number)

@@ -74,7 +74,7 @@ def _git(repository: Path, *arguments: str, **variables: str) -> str:
 
 
 def _lay_out(version: Version, target: Path) -> None:
-    """The source files of a version: those of demo/app less what came later, plus what it changed."""
+    """The source files of a version: those of demo/app, without what came later."""
     for old in target.iterdir():
         if old.name != ".git":
             remove_tree(old)
@@ -125,7 +125,9 @@ def ensure_repository(repository: Path) -> None:
 def ensure_release(
     repository: Path, tag: str, target: Path, node_modules: Path, environment_file: Path, build: Run
 ) -> None:
-    """One version unpacked, with its packages and pages; it appears under its name when it is complete."""
+    """One version unpacked, with its packages and pages; it appears under its name when it is
+    complete.
+    """
     if target.exists():
         return
     fresh = target.with_name(f".{target.name}.new")

@@ -23,7 +23,9 @@ Settings = dict[str, Any]
 LONGEST_SOCKET_HOME = 80
 """A socket's path holds at most 107 bytes, and 'pm2/interactor.sock' comes behind it."""
 PORTS = range(20_000, 32_000)
-"""Below the ports that the system gives to outgoing connections, so that a stopped service finds its own again."""
+"""Below the ports that the system gives to outgoing connections, so that a stopped service finds
+its own again.
+"""
 PORT_KEYS = (
     ("postgres", "port"),
     ("redis", "port"),
@@ -33,9 +35,14 @@ PORT_KEYS = (
 )
 
 
-def database_url(settings: Settings, user: str = "user", password: str = "password") -> str:  # noqa: S107 - names of settings
+def database_url(
+    settings: Settings,
+    user: str = "user",
+    password: str = "password",  # noqa: S107 - names of settings
+) -> str:
     own = settings["postgres"]
-    return f"postgresql://{quote(own[user])}:{quote(own[password])}@{own['host']}:{own['port']}/{own['database']}"
+    credentials = f"{quote(own[user])}:{quote(own[password])}"
+    return f"postgresql://{credentials}@{own['host']}:{own['port']}/{own['database']}"
 
 
 def redis_url(settings: Settings) -> str:
@@ -56,11 +63,9 @@ def is_free(port: int) -> bool:
 def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settings:
     """Names and secrets, keeping what an earlier run decided; ports are chosen apart."""
 
-    def kept(section: str, key: str, new: Callable[[], Any]) -> Any:
-        return earlier[section][key] if key in earlier.get(section, {}) else new()
-
-    def password() -> str:
-        return secrets.token_urlsafe(24)
+    def password(section: str, key: str = "password") -> str:
+        kept: str = earlier.get(section, {}).get(key) or secrets.token_urlsafe(24)
+        return kept
 
     return {
         "directory": str(home),
@@ -73,55 +78,71 @@ def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settin
             "valkey": str(programs.valkey),
         },
         "postgres": {
-            "host": "127.0.0.1",
-            "port": 0,
-            "socket_dir": str(home / "run"),
-            "database": "gpt_agent",
-            "user": "gpt_agent",
-            "password": kept("postgres", "password", password),
-            "admin_user": "postgres",
-            "admin_password": kept("postgres", "admin_password", password),
-            "data": str(home / "postgres" / "data"),
-            "log": str(home / "logs" / "postgres.log"),
+            **_postgres(home),
+            "password": password("postgres"),
+            "admin_password": password("postgres", "admin_password"),
         },
         "redis": {
             "host": "127.0.0.1",
             "port": 0,
             "socket": str(home / "run" / "redis.sock"),
-            "password": kept("redis", "password", password),
+            "password": password("redis"),
             "log": str(home / "redis" / "valkey.log"),
         },
-        "nginx": {
-            "host": "127.0.0.1",
-            "http_port": 0,
-            "https_port": 0,
-            "prefix": str(home / "nginx"),
-            "conf": str(home / "nginx" / "nginx.conf"),
-            "access_log": str(home / "logs" / "nginx-access.log"),
-            "error_log": str(home / "logs" / "nginx-error.log"),
-            "pid_file": str(home / "nginx" / "nginx.pid"),
-        },
+        "nginx": _nginx(home),
         "certificates": certificates.ensure(home / "certificates"),
         "pm2": {"home": str(home / "pm2")},
-        "app": {
-            "name": "gpt-agent",
-            "host": "127.0.0.1",
-            "port": 0,
-            "instances": 2,
-            "repository": str(home / "repository"),
-            "releases": str(home / "releases"),
-            "current": str(home / "current"),
-            "fault": str(home / "shared" / "fault.json"),
-            "out_log": str(home / "logs" / "gpt-agent-out.log"),
-            "error_log": str(home / "logs" / "gpt-agent-error.log"),
-        },
+        "app": _app(home),
+    }
+
+
+def _postgres(home: Path) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "port": 0,
+        "socket_dir": str(home / "run"),
+        "database": "gpt_agent",
+        "user": "gpt_agent",
+        "admin_user": "postgres",
+        "data": str(home / "postgres" / "data"),
+        "log": str(home / "logs" / "postgres.log"),
+    }
+
+
+def _nginx(home: Path) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "http_port": 0,
+        "https_port": 0,
+        "prefix": str(home / "nginx"),
+        "conf": str(home / "nginx" / "nginx.conf"),
+        "access_log": str(home / "logs" / "nginx-access.log"),
+        "error_log": str(home / "logs" / "nginx-error.log"),
+        "pid_file": str(home / "nginx" / "nginx.pid"),
+    }
+
+
+def _app(home: Path) -> dict[str, Any]:
+    return {
+        "name": "gpt-agent",
+        "host": "127.0.0.1",
+        "port": 0,
+        "instances": 2,
+        "repository": str(home / "repository"),
+        "releases": str(home / "releases"),
+        "current": str(home / "current"),
+        "fault": str(home / "shared" / "fault.json"),
+        "out_log": str(home / "logs" / "gpt-agent-out.log"),
+        "error_log": str(home / "logs" / "gpt-agent-error.log"),
     }
 
 
 def choose_home(directory: Path, earlier: Settings, identity: Identity) -> Path:
-    """Where the services live: in the directory, if its path is short enough for sockets and they may go there.
+    """Where the services live: in the directory, if its path is short enough for sockets and they
+    may go there.
 
-    Else its name is a link, or, the last resort, a folder, in the system's folder for temporary files.
+    Else its name is a link, or, the last resort, a folder, in the system's folder for temporary
+    files.
     """
     identity.own(directory)
     usable = identity.may("-w", directory)
@@ -139,13 +160,16 @@ def choose_home(directory: Path, earlier: Settings, identity: Identity) -> Path:
     identity.own(parent, home)
     if not identity.may("-w", home):
         raise StackError(
-            f"neither {directory} nor {home} can be used by an unprivileged user: name another directory with --dir, or set TMPDIR"
+            f"neither {directory} nor {home} can be used by an unprivileged user: name another "
+            "directory with --dir, or set TMPDIR"
         )
     return home
 
 
 def choose_ports(settings: Settings, earlier: Settings, runs: Callable[[str], bool]) -> None:
-    """Each service's port of before, where it runs on it or can have it again; else one that is free."""
+    """Each service's port of before, where it runs on it or can have it again; else one that is
+    free.
+    """
     taken: set[int] = set()
     for section, key in PORT_KEYS:
         port = earlier.get(section, {}).get(key, 0)
@@ -171,7 +195,7 @@ def within_reach(folder: Path, home: Path, identity: Identity) -> Path:
 
 
 def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> None:
-    """The folders that nobody else makes; ``bin`` is first on the PATH of everything in the stack."""
+    """Make the folders; ``bin`` is first on the PATH of everything in the stack."""
     home = Path(settings["directory"])
     for name in ("bin", "home", "logs", "shared", "run"):
         (home / name).mkdir(mode=0o700, exist_ok=True)

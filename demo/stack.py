@@ -3,14 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo stack as one thing: up, down, status.
 
-Everything it needs lies in one directory: data, configuration, logs, and stack.json, which alone holds the secrets in
-one place and says where everything is. ``python -m demo.stack --help`` tells the commands.
+Everything it needs lies in one directory: data, configuration, logs, and stack.json, which alone
+holds the secrets in one place and says where everything is. ``python -m demo.stack --help`` tells
+the commands.
 """
 
 from __future__ import annotations
 
-import argparse
-import fcntl
 import json
 import os
 import signal
@@ -26,7 +25,8 @@ from typing import Any
 
 from demo import packages, repository
 from demo.certificates import write_private
-from demo.processes import Identity, Process, StackError, end, processes_of, remove_tree, wait_until
+from demo.lock import locked
+from demo.processes import Identity, Process, StackError, end, processes_of, remove_tree
 from demo.services import SERVICES, App, Nginx, Service, fetch
 from demo.settings import (
     PORT_KEYS,
@@ -61,7 +61,7 @@ class Stack:
         self._chosen = self._chosen or Identity.choose()
         return self._chosen
 
-    # --- what it is -----------------------------------------------------------------------------------------------
+    # --- what it is -------------------------------------------------------------------------------
 
     @property
     def settings_file(self) -> Path:
@@ -138,13 +138,17 @@ class Stack:
     def run(
         self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run a client program as the stack's user, with ``env()`` and what is given beside it; raises when it fails unless ``check=False``."""
+        """Run a client program as the stack's user, with ``env()`` and what is given beside it;
+        raises when it fails unless ``check=False``.
+        """
         return self.identity.run(argv, env={**self.env(), **(env or {})}, **options)
 
-    # --- up and down ----------------------------------------------------------------------------------------------
+    # --- up and down ------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """Bring every service up and the stack into its healthy state; does nothing where all is well."""
+        """Bring every service up and the stack into its healthy state; does nothing where all is
+        well.
+        """
         begin = time.monotonic()
         with self._lock(create=True):
             settings = self._settle()
@@ -157,7 +161,8 @@ class Stack:
                 settings = self._settle()
                 self._bring_up(settings)
         self.say(
-            f"up in {time.monotonic() - begin:.1f} s: https://localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})"
+            f"up in {time.monotonic() - begin:.1f} s: https://"
+            f"localhost:{settings['nginx']['https_port']} (CA: {settings['certificates']['ca']})"
         )
 
     def down(self, *, purge: bool = False) -> None:
@@ -226,7 +231,9 @@ class Stack:
         found.reload()
 
     def deploy(self, tag: str) -> None:
-        """Put another version of the app into service, as it is: v1.2.0 is broken, and 'deploy v1.1.0' goes back."""
+        """Put another version of the app into service, as it is: v1.2.0 is broken, and 'deploy
+        v1.1.0' goes back.
+        """
         with self._lock(create=False):
             settings = self.settings
             self._release(settings, tag)
@@ -237,76 +244,41 @@ class Stack:
 
     @contextmanager
     def fault(self, **fault: Any) -> Iterator[None]:
-        """Let the app misbehave for a while: the keys of demo/app/src/fault.js, such as ``status=500`` or ``delay_ms=3000``."""
-        file = Path(self.settings["app"]["fault"])
-        write_private(file, json.dumps(fault))
-        self.identity.own(file)
+        """Let the app misbehave for a while, beside other faults that are there already.
+
+        Takes the keys of demo/app/src/fault.js, such as ``status=500`` or ``delay_ms=3000``.
+        """
+        self._write_faults([*self._faults(), fault])
         try:
             yield
         finally:
-            file.unlink(missing_ok=True)
+            self._write_faults([other for other in self._faults() if other != fault])
 
-    # --- steps ----------------------------------------------------------------------------------------------------
+    def _faults(self) -> list[dict[str, Any]]:
+        file = Path(self.settings["app"]["fault"])
+        found = json.loads(file.read_text()) if file.exists() else []
+        return [found] if isinstance(found, dict) else found
+
+    def _write_faults(self, faults: list[dict[str, Any]]) -> None:
+        file = Path(self.settings["app"]["fault"])
+        if not faults:
+            file.unlink(missing_ok=True)
+            return
+        write_private(file, json.dumps(faults))
+        self.identity.own(file)
+
+    # --- steps ------------------------------------------------------------------------------------
 
     @contextmanager
     def _lock(self, *, create: bool) -> Iterator[None]:
-        """Only one at a time may change the stack. The lock goes with the process that holds it."""
-        if create:
-            self._claim()
-        file = self.directory / "lock"
-        while True:
-            try:
-                handle = os.open(file, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
-            except FileNotFoundError:
-                raise StackError(f"{self.directory} is not the directory of a demo stack") from None
-            try:
-                self._wait_for_lock(handle)
-                if file.exists() and os.fstat(handle).st_ino == file.stat().st_ino:
-                    break  # and not a file that 'down --purge' removed while we waited
-            except BaseException:
-                os.close(handle)
-                raise
-            os.close(handle)
-            if create:
-                self._claim()
-        unguarded = self.identity
-        try:
-            os.truncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        """Only one process at a time may change the stack."""
+        with locked(self.directory, self.say, create=create) as handle:
+            unguarded = self.identity
             self._chosen = replace(unguarded, guard=handle)
-            yield
-        finally:
-            self._chosen = unguarded
-            os.close(handle)
-
-    def _claim(self) -> None:
-        """Never take a directory that holds something else."""
-        if (
-            self.directory.exists()
-            and not (self.directory / "lock").exists()
-            and any(self.directory.iterdir())
-        ):
-            raise StackError(
-                f"{self.directory} is not empty and not the directory of a demo stack: name another one with --dir"
-            )
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _wait_for_lock(self, handle: int) -> None:
-        def taken() -> bool:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
-        if taken():
-            return
-        holder = os.pread(handle, 20, 0).decode().strip() or "another process"
-        self.say(f"waiting for process {holder}, which is changing this stack")
-        if not wait_until(taken, 300, 0.2):
-            raise StackError(
-                f"process {holder} has been changing the stack in {self.directory} for 5 minutes"
-            )
+                yield
+            finally:
+                self._chosen = unguarded
 
     def _settle(self) -> Settings:
         """Decide everything, and write it down before anything is made."""
@@ -391,7 +363,9 @@ class Stack:
             repository.point(current, Path(app["releases"]) / repository.CURRENT)
 
     def _exercise(self, settings: Settings) -> None:
-        """A few requests through the proxy, so that logs, statement statistics and the cache's hit rate mean something."""
+        """A few requests through the proxy, so that logs, statement statistics and the cache's hit
+        rate mean something.
+        """
         base, ca = (
             f"https://localhost:{settings['nginx']['https_port']}",
             settings["certificates"]["ca"],
@@ -407,63 +381,12 @@ class Stack:
             status, said = fetch(base + path, ca)
             if status not in (200, 404):  # an older release does not know every path
                 raise StackError(
-                    f"{path} through nginx says {status} {said}; log files: {settings['directory']}/logs"
+                    f"{path} through nginx says {status} {said}; log files: "
+                    f"{settings['directory']}/logs"
                 )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.stack",
-        description="Run the demo stack: PostgreSQL, Valkey, nginx, and a Node.js app under PM2.",
-    )
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=DEFAULT_DIRECTORY,
-        metavar="DIR",
-        help="where it lives (default: .demo in the checkout)",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="bring every service up; prints progress on stderr")
-    down = commands.add_parser("down", help="end every process of the stack")
-    down.add_argument("--purge", action="store_true", help="remove its directory, too")
-    commands.add_parser(
-        "status", help="print one JSON object: service -> pid, address, log, running"
-    )
-    deploy = commands.add_parser(
-        "deploy", help="put another version of the app into service, however broken it is"
-    )
-    deploy.add_argument("tag", choices=[version.tag for version in repository.VERSIONS])
-    run = commands.add_parser(
-        "run", help="run a client (psql, pm2, npm …) with the stack's environment and credentials"
-    )
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="PROGRAM [ARGUMENT …]")
-    arguments = parser.parse_args()
-    stack = Stack(
-        arguments.dir, say=lambda text: print(f"demo: {text}", file=sys.stderr, flush=True)
-    )
-    try:
-        if arguments.command == "up":
-            stack.up()
-        elif arguments.command == "down":
-            stack.down(purge=arguments.purge)
-        elif arguments.command == "status":
-            print(json.dumps(stack.status(), indent=2))
-        elif arguments.command == "deploy":
-            stack.deploy(arguments.tag)
-        else:
-            inherited = {"stdin": None, "stdout": None, "stderr": None}
-            return stack.run(
-                arguments.argv, env=stack.credentials(), check=False, timeout=None, **inherited
-            ).returncode
-    except StackError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("demo: interrupted; 'up' carries on from here, 'down' ends it", file=sys.stderr)
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
+    from demo.cli import main
+
     sys.exit(main())

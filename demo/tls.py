@@ -1,10 +1,11 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS in front of the stack's PostgreSQL, whose build has none: a terminator as managed databases have, with STARTTLS.
+"""TLS in front of the stack's PostgreSQL, whose build has none: a terminator as managed databases
+have, with STARTTLS.
 
-``with PostgresTls(stack.settings) as front: … front.port`` serves the stack's certificate as it was when it was loaded;
-``front.reload()`` loads it anew, as a server does when it is told to.
+``with PostgresTls(stack.settings) as front: … front.port`` serves the stack's certificate as it was
+when it was loaded; ``front.reload()`` loads it anew, as a server does when it is told to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of all scenarios share: the two hosts, and the shipped playbooks run on them as operators do."""
+"""What the tests of all scenarios share: the two hosts, and the shipped playbooks run on them as
+operators do.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ def ca_file() -> Path:
 
 @pytest.fixture(scope="session")
 def put_file() -> PutFile:
-    """Write a file on a host, ``put_file("app", path, content)``, its content being seen in no argument."""
+    """Write a file on a host, ``put_file("app", path, content)``, its content being seen in no
+    argument.
+    """
 
     def put(host: str, path: str, content: bytes) -> None:
         command = ["ssh", "-F", str(DIRECTORY / "ssh" / "config"), host, "sudo", "tee", path]
@@ -127,8 +131,11 @@ def put_file() -> PutFile:
 
 @pytest.fixture(scope="session")
 def network(addresses: dict[str, str]) -> Network:
-    """Take a host off the network, ``network("disconnect", "database")``, or put it back: ``network("connect", "database")``."""
-    name = f"gpt-agent-runbook-{hashlib.sha1(str(DIRECTORY).encode()).hexdigest()[:8]}"  # as in the inventory
+    """Take a host off the network, ``network("disconnect", "database")``, or put it back:
+    ``network("connect", "database")``.
+    """
+    digest = hashlib.sha1(str(DIRECTORY).encode()).hexdigest()  # as in the inventory
+    name = f"gpt-agent-runbook-{digest[:8]}"
 
     def change(what: str, host: str) -> None:
         address = (

@@ -19,9 +19,14 @@ molecule/engine.sh up
 
 case ${1:-} in
   test)
+    # Removes the hosts and stops the engine should this run be killed.
+    setsid python -m demo.watchdog --run "${RUNBOOK_RUN_PID:-0}" --then 'molecule/run.sh destroy' \
+      "$MOLECULE_EPHEMERAL_DIRECTORY" >/dev/null 2>&1 </dev/null &
+    watchdog=$!
     clean_up() {
       molecule destroy >/dev/null 2>&1 || echo "The hosts could not be destroyed; try 'molecule/run.sh destroy'." >&2
       molecule/engine.sh down
+      kill "$watchdog" 2>/dev/null || true
     }
     trap clean_up EXIT
     trap 'exit 130' INT TERM HUP

@@ -13,17 +13,48 @@ from typing import Any
 
 import pytest
 
+from demo import watchdog
+from tests.support.module_server import COLLECTIONS, PACKAGE, ModuleServer
+
 ROOT = Path(__file__).resolve().parent.parent
 
+#: The environment variable with the number of an xdist worker, where this process is one.
+WORKER = "PYTEST_XDIST_WORKER"
+
 RunModule = Callable[..., dict[str, Any]]
+
+
+def pytest_configure() -> None:
+    """Whatever this process starts ends with it, also when it is killed."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # kept after the run
+    # A worker is a part of the run that started it, and does not outlive that either.
+    watchdog.private_temporary_folder(run=os.getppid() if WORKER in os.environ else None)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if ROOT / "tests" / "unit" in item.path.parents:
+            item.add_marker("versions")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> None:
+    watchdog.start(tmp_path_factory.getbasetemp())
 
 
 def start_module(
     name: str, args: dict[str, Any], env: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a module of the collection in a process of its own, with its arguments on its standard input."""
-    code = f"import runpy; runpy.run_module('ansible_collections.gpt_agent.runbook.plugins.modules.{name}', run_name='__main__')"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections"), **(env or {})}
+    """Start a module of the collection in a process of its own, with its arguments on stdin."""
+    code = f"import runpy; runpy.run_module('{PACKAGE}.{name}', run_name='__main__')"
     with tempfile.TemporaryFile("w+") as given:
         json.dump({"ANSIBLE_MODULE_ARGS": args}, given)
         given.seek(0)
@@ -33,15 +64,27 @@ def start_module(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=module_environment(env),
         )
 
 
+def module_environment(env: dict[str, str] | None) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": COLLECTIONS, **(env or {})}
+
+
 @pytest.fixture(scope="session")
-def run_module() -> RunModule:
+def module_server() -> Iterator[ModuleServer]:
+    server = ModuleServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def run_module(module_server: ModuleServer) -> RunModule:
     """Run a module of the collection in a process of its own and return what it answers.
 
-    ``run_module("host_health", {"timeout": 5}, check=True, env={...})``; a failed module is returned with ``failed`` set.
+    ``run_module("host_health", {"timeout": 5}, check=True, env={...})``; a failed module is
+    returned with ``failed`` set.
     """
 
     def run(
@@ -50,20 +93,29 @@ def run_module() -> RunModule:
         *,
         check: bool = False,
         env: dict[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
     ) -> dict[str, Any]:
-        with start_module(name, {**(args or {}), "_ansible_check_mode": check}, env) as process:
-            try:
-                output, errors = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        given = {**(args or {}), "_ansible_check_mode": check}
+        environment = module_environment(env)
+        if environment["PYTHONPATH"] == COLLECTIONS and module_server.can_run_in(environment):
+            output, errors = module_server.run(name, given, environment, timeout)
+        else:
+            output, errors = finish(start_module(name, given, env), timeout)
         assert output.strip(), f"{name} printed nothing: {errors}"
         answer: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
         answer["__stderr"] = errors
         return answer
 
     return run
+
+
+def finish(module: subprocess.Popen[str], timeout: float) -> tuple[str, str]:
+    with module as process:
+        try:
+            return process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 #: The checks of PostgreSQL in the daily checklist.
@@ -93,14 +145,15 @@ def by_name(answer: dict[str, Any], name: str, subject: str | None = None) -> di
         if c["name"] == name and (subject is None or c["subject"] == subject)
     ]
     assert len(found) == 1, (
-        f"{len(found)} checks {name} {subject or ''} in {[(c['name'], c['subject']) for c in answer['checks']]}"
+        f"{len(found)} checks {name} {subject or ''} in "
+        f"{[(c['name'], c['subject']) for c in answer['checks']]}"
     )
     return found[0]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A demo stack that belongs to this test session alone (one for each worker), up and healthy."""
+    """A demo stack of this process's own, up and healthy."""
     from demo.stack import Stack
 
     own = Stack(tmp_path_factory.mktemp("demo"))

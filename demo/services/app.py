@@ -129,7 +129,7 @@ class App(Service):
             "exec_mode": "cluster",
             "instances": self.own["instances"],
             "wait_ready": True,
-            "listen_timeout": 5_000,
+            "listen_timeout": 15_000,
             "kill_timeout": 6_000,
             "max_restarts": 5,
             "min_uptime": 2_000,
@@ -140,8 +140,12 @@ class App(Service):
             "merge_logs": True,
         }
         loader = f"process.loadEnvFile({json.dumps(str(self.shared / '.env'))});\n"
-        picked = f"const env = Object.fromEntries({json.dumps(list(variables))}.map((name) => [name, process.env[name]]));\n"
-        ecosystem = f"{loader}{picked}module.exports = {{ apps: [{{ ...{json.dumps(process, indent=2)}, env }}] }};\n"
+        picked = (
+            f"const names = {json.dumps(list(variables))};\n"
+            "const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));\n"
+        )
+        apps = f"[{{ ...{json.dumps(process, indent=2)}, env }}]"
+        ecosystem = f"{loader}{picked}module.exports = {{ apps: {apps} }};\n"
         return {
             self.shared / ".env": "".join(
                 f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items()
@@ -199,7 +203,8 @@ class App(Service):
         if not wait_until(lambda: not self.trouble(), 20):
             release = Path(self.own["current"]).resolve().name
             raise StackError(
-                f"the app ({release}) was started but does not work: {self.trouble()}; log file: {self.log}"
+                f"the app ({release}) was started but does not work: {self.trouble()}; log file: "
+                f"{self.log}"
             )
 
     def reload(self) -> None:

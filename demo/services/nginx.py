@@ -12,6 +12,91 @@ from pathlib import Path
 from demo.processes import StackError, wait_until
 from demo.services.base import Service, fetch
 
+#: What the access log says of a request: texts, and numbers, which JSON does not quote.
+LOGGED_TEXTS = {
+    "time": "$time_iso8601",
+    "request_id": "$request_id",
+    "remote_addr": "$remote_addr",
+    "method": "$request_method",
+    "host": "$host",
+    "uri": "$request_uri",
+    "protocol": "$server_protocol",
+    "referer": "$http_referer",
+    "user_agent": "$http_user_agent",
+    "upstream_addr": "$upstream_addr",
+    "upstream_response_time": "$upstream_response_time",
+}
+LOGGED_NUMBERS = {
+    "status": "$status",
+    "bytes_sent": "$body_bytes_sent",
+    "request_time": "$request_time",
+}
+
+CONFIGURATION = """\
+# Written by demo/services/nginx.py at each start.
+daemon on;
+worker_processes 2;
+pid "@PID@";
+lock_file "@PREFIX@/nginx.lock";
+error_log "@ERROR_LOG@" notice;
+
+events {
+    worker_connections 512;
+}
+
+http {
+    log_format json escape=json '@LOG_FORMAT@';
+    access_log "@ACCESS_LOG@" json;
+    default_type application/octet-stream;
+    server_tokens off;
+    client_body_temp_path "@PREFIX@/temp/client_body";
+    proxy_temp_path "@PREFIX@/temp/proxy";
+    fastcgi_temp_path "@PREFIX@/temp/fastcgi";
+    uwsgi_temp_path "@PREFIX@/temp/uwsgi";
+    scgi_temp_path "@PREFIX@/temp/scgi";
+
+    upstream app {
+        server @APP@ max_fails=0;
+        keepalive 16;
+    }
+
+    server {
+        listen @HTTP@;
+        server_name localhost gpt-agent.localhost;
+
+        location = /nginx_alive {
+            access_log off;
+            return 204;
+        }
+        location / {
+            return 301 https://$host:@HTTPS_PORT@$request_uri;
+        }
+    }
+
+    server {
+        listen @HTTPS@ ssl;
+        server_name localhost gpt-agent.localhost;
+        ssl_certificate "@CERTIFICATE@";
+        ssl_certificate_key "@KEY@";
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:tls:1m;
+        add_header Strict-Transport-Security "max-age=31536000" always;
+
+        location / {
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Request-Id $request_id;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 15s;
+        }
+    }
+}
+"""
+
 
 class Nginx(Service):
     name = "nginx"
@@ -35,98 +120,24 @@ class Nginx(Service):
 
     def configuration(self) -> dict[Path, str]:
         own, certificates, app = self.own, self.settings["certificates"], self.settings["app"]
-        fields = {
-            "time": "$time_iso8601",
-            "request_id": "$request_id",
-            "remote_addr": "$remote_addr",
-            "method": "$request_method",
-            "host": "$host",
-            "uri": "$request_uri",
-            "protocol": "$server_protocol",
-            "referer": "$http_referer",
-            "user_agent": "$http_user_agent",
-            "upstream_addr": "$upstream_addr",
-            "upstream_response_time": "$upstream_response_time",
+        texts = [f'"{key}":"{value}"' for key, value in LOGGED_TEXTS.items()]
+        numbers = [f'"{key}":{value}' for key, value in LOGGED_NUMBERS.items()]
+        values = {
+            "PID": self.pid_file,
+            "PREFIX": self.prefix,
+            "ERROR_LOG": own["error_log"],
+            "ACCESS_LOG": own["access_log"],
+            "LOG_FORMAT": "{" + ",".join([*texts, *numbers]) + "}",
+            "APP": f"{app['host']}:{app['port']}",
+            "HTTP": f"{own['host']}:{own['http_port']}",
+            "HTTPS": f"{own['host']}:{own['https_port']}",
+            "HTTPS_PORT": own["https_port"],
+            "CERTIFICATE": certificates["fullchain"],
+            "KEY": certificates["key"],
         }
-        numbers = {
-            "status": "$status",
-            "bytes_sent": "$body_bytes_sent",
-            "request_time": "$request_time",
-        }
-        log_format = (
-            "{"
-            + ",".join(
-                [
-                    *(f'"{key}":"{value}"' for key, value in fields.items()),
-                    *(f'"{key}":{value}' for key, value in numbers.items()),
-                ]
-            )
-            + "}"
-        )
-        content = f"""\
-# Written by demo/services.py at each start.
-daemon on;
-worker_processes 2;
-pid "{self.pid_file}";
-lock_file "{self.prefix}/nginx.lock";
-error_log "{own["error_log"]}" notice;
-
-events {{
-    worker_connections 512;
-}}
-
-http {{
-    log_format json escape=json '{log_format}';
-    access_log "{own["access_log"]}" json;
-    default_type application/octet-stream;
-    server_tokens off;
-    client_body_temp_path "{self.prefix}/temp/client_body";
-    proxy_temp_path "{self.prefix}/temp/proxy";
-    fastcgi_temp_path "{self.prefix}/temp/fastcgi";
-    uwsgi_temp_path "{self.prefix}/temp/uwsgi";
-    scgi_temp_path "{self.prefix}/temp/scgi";
-
-    upstream app {{
-        server {app["host"]}:{app["port"]} max_fails=0;
-        keepalive 16;
-    }}
-
-    server {{
-        listen {own["host"]}:{own["http_port"]};
-        server_name localhost gpt-agent.localhost;
-
-        location = /nginx_alive {{
-            access_log off;
-            return 204;
-        }}
-        location / {{
-            return 301 https://$host:{own["https_port"]}$request_uri;
-        }}
-    }}
-
-    server {{
-        listen {own["host"]}:{own["https_port"]} ssl;
-        server_name localhost gpt-agent.localhost;
-        ssl_certificate "{certificates["fullchain"]}";
-        ssl_certificate_key "{certificates["key"]}";
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_cache shared:tls:1m;
-        add_header Strict-Transport-Security "max-age=31536000" always;
-
-        location / {{
-            proxy_pass http://app;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Request-Id $request_id;
-            proxy_connect_timeout 2s;
-            proxy_read_timeout 15s;
-        }}
-    }}
-}}
-"""
+        content = CONFIGURATION
+        for name, value in values.items():
+            content = content.replace(f"@{name}@", str(value))
         return {Path(own["conf"]): content}
 
     def prepare(self) -> None:

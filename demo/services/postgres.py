@@ -72,7 +72,8 @@ class Postgres(Service):
             ).stdout.split()[-1]
             if here.split(".")[0] != major:
                 raise StackError(
-                    f"{self.data} is of PostgreSQL {major}, the installed one is {here}: start afresh with 'down --purge'"
+                    f"{self.data} is of PostgreSQL {major}, the installed one is {here}: start "
+                    "afresh with 'down --purge'"
                 )
             for stale in (self.pid_file, *Path(self.own["socket_dir"]).glob(".s.PGSQL.*")):
                 stale.unlink(missing_ok=True)
@@ -83,13 +84,11 @@ class Postgres(Service):
         write_private(password, self.own["admin_password"])
         self.identity.own(password)
         try:
-            # fmt: off
-            self.identity.run(
-                [programs / "initdb", "--pgdata", fresh, "--username", self.own["admin_user"], "--pwfile", password, "--auth", "scram-sha-256",
-                 "--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8", "--no-sync"],
-                env=self.environment,
-            )
-            # fmt: on
+            initdb: list[str | Path] = [programs / "initdb", "--pgdata", fresh]
+            initdb += ["--username", self.own["admin_user"], "--pwfile", password]
+            initdb += ["--auth", "scram-sha-256", "--encoding", "UTF8"]
+            initdb += ["--locale-provider", "builtin", "--locale", "C.UTF-8", "--no-sync"]
+            self.identity.run(initdb, env=self.environment)
         finally:
             password.unlink()
         write_private(
@@ -157,13 +156,15 @@ class Postgres(Service):
         user, database = self.own["user"], self.own["database"]
         with self.connected("postgres") as cursor:
             cursor.execute(
-                "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s), (SELECT count(*) FROM pg_database WHERE datname = %s)",
+                "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s), (SELECT count(*) FROM "
+                "pg_database WHERE datname = %s)",
                 (user, database),
             )
             has_user, has_database = cursor.fetchone()
             name = quote_ident(user, cursor)
             if not has_user:
-                # Encrypted here, so that the password itself reaches neither the log nor pg_stat_statements.
+                # Encrypted here, so that the password itself reaches neither the log nor
+                # pg_stat_statements.
                 verifier = encrypt_password(
                     self.own["password"], user, cursor.connection, "scram-sha-256"
                 )

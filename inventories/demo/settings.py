@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo's variables: ports and passwords are made up at its first start, and read here from where it keeps them."""
+"""Variables of the demo stack, which generates its ports and passwords when it starts first."""
 
 import json
 import os
@@ -16,6 +16,13 @@ if not file.exists():
     )
 demo = json.loads(file.read_text())
 postgres, redis = demo["postgres"], demo["redis"]
+
+
+def postgres_url(user: str, password: str) -> str:
+    login = f"{postgres[user]}:{quote(postgres[password])}"
+    return f"postgresql://{login}@{postgres['host']}:{postgres['port']}/{postgres['database']}"
+
+
 variables = {
     "demo_settings": demo,
     "runbook_base_url": f"https://localhost:{demo['nginx']['https_port']}",
@@ -32,10 +39,9 @@ variables = {
             "key_file": demo["certificates"]["key"],
         }
     ],
-    "postgres_url": f"postgresql://{postgres['user']}:{quote(postgres['password'])}@{postgres['host']}:{postgres['port']}/{postgres['database']}",
-    # A superuser gets in where all ordinary slots are taken.
-    "postgres_relief_url": f"postgresql://{postgres['admin_user']}:{quote(postgres['admin_password'])}"
-    f"@{postgres['host']}:{postgres['port']}/{postgres['database']}",
+    "postgres_url": postgres_url("user", "password"),
+    # A superuser can still connect when all ordinary slots are taken.
+    "postgres_relief_url": postgres_url("admin_user", "admin_password"),
     "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
     "redis_purpose": "cache",
 }

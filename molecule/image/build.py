@@ -2,11 +2,13 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the images of the staging hosts, unless they are there already: ``python molecule/image/build.py``.
+"""Build the images of the staging hosts, unless they are there already: ``python
+molecule/image/build.py``.
 
-The base comes from a registry, or from debootstrap where none can be reached. How this machine reaches its package mirror and
-whom it trusts goes into the images, so that hosts can install packages where this machine can. Node.js and PM2 are those of the
-demo stack, fetched here. An image's tag says what it was made of; one made of something else is removed.
+The base comes from a registry, or from debootstrap where none can be reached. How this machine
+reaches its package mirror and whom it trusts goes into the images, so that hosts can install
+packages where this machine can. Node.js and PM2 are those of the demo stack, fetched here. An
+image's tag says what it was made of; one made of something else is removed.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ def run(*command: str | Path) -> str:
     )
     if done.returncode:
         raise BuildError(
-            f"{done.stdout[-4000:]}\n'{' '.join(map(str, command))}' ended with exit code {done.returncode}"
+            f"{done.stdout[-4000:]}\n'{' '.join(map(str, command))}' ended with exit code "
+            f"{done.returncode}"
         )
     return str(done.stdout)
 
@@ -71,11 +74,13 @@ def say(text: str) -> None:
     print(f"image: {text}", flush=True)
 
 
-# --- what this machine knows ----------------------------------------------------------------------------------------
+# --- what this machine knows ----------------------------------------------------------------------
 
 
 def apt_sources() -> list[str]:
-    """This machine's own sources of the images' release, as lines of a sources.list; none where it has another system."""
+    """This machine's own sources of the images' release, as lines of a sources.list; none where it
+    has another system.
+    """
     if not shutil.which("apt-get"):
         return []
     found = run(
@@ -92,7 +97,9 @@ def apt_sources() -> list[str]:
 
 
 def apt_settings() -> str:
-    """How this machine's apt gets through to its mirror: proxies, and what a frozen mirror asks for."""
+    """How this machine's apt gets through to its mirror: proxies, and what a frozen mirror asks
+    for.
+    """
     if not shutil.which("apt-config"):
         return ""
     wanted = re.compile(r'Acquire::(https?::(\S+::)?Proxy|Check-Date|Check-Valid-Until) ".+";')
@@ -120,7 +127,7 @@ def programs() -> packages.Programs:
     return packages.programs(lambda folder: folder)
 
 
-# --- the images -----------------------------------------------------------------------------------------------------
+# --- the images -----------------------------------------------------------------------------------
 
 
 def lay_out(context: Path) -> str:
@@ -171,7 +178,8 @@ def base_image() -> str:
 def bootstrap(name: str) -> None:
     if os.geteuid() != 0:
         raise BuildError(
-            f"{BASE} cannot be pulled, and only root can make a base image with debootstrap: connect a registry, or run this as root"
+            f"{BASE} cannot be pulled, and only root can make a base image with debootstrap: "
+            "connect a registry, or run this as root"
         )
     if not shutil.which("debootstrap"):
         run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", "debootstrap")
@@ -194,7 +202,7 @@ def bootstrap(name: str) -> None:
 
 
 def remove_others(names: Sequence[str]) -> None:
-    """Remove the images of earlier states of the checkout; one that a container still needs stays."""
+    """Remove the images of earlier checkouts, except those that a container needs."""
     listed = run(
         "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY
     ).split()

@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust what another machine trusts: add those certificates of its bundle that this one lacks, such as a company's proxy's."""
+"""Trust what another machine trusts: add those certificates of its bundle that this one lacks, such
+as a company's proxy's.
+"""
 
 import re
 import subprocess

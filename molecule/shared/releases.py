@@ -2,7 +2,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the demo app's releases as archives, as a CI would hand them over: ``releases.py DIRECTORY ENVIRONMENT_FILE``."""
+"""Build the demo app's releases as archives, as a CI would hand them over: ``releases.py DIRECTORY
+ENVIRONMENT_FILE``.
+"""
 
 from __future__ import annotations
 

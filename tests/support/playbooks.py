@@ -1,4 +1,4 @@
-"""Starts a playbook on the tests' demo stack as an operator does, and reads the report it leaves."""
+"""Starts playbooks on the tests' demo stack as operators do, and reads their reports."""
 
 from __future__ import annotations
 

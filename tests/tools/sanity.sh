@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
-make build
+MAKEFLAGS="" make build
 artifact=$(ls "$root"/build/artifact/*.tar.gz)
 work=$root/build/sanity
 rm -rf "$work"

@@ -2,7 +2,8 @@
 
 /*
  * A facility of the demo and of nothing else: makes the app misbehave for real, to practise on and to test with.
- * The file named by FAULT_FILE is read at start and at each request. It holds one JSON object:
+ * The file named by FAULT_FILE is read at start and at each request. It holds one JSON object, or a list of them, of
+ * which the first that applies is used:
  *   paths     the paths it applies to; all when it is missing
  *   instance  the number of the one instance it applies to; all when it is missing
  *   status    answer with this HTTP status
@@ -13,26 +14,28 @@
  */
 const fs = require('node:fs');
 
+function concernsUs(fault) {
+  return fault.instance === undefined || String(fault.instance) === (process.env.NODE_APP_INSTANCE ?? '0');
+}
+
 function read() {
   try {
-    const fault = JSON.parse(fs.readFileSync(process.env.FAULT_FILE ?? '', 'utf8'));
-    const elsewhere = fault.instance !== undefined && String(fault.instance) !== (process.env.NODE_APP_INSTANCE ?? '0');
-    return elsewhere ? {} : fault;
+    return [JSON.parse(fs.readFileSync(process.env.FAULT_FILE ?? '', 'utf8'))].flat().filter(concernsUs);
   } catch {
-    return {}; // no file, the usual case, or one that is being written
+    return []; // no file, the usual case, or one that is being written
   }
 }
 
 function atStart() {
-  if (!read().crash) return;
+  if (!read().some((fault) => fault.crash)) return;
   console.error('Error: fault file: told to crash at start');
   process.exit(1);
 }
 
 /** True when the request has been answered by the fault. */
 async function answers(path, response) {
-  const fault = read();
-  if (fault.paths && !fault.paths.includes(path)) return false;
+  const fault = read().find(({ paths }) => !paths || paths.includes(path));
+  if (!fault) return false;
   if (fault.log) console.error(fault.log);
   if (fault.delay_ms) await new Promise((done) => setTimeout(done, fault.delay_ms));
   if (!fault.status && !fault.html) return false;

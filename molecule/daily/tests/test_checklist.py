@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daily checklist on two machines: green when they are sound, and each fault found on the right host and nothing else."""
+"""The daily checklist on two machines: green when they are sound, and each fault found on the right
+host and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ SITE = f"https://{NAME}"
 PATHS = ("/", "/login", "/api/health", "/api/health/db", "/api/health/redis")
 LIVE = f"/etc/letsencrypt/live/{NAME}"
 AREAS = {"host", "app", "web", "certificate", "postgres", "redis"}
-#: What nobody can say here: the clock is the machine's under the hosts, and after a restart of Redis nobody has asked it much.
+#: What nobody can say here: the clock is the machine's under the hosts, and after a restart of
+#: Redis nobody has asked it much.
 UNKNOWN = {"host.clock", "redis.hit_rate"}
 
 Found = tuple[str, str, str]
@@ -56,7 +59,7 @@ def staging(
     ca_file: Path,
     playbook: Callable[..., Any],
 ) -> Iterator[Staging]:
-    """Two sound hosts; after the test, the next run of the checklist sees that they are so again."""
+    """Two sound hosts; after the test, the checklist finds them sound again."""
     own = Staging(app, database, put_file, network, ca_file)
     yield own
     end = time.monotonic() + 30
@@ -104,14 +107,15 @@ def test_no_password_leaves_the_run(
     for name, host in {"app": app, "database": database}.items():
         seen[f"{name}'s journal"] = host.check_output("journalctl --no-pager --output cat")
         seen[f"{name}'s state"] = host.check_output(
-            "cat /var/lib/gpt-agent-runbook/* ~deploy/.local/state/gpt-agent-runbook/* 2>/dev/null || true"
+            "cat /var/lib/gpt-agent-runbook/* ~deploy/.local/state/gpt-agent-runbook/* 2>/dev/null "
+            "|| true"
         )
     for where, text in seen.items():
         for name, password in passwords.items():
             assert password not in text, f"{name} in {where}"
 
 
-# --- faults -----------------------------------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -156,12 +160,15 @@ def expired_certificate(staging: Staging) -> Iterator[None]:
         yield
     finally:
         staging.app.check_output(
-            f"for file in privkey fullchain; do cat {LIVE}.kept/$file.pem >{LIVE}/$file.pem; done; rm -r {LIVE}.kept; systemctl reload nginx"
+            f"for file in privkey fullchain; do cat {LIVE}.kept/$file.pem >{LIVE}/$file.pem; done; "
+            f"rm -r {LIVE}.kept; systemctl reload nginx"
         )
 
 
 def expired(ca_file: Path) -> tuple[bytes, bytes]:
-    """A key and a certificate that was good until yesterday, from an authority that the hosts trust."""
+    """A key and a certificate that was good until yesterday, from an authority that the hosts
+    trust.
+    """
     authority = x509.load_pem_x509_certificate(ca_file.read_bytes())
     authority_key = serialization.load_pem_private_key(
         ca_file.with_suffix(".key").read_bytes(), None

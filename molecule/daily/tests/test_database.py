@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Review and maintenance of the database on its own machine, as the user postgres through the socket."""
+"""Review and maintenance of the database on its own machine, as the user postgres through the
+socket.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ def test_a_review_of_all_databases(playbook: Callable[..., Any], care: str) -> N
 def test_connections_are_relieved_and_the_app_restarted_on_its_own_host(
     playbook: Callable[..., Any], app: Host
 ) -> None:
-    """PM2 belongs to another user than the one who logs in, and the app to another host than PostgreSQL."""
+    """PM2 belongs to another user than the one who logs in, and the app to another host than
+    PostgreSQL.
+    """
     before = pids(app)
     given = ("-e", "runbook_restart_app=gpt-agent", "-e", "app_restart_stable_for=2")
     plan = playbook("relieve_connections", *given)

@@ -1,7 +1,9 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts are what an operator's are: systemd, distribution packages, TLS between them, and no password for the curious."""
+"""The hosts are what an operator's are: systemd, distribution packages, TLS between them, and no
+password for the curious.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ UNITS = {
     "app": ["certbot.timer", "cron", "gpt-agent", "logrotate.timer", "nginx", "pebble", "ssh"],
     "database": ["cron", "logrotate.timer", "postgresql@15-main", "redis-server", "ssh"],
 }
-SERVED = "openssl s_client -connect app.staging.test:443 -servername app.staging.test -verify_return_error </dev/null 2>/dev/null | openssl x509 -noout -serial"
+SERVED = (
+    "openssl s_client -connect app.staging.test:443 -servername app.staging.test "
+    "-verify_return_error </dev/null 2>/dev/null | openssl x509 -noout -serial"
+)
 
 
 @pytest.fixture(params=["app", "database"])
@@ -96,7 +101,8 @@ def test_postgresql_wants_tls_and_a_password(
         connect("wrong", "verify-full")
     assert (
         database.check_output(
-            "runuser -u postgres -- psql -At gpt_agent -c 'SELECT count(*) > 0 FROM pg_stat_statements'"
+            "runuser -u postgres -- psql -At gpt_agent -c 'SELECT count(*) > 0 FROM "
+            "pg_stat_statements'"
         )
         == "t"
     )

@@ -128,7 +128,8 @@ def test_the_app_answers_from_its_real_services_through_verified_tls(stack: Stac
         ).stdout.strip()
     )
     assert ask(stack, "/api/health/db")[1]["database"] == "gpt_agent"
-    # nginx keeps its connections to an instance, so only requests at the same time are sure to reach both.
+    # nginx keeps its connections to an instance, so only requests at the same time are sure to
+    # reach both.
     seen, end = set(), time.monotonic() + 20
     with ThreadPoolExecutor(8) as crew:
         while seen != {0, 1} and time.monotonic() < end:
@@ -161,7 +162,8 @@ def test_clients_know_all_they_need(stack: Stack) -> None:
     connection = psycopg2.connect(stack.database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_user, pg_has_role('pg_monitor', 'member'), (SELECT count(*) FROM documents), (SELECT count(*) > 0 FROM pg_stat_statements)"
+            "SELECT current_user, pg_has_role('pg_monitor', 'member'), (SELECT count(*) FROM "
+            "documents), (SELECT count(*) > 0 FROM pg_stat_statements)"
         )
         assert cursor.fetchone() == ("gpt_agent", True, 500, True)
     connection.close()
@@ -246,7 +248,8 @@ def test_an_instance_that_crashes_at_start_ends_errored_and_up_heals_it(stack: S
 
     with stack.fault(crash=True, instance=1):
         victim = next(each for each in listed() if each["pm2_env"]["NODE_APP_INSTANCE"] == 1)
-        # PM2 gives up only on what crashes soon after it was started by hand; else it tries for ever.
+        # PM2 gives up only on what crashes soon after it was started by hand; else it tries for
+        # ever.
         stack.run(["pm2", "restart", str(victim["pm_id"])], check=False)
         assert wait_until(lambda: processes() == {"online": 1, "errored": 1}, 60, 1)
         assert ask(stack, "/api/health")[0] == 200

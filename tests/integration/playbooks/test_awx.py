@@ -1,4 +1,6 @@
-"""Playbooks as AWX runs them: ansible-runner, the repository as project, the inventory as a script, vars as files."""
+"""Playbooks as AWX runs them: ansible-runner, the repository as project, the inventory as a script,
+vars as files.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ def copy_project(target: Path) -> None:
 
 @pytest.fixture
 def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
-    """Run the job template once, in a directory of its own: ``launch(runbook_fail_on="warning")``."""
+    """Run a job template in a directory of its own: ``launch(runbook_fail_on="warning")``."""
 
     def run(name: str = "daily_checklist", **extra_vars: Any) -> Job:
         directory = tmp_path / f"awx_{len(list(tmp_path.iterdir()))}"
@@ -104,9 +106,12 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
             "ANSIBLE_HOST_KEY_CHECKING": "False",
             "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
-            # AWX puts its own folder before what the project's ansible.cfg says, and gives both in the environment.
-            "ANSIBLE_COLLECTIONS_PATH": f"{directory}/requirements_collections:collections:~/.ansible/collections:/usr/share/ansible/collections",
-            "ANSIBLE_ROLES_PATH": f"{directory}/requirements_roles:~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles",
+            # AWX puts its own folder before what the project's ansible.cfg says, and gives both in
+            # the environment.
+            "ANSIBLE_COLLECTIONS_PATH": f"{directory}/requirements_collections:collections:~/"
+            ".ansible/collections:/usr/share/ansible/collections",
+            "ANSIBLE_ROLES_PATH": f"{directory}/requirements_roles:~/.ansible/roles:/usr/share/"
+            "ansible/roles:/etc/ansible/roles",
         }
         done = ansible_runner.run(
             private_data_dir=str(directory),
@@ -123,6 +128,7 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
     return run
 
 
+@pytest.mark.versions
 def test_a_job_is_green_and_hands_its_verdict_on(stack: Stack, launch: Callable[..., Job]) -> None:
     stack.up()
     # What the machine itself may be short of is not what is tested here.

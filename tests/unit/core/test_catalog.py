@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -68,31 +69,19 @@ def test_every_component_has_a_check(component: str) -> None:
     assert any(name.startswith(f"{component}.") for name in CATALOG)
 
 
-def checks_of(pattern: str) -> dict[str, list[str]]:
-    """The names in each checks.py that matches, by its package."""
-    folder = ROOT / "plugins/module_utils"
-    packages = [
-        ".".join(path.relative_to(folder).parent.parts) for path in sorted(folder.glob(pattern))
-    ]
-    return {
-        package: list(importlib.import_module(f"{MODULE_UTILS}.{package}.checks").CHECKS)
-        for package in packages
-    }
+def names_in(files: list[Path]) -> list[str]:
+    names: list[str] = []
+    for file in files:
+        package = ".".join(file.relative_to(ROOT / "plugins/module_utils").parent.parts)
+        names += importlib.import_module(f"{MODULE_UTILS}.{package}.checks").CHECKS
+    return names
 
 
 def test_no_two_technologies_define_the_same_check() -> None:
     """Merging would silently keep one of them."""
-    technologies = checks_of("*/checks.py")
-    assert len(technologies) >= 7
-    names = sorted(name for names in technologies.values() for name in names)
-    assert names == sorted(CATALOG), "each name once, and each checks.py is merged"
-
-
-def test_parts_of_a_technology_define_different_checks_that_it_merges() -> None:
-    parts = checks_of("*/*/checks.py")
-    assert {"postgres.health", "postgres.review"} <= parts.keys()
-    names = [name for names in parts.values() for name in names]
-    assert len(names) == len(set(names))
-    for package, part in parts.items():
-        technology = package.partition(".")[0]
-        assert set(part) <= set(checks_of(f"{technology}/checks.py")[technology])
+    files = sorted((ROOT / "plugins/module_utils").glob("*/checks.py"))
+    assert len(files) >= 7
+    assert sorted(names_in(files)) == sorted(CATALOG), "each name once, and each file is merged"
+    parts = names_in(sorted((ROOT / "plugins/module_utils").glob("*/*/checks.py")))
+    assert len(parts) == len(set(parts)), "a part of a technology has checks of its own"
+    assert set(parts) < set(CATALOG)
