@@ -65,7 +65,7 @@ def relieve(
         snapshot = collect(connection, facts)
     except NotCollected as error:
         check = thresholds.verdict(CHECK, CRITICAL, f"Unknown: {error}", remedy=error.remedy)
-        return ReliefOutcome([check], [], _nothing_ended(error), confirmed)
+        return ReliefOutcome([check], [], _nothing_ended(error), confirmed=confirmed)
     except Unreachable as error:
         return _not_reached(error, thresholds, confirmed)
     except DeadlineExceeded:
@@ -162,7 +162,7 @@ def _take_lock(connection: Connection) -> None:
 
 def _not_reached(error: Unreachable, thresholds: Thresholds, confirmed: bool) -> ReliefOutcome:
     check = unreachable(error, thresholds)
-    return ReliefOutcome([check], [], _nothing_ended(error), confirmed)
+    return ReliefOutcome([check], [], _nothing_ended(error), confirmed=confirmed)
 
 
 def _nothing_ended(error: NotCollected | Unreachable) -> str:
