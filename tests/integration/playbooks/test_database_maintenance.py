@@ -1,4 +1,4 @@
-"""The playbook for maintenance as operators start it: the plan, the work, the second run, and what goes wrong."""
+"""The playbook for maintenance: the plan, the work, the second run, and what goes wrong."""
 
 from __future__ import annotations
 
