@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from demo.stack import Stack  # noqa: E402
+from demo.stack import Stack
 
 SIZE = "1180,1500"
 CHROMIUM = [
