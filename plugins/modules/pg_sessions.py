@@ -284,9 +284,7 @@ def run(module: AnsibleModule) -> NoReturn:
     deadline = Deadline(options.timeout + options.wait)
     with closing(Connection(target, "gpt_agent.runbook/pg_sessions", deadline)) as connection:
         if module.params["state"] == "relieved":
-            relief = relieve(connection, options, thresholds, module.check_mode)
-            relief.results["confirmed"] = relief.confirmed
-            exit_operation(module, relief)
+            exit_operation(module, relieve(connection, options, thresholds, module.check_mode))
         exit_operation(module, list_sessions(connection, thresholds))
 
 

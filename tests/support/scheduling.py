@@ -1,6 +1,6 @@
 """Which tests run on the same worker, because they share what is expensive to start.
 
-pytest-xdist's own groups (marks) do not work with pytest 9.2: it does not see them and says nothing.
+pytest-xdist's own groups (marks) do not work with pytest 9.2, which ignores them silently.
 """
 
 from __future__ import annotations

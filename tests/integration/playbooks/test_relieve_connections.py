@@ -1,4 +1,4 @@
-"""The playbook for an exhausted pool as operators start it: the plan, the relief, the second run, and what goes wrong."""
+"""The playbook for an exhausted connection pool: the plan, the relief, the second run, faults."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def leak(server: Server) -> Iterator[list[Any]]:
     with server.sessions(200, "leaky") as taken:
         time.sleep(0.3)
         yield taken
+
+
+@pytest.fixture
+def no_app(stack: Stack) -> Iterator[None]:
+    """The app's own pool closes idle connections, and so would free a slot now and then."""
+    stack.stop("app")
+    yield
+    stack.start("app")
 
 
 def left(server: Server) -> int:
@@ -90,7 +98,7 @@ def test_a_role_that_may_not_end_sessions_fails_the_run_and_says_why(
 
 
 def test_a_run_that_gets_no_slot_says_which_url_would(
-    stack: Stack, server: Server, leak: list[Any], playbook: Playbook
+    no_app: None, server: Server, leak: list[Any], playbook: Playbook
 ) -> None:
     run = playbook(runbook_confirm="gpt_agent", postgres_relief_url=server.url())
     assert (run.code, run.report["verdict"]) == (2, "critical")
@@ -106,7 +114,7 @@ def test_the_wrong_database_is_refused(server: Server, leak: list[Any], playbook
     assert left(server) == len(leak)
 
 
-# --- the restart of the app -----------------------------------------------------------------------------------------
+# --- the restart of the app -----------------------------------------------------------------------
 
 
 def instances(stack: Stack) -> list[int]:
@@ -125,6 +133,7 @@ def restarts(run: Run) -> list[tuple[str, str]]:
 
 
 ASKED = {"runbook_restart_app": "gpt-agent", "app_restart_stable_for": 1}
+ASKED_SLOWLY = {**ASKED, "app_restart_stable_for": 7}
 
 
 def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
@@ -134,7 +143,7 @@ def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
     plan = playbook(**ASKED)
     assert instances(stack) == before
     assert restarts(plan) == [("gpt-agent id 0", "planned"), ("gpt-agent id 1", "planned")]
-    done = playbook("--diff", runbook_confirm="gpt_agent", **{**ASKED, "app_restart_stable_for": 7})
+    done = playbook("--diff", runbook_confirm="gpt_agent", **ASKED_SLOWLY)
     assert done.code == 0, done.output
     assert restarts(done) == [("gpt-agent id 0", "done"), ("gpt-agent id 1", "done")]
     assert not set(before) & set(instances(stack))
@@ -159,7 +168,7 @@ def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
 def test_what_the_restart_has_freed_counts(
     stack: Stack, server: Server, playbook: Playbook
 ) -> None:
-    """Sessions that may not be ended go with the app that holds them: only then is the usage fine."""
+    """Sessions that must not be ended go with the app that holds them."""
     with server.sessions(80, "gone") as held:
         kept = playbook(runbook_confirm="gpt_agent", postgres_relief_protect_applications=["gone"])
         assert kept.check("postgres.connections")["status"] in ("warning", "critical")
@@ -248,8 +257,8 @@ def test_a_restart_that_no_host_is_there_for_is_said(playbook: Playbook) -> None
     run = playbook(runbook_confirm="gpt_agent", runbook_app_hosts="app_servers[1:]", **ASKED)
     assert run.code == 2
     assert (
-        "gpt-agent was not restarted: no app server is in this run (group app_servers, runbook_app_hosts, --limit)"
-        in run.table
+        "gpt-agent was not restarted: no app server is in this run "
+        "(group app_servers, runbook_app_hosts, --limit)" in run.table
     )
 
 

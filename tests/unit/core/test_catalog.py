@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -68,12 +69,19 @@ def test_every_component_has_a_check(component: str) -> None:
     assert any(name.startswith(f"{component}.") for name in CATALOG)
 
 
-def test_no_two_technologies_define_the_same_check() -> None:
-    """Merging would silently keep one of them."""
-    files = sorted((ROOT / "plugins/module_utils").rglob("checks.py"))
+def names_in(files: list[Path]) -> list[str]:
     names: list[str] = []
     for file in files:
         package = ".".join(file.relative_to(ROOT / "plugins/module_utils").parent.parts)
         names += importlib.import_module(f"{MODULE_UTILS}.{package}.checks").CHECKS
+    return names
+
+
+def test_no_two_technologies_define_the_same_check() -> None:
+    """Merging would silently keep one of them."""
+    files = sorted((ROOT / "plugins/module_utils").glob("*/checks.py"))
     assert len(files) >= 7
-    assert sorted(names) == sorted(CATALOG), "each name once, and each checks.py is merged"
+    assert sorted(names_in(files)) == sorted(CATALOG), "each name once, and each file is merged"
+    parts = names_in(sorted((ROOT / "plugins/module_utils").glob("*/*/checks.py")))
+    assert len(parts) == len(set(parts)), "a part of a technology has checks of its own"
+    assert set(parts) < set(CATALOG)

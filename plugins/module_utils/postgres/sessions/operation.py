@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from ...core.check import CRITICAL, DONE, OK, Check
 from ...core.deadline import DeadlineExceeded
@@ -21,14 +20,6 @@ from .options import Options
 from .plan import Plan, make_plan
 from .snapshot import Row, Snapshot, begin, collect
 from .verify import CHECK, ReliefVerdict, cannot_see, usage_checks
-
-
-@dataclass
-class ReliefOutcome(Outcome):
-    """What a relief came to."""
-
-    confirmed: bool = False
-    """Whether ``confirm`` names the database, or check mode needs no confirmation."""
 
 
 def list_sessions(connection: Connection, thresholds: Thresholds) -> Outcome:
@@ -49,10 +40,11 @@ def list_sessions(connection: Connection, thresholds: Thresholds) -> Outcome:
 
 def relieve(
     connection: Connection, options: Options, thresholds: Thresholds, check_mode: bool
-) -> ReliefOutcome:
+) -> Outcome:
     """End idle sessions until no more slots than wanted are in use; check mode ends none.
 
-    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database.
+    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database. The
+    result ``confirmed`` says whether it does, or check mode needs no confirmation.
     """
     confirmed = check_mode or options.confirm == connection.target.database
     try:
@@ -65,13 +57,13 @@ def relieve(
         snapshot = collect(connection, facts)
     except NotCollected as error:
         check = thresholds.verdict(CHECK, CRITICAL, f"Unknown: {error}", remedy=error.remedy)
-        return ReliefOutcome([check], [], _nothing_ended(error), confirmed)
+        return Outcome([check], [], _nothing_ended(error), {"confirmed": confirmed})
     except Unreachable as error:
         return _not_reached(error, thresholds, confirmed)
     except DeadlineExceeded:
         return _not_reached(connection.no_answer(), thresholds, confirmed)
     outcome = _relieve(connection, snapshot, options, thresholds, check_mode)
-    outcome.confirmed = confirmed
+    outcome.results["confirmed"] = confirmed
     return outcome
 
 
@@ -81,20 +73,20 @@ def _relieve(
     options: Options,
     thresholds: Thresholds,
     check_mode: bool,
-) -> ReliefOutcome:
+) -> Outcome:
     plan = make_plan(snapshot.sessions, snapshot.slots, options)
     verdict = ReliefVerdict(snapshot, plan, options, thresholds)
     usage = usage_checks(snapshot, thresholds)
     if not plan.over:
-        return ReliefOutcome([*usage, verdict.unnecessary()])
+        return Outcome([*usage, verdict.unnecessary()])
     if snapshot.lacks_permission:
-        return ReliefOutcome([*usage, verdict.not_permitted()], [], cannot_see(snapshot))
+        return Outcome([*usage, verdict.not_permitted()], [], cannot_see(snapshot))
     if not check_mode:
         return _carry_out(connection, snapshot, plan, options, thresholds)
     actions = planned_actions(plan, snapshot)
     problem = describe_failures(actions)
     check = verdict.failed(problem) if problem else verdict.planned(connection.database)
-    return ReliefOutcome([*usage, check], actions, problem)
+    return Outcome([*usage, check], actions, problem)
 
 
 def _carry_out(
@@ -103,9 +95,9 @@ def _carry_out(
     plan: Plan,
     options: Options,
     thresholds: Thresholds,
-) -> ReliefOutcome:
+) -> Outcome:
     """End the sessions, wait a moment, and verify the result."""
-    outcome = ReliefOutcome()
+    outcome = Outcome()
     try:
         apply(connection, plan, snapshot, outcome.actions)
         if any(action.status == DONE for action in outcome.actions):
@@ -126,8 +118,8 @@ def _carry_out(
 
 
 def _lost(
-    error: Unreachable | NotCollected, plan: Plan, outcome: ReliefOutcome, thresholds: Thresholds
-) -> ReliefOutcome:
+    error: Unreachable | NotCollected, plan: Plan, outcome: Outcome, thresholds: Thresholds
+) -> Outcome:
     """The server was lost while sessions were being ended, or did not show the result."""
     outcome.actions += not_attempted(plan, outcome.actions)
     result = f"{count(outcome.actions)}; how many connections are in use now is unknown"
@@ -160,9 +152,9 @@ def _take_lock(connection: Connection) -> None:
         )
 
 
-def _not_reached(error: Unreachable, thresholds: Thresholds, confirmed: bool) -> ReliefOutcome:
+def _not_reached(error: Unreachable, thresholds: Thresholds, confirmed: bool) -> Outcome:
     check = unreachable(error, thresholds)
-    return ReliefOutcome([check], [], _nothing_ended(error), confirmed)
+    return Outcome([check], [], _nothing_ended(error), {"confirmed": confirmed})
 
 
 def _nothing_ended(error: NotCollected | Unreachable) -> str:
