@@ -31,7 +31,7 @@ def unmet(requirements: Iterable[str], hosts: HostVariables) -> str:
     result of each host that has one.
     """
     for requirement in requirements:
-        step, _, key = requirement.partition(".")
+        step, key = requirement.split(".", 1)
         results = _results(f"__{step}", hosts)
         if not results:
             return f"no host of this run has a result of {step}"

@@ -137,7 +137,10 @@ SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
 """
 
 #: Size and density of a B-tree as pgstattuple measures them.
-MEASURE = "SELECT /* gpt_agent.runbook */ index_size, internal_pages + leaf_pages, leaf_pages, avg_leaf_density FROM {schema}.pgstatindex(%(oid)s::oid::regclass)"
+MEASURE = """
+SELECT /* gpt_agent.runbook */ index_size, internal_pages + leaf_pages, leaf_pages, avg_leaf_density
+FROM {schema}.pgstatindex(%(oid)s::oid::regclass)
+"""
 
 #: Whether the role may vacuum and analyze a table, and rebuild its indexes.
 OWNS = "(pg_has_role(c.relowner, 'USAGE') OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))"

@@ -96,7 +96,7 @@ class Maintenance:
         problem = _problem(problem, actions, results)
         check = verify(inventory, actions, self.options, self.thresholds, results, problem)
         rates = {**self.rates, **results.rates}
-        return MaintenanceOutcome([check], actions, problem, rates=rates)
+        return MaintenanceOutcome(checks=[check], actions=actions, problem=problem, rates=rates)
 
     def _run(
         self,
