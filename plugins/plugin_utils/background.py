@@ -198,7 +198,3 @@ def _format_item(item: Mapping[str, Any]) -> str:
 
 def _host(variables: Mapping[str, Any]) -> str:
     return str(variables.get("inventory_hostname", ""))
-
-
-#: Former name, for callers that have not been changed yet.
-words = format_progress

@@ -262,7 +262,8 @@ class Standby:
 
     def admin(self, statement: str) -> None:
         own = self.server.own
-        url = f"postgresql://{own['admin_user']}:{own['admin_password']}@127.0.0.1:{self.port}/postgres"
+        login = f"{own['admin_user']}:{own['admin_password']}"
+        url = f"postgresql://{login}@127.0.0.1:{self.port}/postgres"
         with self.server.session(url, autocommit=True) as connection:
             connection.cursor().execute(statement)
 

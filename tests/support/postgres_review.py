@@ -20,7 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
     Locks,
     Usage,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.xmin_horizon import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.xmin_horizon import (  # noqa: E501
     xmin_horizon,
 )
 from tests.support.relations import MIB, seen

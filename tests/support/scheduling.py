@@ -1,6 +1,6 @@
 """Which tests run on the same worker, because they share what is expensive to start.
 
-pytest-xdist's own groups (marks) do not work with pytest 9.2: it does not see them and says nothing.
+pytest-xdist's own groups (marks) do not work with pytest 9.2, which ignores them silently.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import PurePath
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-SHARED_SERVERS = ("postgres", "pm2")
-"""Folders where the tests of a file share a server, one for each version of it."""
+SHARED_SERVERS = ("tests/integration/postgres/", "tests/integration/pm2/")
+"""Where the tests of a folder share a server, one for each version of it."""
 
 
 def group_of(nodeid: str) -> str:
@@ -20,9 +20,9 @@ def group_of(nodeid: str) -> str:
     ``[group: case]`` at the end of a test's id puts it into a group of its file.
     """
     file = nodeid.partition("::")[0]
-    if PurePath(file).parent.name in SHARED_SERVERS:
+    if file.startswith(SHARED_SERVERS):
         version = re.search(r"postgres-\d+", nodeid)
-        return f"{file} {version[0] if version else ''}"
+        return f"{PurePath(file).parent} {version[0] if version else ''}"
     named = re.search(r"\[(\w+): [^\]]*\]$", nodeid)
     return f"{file} {named[1]}" if named else nodeid
 

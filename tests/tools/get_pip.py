@@ -1,4 +1,4 @@
-"""A stand-in for the pip bootstrap script that ansible-test downloads: the pip that Python brings, then the same arguments."""
+"""Stands in for the pip bootstrap script that ansible-test downloads: uses Python's own pip."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ import pytest
 from tests.support.scheduling import group_of
 
 DAILY = "tests/integration/playbooks/test_daily_checklist.py"
-REVIEW = "tests/integration/postgres/test_pg_review.py"
+REVIEW = "tests/integration/postgres/review/test_tables.py"
+INDEXES = "tests/integration/postgres/review/test_indexes.py"
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ REVIEW = "tests/integration/postgres/test_pg_review.py"
     [
         (f"{DAILY}::test_a[down: app]", f"{DAILY}::test_a[down: redis]"),
         (f"{DAILY}::test_a[misuse: url]", f"{DAILY}::test_b[misuse: file]"),
-        (f"{REVIEW}::test_a[demo]", f"{REVIEW}::test_b[demo-x]"),
+        (f"{REVIEW}::test_a[demo]", f"{INDEXES}::test_b[demo-x]"),
         (f"{REVIEW}::test_a[/x/postgres-14/bin]", f"{REVIEW}::test_b[/x/postgres-14/bin-1]"),
     ],
 )

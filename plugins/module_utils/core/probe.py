@@ -65,11 +65,10 @@ def run_probe(
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
-    ``definitions`` are the checks that it can make, ``known`` the names of those that another module
-    of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns or
-    yields checks. ``no_answer`` makes the check for a service that gave no
-    answer in time; it is added to those yielded until then. A usage error fails the module; a sick
-    service never does.
+    ``definitions`` are the checks that it can make, ``known`` the names of those that another
+    module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
+    or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
+    added to those yielded until then. A usage error fails the module; a sick service never does.
     """
     checks: list[Check] = []
     try:

@@ -51,8 +51,3 @@ def progress_reporter(path: str | None) -> Iterator[ProgressCallback]:
         if path:
             with suppress(OSError):
                 os.unlink(path)
-
-
-#: Former names, for callers that have not been changed yet.
-Report = ProgressCallback
-at_work = running_item

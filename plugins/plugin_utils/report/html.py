@@ -10,6 +10,7 @@ text is stripped of control characters and escaped by the template engine.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,6 +27,7 @@ def render(report: Row) -> str:
     return environment().get_template("page.html.j2").render(page_model(report))
 
 
+@lru_cache(maxsize=1)
 def environment() -> Environment:
     """The template engine: escapes everything, and refuses names that the page model lacks."""
     return Environment(

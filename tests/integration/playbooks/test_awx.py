@@ -63,6 +63,52 @@ def copy_project(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
 
 
+def inventory_script(stack: Stack, folder: Path) -> Path:
+    """The inventory as AWX hands it over: a script that prints it."""
+    settings = subprocess.run(
+        [sys.executable, ROOT / "inventories/demo/settings.py"],
+        env={**os.environ, "RUNBOOK_DEMO_DIR": str(stack.directory)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hostvars = {
+        **json.loads(settings.stdout)["all"]["vars"],
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+    }
+    inventory = {
+        "all": {"hosts": ["demo"]},
+        **{group: {"hosts": ["demo"]} for group in GROUPS},
+        "_meta": {"hostvars": {"demo": hostvars}},
+    }
+    script = folder / "hosts"
+    script.write_text(
+        f"#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({json.dumps(inventory)!r})\n"
+    )
+    script.chmod(0o700)
+    return script
+
+
+def awx_environment(directory: Path) -> dict[str, str]:
+    """What AWX sets. It puts its own folders before those of the project's ansible.cfg."""
+    elsewhere = "/usr/share/ansible"
+    collections = f"collections:~/.ansible/collections:{elsewhere}/collections"
+    roles = f"~/.ansible/roles:{elsewhere}/roles:/etc/ansible/roles"
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(directory / "home"),
+        "AWX_PRIVATE_DATA_DIR": str(directory),
+        "JOB_ID": "7",
+        "ANSIBLE_FORCE_COLOR": "True",
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_COLLECTIONS_PATH": f"{directory}/requirements_collections:{collections}",
+        "ANSIBLE_ROLES_PATH": f"{directory}/requirements_roles:{roles}",
+    }
+
+
 @pytest.fixture
 def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
     """Run a job template in a directory of its own: ``launch(runbook_fail_on="warning")``."""
@@ -72,55 +118,16 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
         for folder in ("project", "inventory", "env", "home"):
             (directory / folder).mkdir(parents=True)
         copy_project(directory / "project")
-        settings = subprocess.run(
-            [sys.executable, ROOT / "inventories/demo/settings.py"],
-            env={**os.environ, "RUNBOOK_DEMO_DIR": str(stack.directory)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        hostvars = {
-            **json.loads(settings.stdout)["all"]["vars"],
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-        }
-        inventory = {
-            "all": {"hosts": ["demo"]},
-            **{group: {"hosts": ["demo"]} for group in GROUPS},
-            "_meta": {"hostvars": {"demo": hostvars}},
-        }
-        script = directory / "inventory" / "hosts"
-        script.write_text(
-            f"#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({json.dumps(inventory)!r})\n"
-        )
-        script.chmod(0o700)
-        (directory / "env" / "extravars").write_text(
-            json.dumps({"awx_job_id": 7, "awx_job_template_name": "A template", **extra_vars})
-        )
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(directory / "home"),
-            "AWX_PRIVATE_DATA_DIR": str(directory),
-            "JOB_ID": "7",
-            "ANSIBLE_FORCE_COLOR": "True",
-            "ANSIBLE_HOST_KEY_CHECKING": "False",
-            "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
-            "ANSIBLE_RETRY_FILES_ENABLED": "False",
-            # AWX puts its own folder before what the project's ansible.cfg says, and gives both in
-            # the environment.
-            "ANSIBLE_COLLECTIONS_PATH": f"{directory}/requirements_collections:collections:~/"
-            ".ansible/collections:/usr/share/ansible/collections",
-            "ANSIBLE_ROLES_PATH": f"{directory}/requirements_roles:~/.ansible/roles:/usr/share/"
-            "ansible/roles:/etc/ansible/roles",
-        }
+        variables = {"awx_job_id": 7, "awx_job_template_name": "A template", **extra_vars}
+        (directory / "env" / "extravars").write_text(json.dumps(variables))
         done = ansible_runner.run(
             private_data_dir=str(directory),
             playbook=f"playbooks/{name}.yml",
-            inventory=str(script),
-            envvars=environment,
+            inventory=str(inventory_script(stack, directory / "inventory")),
+            envvars=awx_environment(directory),
             ident="7",
             suppress_env_files=True,
-            settings={"job_timeout": 120},
+            settings={"job_timeout": 300},
             quiet=True,
         )
         return Job(done.status, done.rc, list(done.events), directory)

@@ -1,4 +1,4 @@
-"""The demo's certificate authority: what it issues is accepted or refused by TLS for exactly the reason it was made for."""
+"""The demo's certificate authority: TLS accepts or refuses each certificate for its reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def handshake(issued: Issued, directory: Path, name: str = "localhost") -> None:
-    """A whole TLS handshake in memory, the client verifying as strictly as Python can; raises what the client says."""
+    """A TLS handshake in memory, the client as strict as Python can be; raises its error."""
     for file, content in (
         ("server.pem", issued.certificate + issued.chain),
         ("server.key", issued.key),

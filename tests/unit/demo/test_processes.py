@@ -1,4 +1,4 @@
-"""The demo's handling of processes: none is taken for another, and none is signalled by a number alone."""
+"""The demo's processes: none is mistaken for another, or signalled by its number alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Child = subprocess.Popen[bytes]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Child]:
-    """A long-lived program called nginx that works in a folder of the 'stack' (a copy of sh: only its name matters)."""
+    """A long-lived program called nginx in a folder of the stack (a copy of sh)."""
     program = tmp_path / "nginx"
     shutil.copy(shutil.which("sh") or "", program)
     (tmp_path / "stack" / "logs").mkdir(parents=True)

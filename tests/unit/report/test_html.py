@@ -68,7 +68,7 @@ def test_the_page_shows_evidence_and_windows() -> None:
         "ECONNREFUSED 10.0.0.7:6379",
         "2026-11-22T06:00Z/PT24H",
         "idle in transaction",
-        "Share of the processors",
+        "Share of all processors",
     ):
         assert part in said, part
 

@@ -95,7 +95,8 @@ class Maintenance:
         actions = [*results.actions, *skipped]
         problem = _problem(problem, actions, results)
         check = verify(inventory, actions, self.options, self.thresholds, results, problem)
-        return MaintenanceOutcome([check], actions, problem, {**self.rates, **results.rates})
+        rates = {**self.rates, **results.rates}
+        return MaintenanceOutcome([check], actions, problem, rates=rates)
 
     def _run(
         self,

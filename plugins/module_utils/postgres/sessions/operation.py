@@ -43,7 +43,8 @@ def relieve(
 ) -> Outcome:
     """End idle sessions until no more slots than wanted are in use; check mode ends none.
 
-    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database.
+    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database. The
+    result ``confirmed`` says whether it does, or check mode needs no confirmation.
     """
     confirmed = check_mode or options.confirm == connection.target.database
     try:

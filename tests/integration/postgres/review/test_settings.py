@@ -34,7 +34,7 @@ def test_a_roles_own_parameter_is_not_the_servers(server: Server, look: Look) ->
     finally:
         server.admin("ALTER ROLE app RESET track_activities")
     assert check["status"] == "unknown"
-    assert "has a value of its own for track_activities" in check["summary"]
+    assert "has its own value for track_activities" in check["summary"]
 
 
 def test_a_table_without_autovacuum(url: str, look: Look) -> None:

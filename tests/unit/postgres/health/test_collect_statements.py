@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Sample
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect_statements import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect_statements import (  # noqa: E501
     windowed,
 )
 from tests.support.postgres_health import SAMPLE

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.indexes import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.indexes import (  # noqa: E501
     without_estimate,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (  # noqa: E501
     Options,
 )
 from tests.support.relations import MIB, index, only, plan, seen, table

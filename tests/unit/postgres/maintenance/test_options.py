@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (  # noqa: E501
     Options,
 )
 from tests.support.relations import index, plan, seen, table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (  # noqa: E501
     Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.plan import (

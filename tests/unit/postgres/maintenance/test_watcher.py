@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.options import (  # noqa: E501
     Options,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.queries import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.queries import (  # noqa: E501
     CANCEL,
     STANDBY_LAG,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.results import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.results import (  # noqa: E501
     Results,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.running import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.running import (  # noqa: E501
     RelationState,
     RunningStatement,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.schedule import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.schedule import (  # noqa: E501
     Schedule,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.step import (
     Step,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.watcher import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.maintenance.watcher import (  # noqa: E501
     Observation,
     Watcher,
 )
