@@ -68,13 +68,16 @@ demo-status: setup ## Print the demo stack's processes as one JSON object
 	@python -m demo.stack status
 
 .PHONY: lint
-lint: $(VENV)/.ready-to-test ## Look at the code: ruff, mypy, yamllint, ansible-lint, changelog, secrets
+lint: $(VENV)/.ready-to-test ## Check the code: ruff, mypy, yamllint, ansible-lint, prose, changelog, secrets
 	ruff check .
 	ruff format --check .
 	mypy plugins demo
 	yamllint --strict .
 	@# The demo's inventory is one only once the demo has been started.
 	ANSIBLE_INVENTORY=inventories/staging ansible-lint
+	@# Spelling, and plain English.
+	git ls-files -z | xargs -0 codespell
+	python -m tests.tools.prose
 	antsibull-changelog lint
 	@# Keys and tokens of any kind; not passwords in URLs, words and random-looking strings, which texts and tests are full of.
 	git ls-files -z | xargs -0 detect-secrets-hook $(addprefix --disable-plugin ,BasicAuthDetector KeywordDetector Base64HighEntropyString HexHighEntropyString)
@@ -126,7 +129,7 @@ bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as
 	@touch $@
 
 .PHONY: docs
-docs: $(VENV)/.ready-to-test ## Write docs/checks.md anew from the table of checks
+docs: $(VENV)/.ready-to-test ## Write docs/checks.md and the tables in the roles' READMEs
 	python docs/generate.py
 
 .PHONY: build

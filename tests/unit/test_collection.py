@@ -202,6 +202,17 @@ def test_every_example_can_be_run_as_it_stands(tmp_path: Path) -> None:
     assert "[WARNING]" not in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_paths_that_a_page_names_exist(page: str) -> None:
+    named = set(
+        re.findall(r"`([\w./-]+/[\w./-]+\.(?:py|yml|md|json|txt))`", (ROOT / page).read_text())
+    )
+    assert named
+    bases = (ROOT, ROOT / "plugins/module_utils")
+    missing = {name for name in named if not any((base / name).exists() for base in bases)}
+    assert sorted(missing) == []
+
+
 # --- the checkout ---------------------------------------------------------------------------------
 
 

@@ -90,15 +90,15 @@ def test_a_review_of_all_databases(playbook: Callable[..., Any], care: str) -> N
     variables = {
         "postgres_url": care,
         "postgres_review_databases": ["*"],
-        "postgres_thresholds": {"postgres.index_bloat": {"warning": 1_000_000}},
+        "runbook_thresholds": {"postgres.index_bloat": {"warning": 1_000_000}},
     }
     run = playbook("database_review", *AS_POSTGRES, "-e", json.dumps(variables))
-    looked = {
+    reviewed = {
         check["subject"]
         for check in run.report["checks"]
         if check["name"] == "postgres.table_sizes"
     }
-    assert {"database care", "database postgres", "database gpt_agent"} <= looked
+    assert {"database care", "database postgres", "database gpt_agent"} <= reviewed
     assert ("database", "postgres.index_bloat", "database care") in run.bad, run.output
     assert not [
         check

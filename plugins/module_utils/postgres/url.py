@@ -40,7 +40,7 @@ _ENCODE = (
 
 @dataclass(frozen=True)
 class Target:
-    """Where to connect, and as whom."""
+    """Where to connect, and with which login."""
 
     params: dict[str, str]
     """Connection parameters as libpq names them."""

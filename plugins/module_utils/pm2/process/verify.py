@@ -21,7 +21,7 @@ from ..instance import ONLINE, Instance
 from ..liveness import describe_exit, describe_state
 from .options import Options
 
-#: Seconds between two looks at an instance.
+#: Seconds between two checks of an instance.
 _POLL = 0.2
 #: Bytes at the end of an error log that are searched for the reason of a crash.
 _LOG_BYTES = 64 << 10

@@ -14,7 +14,7 @@ from ..health import options as health
 
 #: The daily checks.
 SERVER = "server"
-#: Areas that look into databases, one after another.
+#: Areas that inspect databases, one after another.
 DATABASE_AREAS = ("vacuum", "tables", "indexes", "settings")
 AREAS = (SERVER, "locks", "vacuum", "tables", "indexes", "statements", "settings")
 
