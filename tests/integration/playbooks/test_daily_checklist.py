@@ -253,14 +253,8 @@ def test_it_works_by_name_from_the_installed_artifact_and_another_directory(
         "callbacks_enabled = gpt_agent.runbook.summary\n"
     )
     environment = {"ANSIBLE_CONFIG": str(config)}
-    install = [
-        programs / "ansible-galaxy",
-        "collection",
-        "install",
-        "-p",
-        tmp_path / "installed",
-        artifact,
-    ]
+    install = [programs / "ansible-galaxy", "collection", "install", artifact]
+    install += ["-p", tmp_path / "installed"]
     installed = subprocess.run(
         install,
         env={**os.environ, **environment},
