@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunModule, by_name
+from tests.conftest import RunModule, by_name, finish, start_module
 from tests.support.throwaway import Http, Site, site
 from tests.support.web import HEALTH, JSON, endpoint_check
 
@@ -159,7 +159,7 @@ def test_a_slow_endpoint_is_judged_by_its_time(run_module: RunModule) -> None:
     assert 0.3 <= timing["value"] < 2
 
 
-def test_other_programs_read_no_secret_in_the_process_list(run_module: RunModule) -> None:
+def test_other_programs_read_no_secret_in_the_process_list() -> None:
     """The module reads its options from its standard input, not from argv or the environment."""
     seen: list[bytes] = []
 
@@ -170,8 +170,7 @@ def test_other_programs_read_no_secret_in_the_process_list(run_module: RunModule
         handler.answer(*HEALTH)
 
     with site({"/": look}) as web:
-        run_module(
-            "http_check", {"endpoints": [{"url": web.url("/?token=Q7geheimQ7"), "samples": 0}]}
-        )
+        endpoints = [{"url": web.url("/?token=Q7geheimQ7"), "samples": 0}]
+        finish(start_module("http_check", {"endpoints": endpoints}), 120)
     assert any(b"http_check" in text for text in seen)
     assert not any(b"Q7geheimQ7" in text for text in seen)
