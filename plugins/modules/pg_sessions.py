@@ -245,7 +245,7 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
 from ..module_utils.postgres.sessions.operation import list_sessions, relieve
-from ..module_utils.postgres.sessions.options import options_of
+from ..module_utils.postgres.sessions.options import Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -278,7 +278,7 @@ ARGUMENT_SPEC = {
 
 def run(module: AnsibleModule) -> NoReturn:
     """List or relieve, and exit the module; raises `UsageError`."""
-    options = options_of(module.params)
+    options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     target = parse_url(module.params["database_url"])
     deadline = Deadline(options.timeout + options.wait)

@@ -155,7 +155,7 @@ from ..module_utils.redis.assess import assess, no_answer
 from ..module_utils.redis.checks import CHECKS
 from ..module_utils.redis.collect import collect
 from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS
-from ..module_utils.redis.options import options_from
+from ..module_utils.redis.options import Options
 
 ARGUMENT_SPEC = {
     "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
@@ -171,7 +171,7 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, IMPORT_ERROR, "redis", "python3-redis")
-    options = read_options(module, options_from)
+    options = read_options(module, Options.from_params)
     state = StateFile(options.state_dir, "redis", options.endpoint.address)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
