@@ -35,7 +35,7 @@ def connections(
         if own and limit > 0:
             text = f"of {limit} connections that role '{role}' may have in use"
             yield _slots(own, limit, text, f"role {role}", thresholds)
-    for database, limit in database_limits.items():
+    for database, limit in sorted(database_limits.items()):
         own = [group for group in groups if group["database"] == database]
         if own and limit > 0:
             text = f"of {limit} connections to database '{database}' in use"
