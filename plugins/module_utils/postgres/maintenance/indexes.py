@@ -112,7 +112,7 @@ def _leftover(index: Row, cleanup: Step, inventory: Inventory) -> Step:
 
 
 def _index_named(name: str, table: int, inventory: Inventory) -> str:
-    """The index of that name on the table, quoted; empty where there is none."""
+    """The index of that name on the table, quoted; empty if there is none."""
     for index in inventory.indexes:
         if (index["table"], index["name"]) == (table, name):
             return str(index["quoted"])

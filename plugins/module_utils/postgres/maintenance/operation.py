@@ -106,7 +106,7 @@ class Maintenance:
         results: Results,
         report: ProgressCallback,
     ) -> str:
-        """Carry out a plan; why the server was lost meanwhile, empty where it was not."""
+        """Carry out a plan; why the server was lost meanwhile, empty if it was not."""
         end = time.monotonic() + self.options.time_budget
         with ExitStack() as stack:
             workers = self._workers(plan, stack)
@@ -155,7 +155,7 @@ class Maintenance:
 
 
 def _problem(lost: str, actions: list[Action], results: Results) -> str:
-    """Why the run failed; empty where it did not. ``lost`` says how the server was lost."""
+    """Why the run failed; empty if it did not. ``lost`` says how the server was lost."""
     failed = results.failed
     if not lost and not failed:
         return ""
