@@ -26,8 +26,8 @@ description:
     the inodes of file systems that create them as needed, such as btrfs.
   - A network mount that gives no answer within two seconds is V(unknown) and does not delay the
     other checks. One whose server is gone for good is V(critical).
-  - C(host.load) is the five-minute load of the machine for each of its processors, in a container
-    too.
+  - C(host.load) is the five-minute load of the host machine for each of its processors,
+    in a container too.
   - C(host.oom_kills) counts since the last run. The first run counts since boot, or since the start
     of a container that has a memory limit.
   - C(host.failed_units) is left out if systemd is not the first process.

@@ -25,7 +25,7 @@ description:
     replication slots that have no consumer, whose consumer is far behind, or that are about to be
     lost.
   - C(postgres.archiver), whether WAL is archived.
-  - A sick server is a result, not an error. The module fails for usage errors only.
+  - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
   - Everything is read in one read-only transaction, from views that cover the whole server, so any
     of its databases will do.

@@ -12,7 +12,7 @@ version_added: "0.1.0"
 description:
   - Makes the daily checks of M(gpt_agent.runbook.pg_health), and inspects the server and its
     databases in depth. It changes nothing.
-  - A sick server is a result, not an error. The module fails for usage errors only.
+  - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
   - Each database takes up to a dozen queries, however many tables it has, in a transaction of its
     own. Sequences are read in short transactions, because reading one locks it until the

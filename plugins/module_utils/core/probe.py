@@ -68,7 +68,8 @@ def run_probe(
     ``definitions`` are the checks that it can make, ``known`` the names of those that another
     module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
     or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
-    added to those yielded until then. A usage error fails the module; a sick service never does.
+    added to those yielded until then. A usage error fails the module; an unhealthy
+    service never does.
     """
     checks: list[Check] = []
     try:

@@ -142,7 +142,7 @@ class Connection:
         """The rows of a query.
 
         Raises `NotCollected` if the query fails, after which the transaction goes on, and
-        `Unreachable` where the connection is lost.
+        `Unreachable` if the connection is lost.
         """
         self.question = question
         try:

@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one result of a step comes to."""
+    """One result of a step, as checks and actions."""
 
     step: str
     items: tuple[Item, ...]
@@ -132,7 +132,7 @@ def _in_order(steps: Sequence[Step]) -> list[Step]:
     """The steps in the order in which they finished.
 
     Ansible keeps variables in the order in which they were first registered, so a step that ran
-    again stands where it ran first; the time in its result tells. A step without a time follows
+    again stands where it ran first; the time in its result decides. A step without a time follows
     the one that was registered before it.
     """
     timed = []

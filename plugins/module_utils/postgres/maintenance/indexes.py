@@ -47,7 +47,7 @@ def is_worth_rebuilding(bloat: Bloat, size: float, options: Options) -> bool:
 
 
 def without_estimate(inventory: Inventory, options: Options) -> list[str]:
-    """Large B-trees whose bloat cannot be estimated, where rebuilds are wanted at all."""
+    """Large B-trees whose bloat cannot be estimated, if rebuilds are enabled at all."""
     if "reindex" not in options.operations:
         return []
     found = []

@@ -26,13 +26,13 @@ class Plan(NamedTuple):
     spared: list[tuple[Row, str]]
     """Sessions that have been idle for long enough, and why they stay."""
     over: list[Slots]
-    """The slots of which more are in use than wanted."""
+    """The slots of which more are in use than the target."""
     short: int
     """How many sessions too many remain when all of the plan is carried out."""
 
 
 def make_plan(sessions: Sequence[Row], slots: Sequence[Slots], options: Options) -> Plan:
-    """As many sessions as needed to come down to the wanted usage, and not one more."""
+    """As many sessions as needed to come down to the target usage, and not one more."""
     excess = [each.used(sessions) - each.allowed(options.usage) for each in slots]
     over = [each for each, count in zip(slots, excess) if count > 0]
     remaining = Counter(application(session) for session in sessions)

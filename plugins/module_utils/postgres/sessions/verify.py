@@ -16,7 +16,7 @@ from ..health.sessions import connections, who
 from .apply import count
 from .options import Options
 from .plan import Plan, application
-from .remedy import lasting_remedy
+from .remedy import permanent_remedy
 from .snapshot import Row, Snapshot, identity
 
 CHECK = "postgres.relief"
@@ -64,7 +64,7 @@ class ReliefVerdict:
         self._thresholds = thresholds
 
     def unnecessary(self) -> Check:
-        """No more slots than wanted are in use."""
+        """No more slots than the target are in use."""
         return self._thresholds.verdict(CHECK, OK, f"{self._state()}: no relief needed")
 
     def not_permitted(self) -> Check:
@@ -98,7 +98,7 @@ class ReliefVerdict:
         before = self._snapshot.sessions
         changes = [
             f"{each.used(before)} → {each.describe(each.used(after.sessions))} in use, "
-            f"at most {each.allowed(usage)} wanted"
+            f"target: at most {each.allowed(usage)}"
             for each in plan.over
         ]
         summary = f"{count(actions)}: {'; '.join(changes)}"
@@ -123,16 +123,16 @@ class ReliefVerdict:
         return self._thresholds.verdict(CHECK, status, summary, remedy=remedy, evidence=evidence)
 
     def _state(self) -> str:
-        """How many slots are in use, and how many are wanted to be."""
+        """How many slots are in use, and the target."""
         sessions, usage = self._snapshot.sessions, self._options.usage
         return "; ".join(
-            f"{each.describe(each.used(sessions))} in use, at most {each.allowed(usage)} wanted"
+            f"{each.describe(each.used(sessions))} in use, target: at most {each.allowed(usage)}"
             for each in self._plan.over or self._snapshot.slots[:1]
         )
 
     def _remedy(self) -> str:
         slots = self._plan.over[0]
-        return lasting_remedy(self._plan, self._snapshot.sessions, slots, self._options)
+        return permanent_remedy(self._plan, self._snapshot.sessions, slots, self._options)
 
     def _remaining(self, short: int) -> str:
         """How many sessions too many remain, and why."""

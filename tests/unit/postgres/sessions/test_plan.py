@@ -56,7 +56,7 @@ def test_every_plan_keeps_every_promise(
     assert all(
         before[app] - gone[app] >= min(wish.keep_per_application, before[app]) for app in gone
     )
-    # Not one more than needed: without each of them, more slots than wanted would be in use.
+    # Not one more than needed: without each of them, more slots than the target would be in use.
     for place, row in enumerate(ended):
         still = [each for each in sessions if each["pid"] not in pids(ended[:place])]
         assert any(
