@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..health.sessions import who
 from .options import Options
-from .plan import Plan, application, in_transaction
+from .plan import Plan, app_key, in_transaction
 from .snapshot import Row, Slots
 
 #: A permanent timeout for idle sessions: the runbook's five minutes, whatever an emergency used.
@@ -22,9 +22,9 @@ def permanent_remedy(plan: Plan, sessions: Sequence[Row], slots: Slots, options:
     idle = [*plan.ended, *(session for session, _reason in plan.spared)]
     if not idle:
         return ""
-    largest = Counter(application(session) for session in idle).most_common(1)[0][0]
-    own = [session for session in idle if application(session) == largest]
-    others = [session for session in sessions if application(session) != largest]
+    largest = Counter(app_key(session) for session in idle).most_common(1)[0][0]
+    own = [session for session in idle if app_key(session) == largest]
+    others = [session for session in sessions if app_key(session) != largest]
     role = Counter(session["role"] for session in own).most_common(1)[0][0]
     timeouts = " ".join(
         f"ALTER ROLE {role} SET {name} = '{PERMANENT_TIMEOUT}';" for name in _timeouts(own)

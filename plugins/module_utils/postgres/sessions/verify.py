@@ -15,7 +15,7 @@ from ...core.units import format_duration, pluralize
 from ..health.sessions import connections, who
 from .apply import count
 from .options import Options
-from .plan import Plan, application
+from .plan import Plan, app_key
 from .remedy import permanent_remedy
 from .snapshot import Row, Snapshot, identity
 
@@ -150,11 +150,11 @@ class ReliefVerdict:
     def _reconnected(self, after: Snapshot) -> list[Row]:
         """Sessions that the relieved apps have opened since."""
         known = self._snapshot.identities()
-        relieved = {application(session) for session in self._plan.ended}
+        relieved = {app_key(session) for session in self._plan.ended}
         return [
             session
             for session in after.sessions
-            if identity(session) not in known and application(session) in relieved
+            if identity(session) not in known and app_key(session) in relieved
         ]
 
 
