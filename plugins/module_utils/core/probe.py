@@ -46,11 +46,11 @@ def require(module: AnsibleModule, import_error: str | None, library: str, debia
 
 
 def read_options(
-    module: AnsibleModule, options_from: Callable[[Mapping[str, Any]], Options]
+    module: AnsibleModule, from_params: Callable[[Mapping[str, Any]], Options]
 ) -> Options:
-    """What ``options_from`` makes of the parameters; fails the module on a usage error."""
+    """What ``from_params`` makes of the parameters; fails the module on a usage error."""
     try:
-        return options_from(module.params)
+        return from_params(module.params)
     except UsageError as error:
         module.fail_json(msg=str(error))
     raise AssertionError("fail_json does not return")
@@ -70,7 +70,8 @@ def run_probe(
     module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
     or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
     added to those yielded until then. ``target`` returns the address that was asked, for services
-    of which one host may use several. A usage error fails the module; a failing service never does.
+    of which one host may use several. A usage error fails the module; an unhealthy service
+    never does.
     """
     checks: list[Check] = []
     try:

@@ -35,7 +35,7 @@ def connections(
         if own and limit > 0:
             text = f"of {limit} connections that role '{role}' may have in use"
             yield _slots(own, limit, text, f"role {role}", thresholds)
-    for database, limit in database_limits.items():
+    for database, limit in sorted(database_limits.items()):
         own = [group for group in groups if group["database"] == database]
         if own and limit > 0:
             text = f"of {limit} connections to database '{database}' in use"
@@ -56,7 +56,7 @@ def _slots(
             summary += f", {count} of them {from_owner}"
     hidden = _hidden(groups)
     if hidden and not subject:
-        summary += f" (this role cannot see what {hidden} of them do)"
+        summary += f" (this role lacks permission to see what {hidden} of them do)"
     evidence = [{**group, "application": application(group)} for group in groups[:10]]
     value = round(100 * used / slots, 1)
     return thresholds.evaluate(
