@@ -26,7 +26,7 @@ class ActionModule(BackgroundAction):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        requires = self._task.args.pop("requires", None) or []
+        requires = self._task.args.get("requires") or []
         requires = [requires] if isinstance(requires, str) else list(requires)
         wrong = malformed(requires)
         if wrong:
