@@ -112,6 +112,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+answered:
+  description:
+    - Whether the server was reached and answered, as a condition for the next step, such as
+      O(gpt_agent.runbook.pg_maintenance#module:requires).
+    - V(true) if C(postgres.reachable) is V(ok), even if the time ran out during the rest.
+  returned: success
+  type: bool
+  sample: true
 checks:
   description:
     - All checks with their verdicts. Only C(postgres.reachable) if the server cannot be asked.
@@ -139,12 +147,13 @@ checks:
           confidence: high
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.check import Check
+from ..module_utils.core.check import OK, Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.errors import Unreachable
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
@@ -216,11 +225,17 @@ class Probe:
         return unreachable(self.connection.no_answer(), thresholds)
 
 
+def results(checks: Sequence[Check]) -> Mapping[str, Any]:
+    """Whether the server was reached and answered."""
+    reached = [check.status == OK for check in checks if check.name == "postgres.reachable"]
+    return {"answered": bool(reached) and all(reached)}
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     probe = Probe(module)
-    run_probe(module, CHECKS, probe.run, probe.no_answer)
+    run_probe(module, CHECKS, probe.run, probe.no_answer, results=results)
 
 
 if __name__ == "__main__":

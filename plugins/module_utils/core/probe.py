@@ -11,7 +11,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
@@ -62,19 +62,23 @@ def run_probe(
     probe: Callable[[Thresholds, Deadline], Iterable[Check]],
     no_answer: Callable[[Thresholds], Check],
     known: Iterable[str] = (),
+    results: Callable[[Sequence[Check]], Mapping[str, Any]] = lambda checks: {},
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
     ``definitions`` are the checks that it can make, ``known`` the names of those that another
     module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
     or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
-    added to those yielded until then. A usage error fails the module; a sick service never does.
+    added to those yielded until then. ``results`` makes further keys of the result from the
+    checks. A usage error fails the module; a sick service never does.
     """
     checks: list[Check] = []
     try:
         seconds = checked_seconds("timeout", module.params["timeout"])
         thresholds = Thresholds(definitions, module.params["thresholds"], known)
-        guard = _hard_limit(seconds + GRACE, lambda: [*checks, no_answer(thresholds)])
+        guard = _hard_limit(
+            seconds + GRACE, lambda: _result([*checks, no_answer(thresholds)], results)
+        )
         signal.signal(signal.SIGALRM, _raise_deadline_exceeded)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
@@ -86,19 +90,25 @@ def run_probe(
             guard.cancel()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**probe_result(checks))
+    module.exit_json(**_result(checks, results))
     raise AssertionError("exit_json does not return")
+
+
+def _result(
+    checks: Sequence[Check], results: Callable[[Sequence[Check]], Mapping[str, Any]]
+) -> dict[str, Any]:
+    return {**probe_result(checks), **results(checks)}
 
 
 def _raise_deadline_exceeded(signum: int, frame: object) -> NoReturn:
     raise DeadlineExceeded
 
 
-def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.Timer:
-    """Exit with the checks made so far, even if SIGALRM could not interrupt the probe."""
+def _hard_limit(seconds: float, result: Callable[[], dict[str, Any]]) -> threading.Timer:
+    """Exit with the result so far, even if SIGALRM could not interrupt the probe."""
 
     def give_up() -> None:
-        os.write(1, (json.dumps(probe_result(checks())) + "\n").encode())
+        os.write(1, (json.dumps(result()) + "\n").encode())
         os._exit(0)
 
     timer = threading.Timer(seconds, give_up)

@@ -20,7 +20,7 @@ def test_a_requirement_that_is_not_met_is_a_skipped_action() -> None:
     assert (skipped["name"], skipped["subject"]) == ("app.restart", "gpt-agent")
     assert (skipped["status"], skipped["reason"]) == (
         "skipped",
-        "postgres_relief is not confirmed on db1",
+        "postgres_relief was not confirmed on db1",
     )
     assert (result["changed"], result["proven"], action.times) == (False, False, 0)
 
