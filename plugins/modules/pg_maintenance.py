@@ -46,8 +46,8 @@ notes:
   - System catalogs and temporary tables are left to autovacuum, and tables are never rewritten,
     since C(VACUUM FULL) locks out everyone.
   - On a standby it does nothing and says so.
-  - If the server cannot be reached or examined, the task fails and returns the check and a skipped
-    action with the reason.
+  - If the server cannot be reached or examined, or another run maintains the database, the task
+    fails, and the check says why.
   - Tested with PostgreSQL 14 to 18.
 options:
   operations:
@@ -225,8 +225,7 @@ checks:
 actions:
   description: >-
     One for each statement, in the order in which they ended, then what was skipped. Only
-    C(postgres.maintenance), skipped, if the server cannot be reached or examined, or if O(requires)
-    is not met.
+    C(postgres.maintenance), skipped, if O(requires) is not met.
   returned: always, except for usage errors
   type: list
   elements: dict
