@@ -185,7 +185,7 @@ def main() -> None:
         CHECKS,
         probe,
         lambda thresholds: no_answer(options, thresholds),
-        target=lambda: options.endpoint.address,
+        results=lambda checks: {"target": options.endpoint.address},
     )
 
 

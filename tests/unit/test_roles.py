@@ -189,6 +189,16 @@ def test_an_option_is_set_in_the_same_way_by_every_playbook() -> None:
     assert {key: value for key, value in spellings.items() if len(value) > 1} == {}
 
 
+@pytest.mark.parametrize("play", WORKING_PLAYS)
+def test_an_empty_variable_leaves_an_option_at_its_default(play: dict[str, Any]) -> None:
+    """A survey of AWX sends an empty text for a question without an answer."""
+    templates = [
+        template for options in play["module_defaults"].values() for template in options.values()
+    ]
+    assert templates
+    assert [each for each in templates if not each.endswith("| default(omit, true) }}")] == []
+
+
 @pytest.mark.parametrize("play", PLAYS)
 def test_a_playbook_computes_nothing(play: dict[str, Any]) -> None:
     """Operations return what the next step needs; a playbook does not search or build results."""

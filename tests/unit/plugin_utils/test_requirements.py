@@ -24,11 +24,11 @@ SKIPPED = {"__relief": {"skipped": True, "changed": False}}
         ({"db1": CONFIRMED}, ""),
         ({"db1": CONFIRMED, "db2": CONFIRMED, "app1": {}}, ""),
         ({"db1": CONFIRMED, "db2": SKIPPED}, ""),
-        ({"db1": CONFIRMED, "db2": REFUSED, "db3": LOST}, "relief is not confirmed on db2, db3"),
-        ({"db1": {"__relief": {"confirmed": "true"}}}, "relief is not confirmed on db1"),
-        ({"app1": {}}, "no host of this run has a result of relief"),
-        ({"db1": SKIPPED}, "no host of this run has a result of relief"),
-        ({}, "no host of this run has a result of relief"),
+        ({"db1": CONFIRMED, "db2": REFUSED, "db3": LOST}, "relief was not confirmed on db2, db3"),
+        ({"db1": {"__relief": {"confirmed": "true"}}}, "relief was not confirmed on db1"),
+        ({"app1": {}}, "there is no result of relief"),
+        ({"db1": SKIPPED}, "there is no result of relief"),
+        ({}, "there is no result of relief"),
     ],
 )
 def test_a_requirement(hosts: dict[str, Any], reason: str) -> None:
@@ -38,7 +38,7 @@ def test_a_requirement(hosts: dict[str, Any], reason: str) -> None:
 def test_every_requirement_must_be_met() -> None:
     hosts = {"db1": {"__relief": {"confirmed": True, "done": False}}}
     assert unmet([], hosts) == ""
-    assert unmet(["relief.confirmed", "relief.done"], hosts) == "relief is not done on db1"
+    assert unmet(["relief.confirmed", "relief.done"], hosts) == "relief was not done on db1"
 
 
 @pytest.mark.parametrize("requirement", ["relief", "relief.", ".confirmed", "a.b.c", "__a b.c", ""])

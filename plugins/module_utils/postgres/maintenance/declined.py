@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...core.check import CRITICAL, SKIPPED, UNKNOWN, Action
+from ...core.check import CRITICAL, UNKNOWN
 from ...core.errors import RunbookError, Unreachable
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
@@ -13,15 +13,14 @@ from ..verdicts import unreachable
 from .verify import CHECK
 
 
-def declined(error: RunbookError, database: str, thresholds: Thresholds) -> Outcome:
+def declined(error: RunbookError, thresholds: Thresholds) -> Outcome:
     """The server could not be reached, or did not answer what a plan needs."""
     if isinstance(error, Unreachable):
         check = unreachable(error, thresholds)
     else:
         summary = f"Whether maintenance is needed is unknown: {error}"
         check = thresholds.verdict(CHECK, CRITICAL, summary, remedy=error.remedy)
-    action = Action(CHECK, SKIPPED, str(error), subject=database)
-    return Outcome([check], [action], f"Nothing was done: {error}. {error.remedy}")
+    return Outcome([check], problem=f"Nothing was done: {error}. {error.remedy}")
 
 
 def on_standby(thresholds: Thresholds) -> Outcome:

@@ -55,7 +55,7 @@ class Maintenance:
         try:
             inventory = collect(self.target, self.options.timeout)
         except (Unreachable, NotCollected) as error:
-            return declined(error, self.target.database, self.thresholds)
+            return declined(error, self.thresholds)
         if inventory.facts["standby"]:
             return on_standby(self.thresholds)
         plan = self._plan(inventory, self.options)
@@ -78,9 +78,9 @@ class Maintenance:
                     return locked_by(holder, self.thresholds)
                 inventory = collect(self.target, self.options.timeout)
             except (Unreachable, NotCollected, StatementFailed) as error:
-                return declined(error, self.target.database, self.thresholds)
+                return declined(error, self.thresholds)
             except DeadlineExceeded:
-                return declined(control.no_answer(), self.target.database, self.thresholds)
+                return declined(control.no_answer(), self.thresholds)
             return self._apply(control, inventory, report)
 
     def _plan(self, inventory: Inventory, options: Options) -> Plan:

@@ -25,7 +25,11 @@ EVIDENCE_ROWS = 20
 
 
 def usage_checks(snapshot: Snapshot, thresholds: Thresholds) -> list[Check]:
-    """How many slots are in use, and by whom."""
+    """How many slots are in use, and by whom.
+
+    Each limit of a role or database has its check, even if nothing uses it, so that a recount
+    replaces every check of the count before.
+    """
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for session in sorted(snapshot.sessions, key=lambda session: -(session["seconds"] or 0)):
         names = ("application", "user", "database", "client", "state")
@@ -37,7 +41,7 @@ def usage_checks(snapshot: Snapshot, thresholds: Thresholds) -> list[Check]:
         group["count"] += 1
     ranked = sorted(groups.values(), key=lambda group: -group["count"])
     limits = (snapshot.role_limits, snapshot.database_limits)
-    return list(connections(ranked, *limits, snapshot.facts, thresholds))
+    return list(connections(ranked, *limits, snapshot.facts, thresholds, with_unused=True))
 
 
 def cannot_see(snapshot: Snapshot) -> str:
