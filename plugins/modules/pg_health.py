@@ -159,12 +159,16 @@ class Probe:
             return unreachable(Unreachable("Out of time before connecting"), thresholds)
         return unreachable(self.connection.no_answer(), thresholds)
 
+    def target(self) -> str:
+        """The address of the server."""
+        return self.connection.target.address if self.connection else ""
+
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     probe = Probe(module)
-    run_probe(module, CHECKS, probe.run, probe.no_answer, OTHER_CHECKS)
+    run_probe(module, CHECKS, probe.run, probe.no_answer, OTHER_CHECKS, probe.target)
 
 
 if __name__ == "__main__":

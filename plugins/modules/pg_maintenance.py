@@ -321,7 +321,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
         module.warn(f"{LOCKS}.")
-    exit_operation(module, outcome)
+    exit_operation(module, outcome, parse_url(module.params["database_url"]).address)
 
 
 if __name__ == "__main__":

@@ -286,8 +286,10 @@ def run(module: AnsibleModule) -> NoReturn:
     deadline = Deadline(options.timeout + options.wait)
     with closing(Connection(target, "gpt_agent.runbook/pg_sessions", deadline)) as connection:
         if module.params["state"] == "relieved":
-            exit_operation(module, relieve(connection, options, thresholds, module.check_mode))
-        exit_operation(module, list_sessions(connection, thresholds))
+            exit_operation(
+                module, relieve(connection, options, thresholds, module.check_mode), target.address
+            )
+        exit_operation(module, list_sessions(connection, thresholds), target.address)
 
 
 def main() -> None:

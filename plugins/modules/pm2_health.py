@@ -198,7 +198,7 @@ def main() -> None:
         state_file=lambda app: StateFile(folder, "pm2", f"{options.home} {app.label}"),
         store=lambda state, sample: store_sample(module, state, sample),
     )
-    run_probe(module, CHECKS, probe.run, probe.no_answer)
+    run_probe(module, CHECKS, probe.run, probe.no_answer, target=lambda: str(options.home))
 
 
 if __name__ == "__main__":

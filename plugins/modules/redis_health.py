@@ -180,7 +180,13 @@ def main() -> None:
             store_sample(module, state, snapshot.sample)
         yield from assess(snapshot, options, thresholds)
 
-    run_probe(module, CHECKS, probe, lambda thresholds: no_answer(options, thresholds))
+    run_probe(
+        module,
+        CHECKS,
+        probe,
+        lambda thresholds: no_answer(options, thresholds),
+        target=lambda: options.endpoint.address,
+    )
 
 
 if __name__ == "__main__":

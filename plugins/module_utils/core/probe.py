@@ -62,20 +62,24 @@ def run_probe(
     probe: Callable[[Thresholds, Deadline], Iterable[Check]],
     no_answer: Callable[[Thresholds], Check],
     known: Iterable[str] = (),
+    target: Callable[[], str] = str,
 ) -> NoReturn:
     """Run a probe within the module's time limit and exit the module with its checks.
 
     ``definitions`` are the checks that it can make, ``known`` the names of those that another
     module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
     or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
-    added to those yielded until then. A usage error fails the module; an unhealthy
-    service never does.
+    added to those yielded until then. ``target`` returns the address that was asked, for services
+    of which one host may use several. A usage error fails the module; a failing service never does.
     """
     checks: list[Check] = []
     try:
         seconds = checked_seconds("timeout", module.params["timeout"])
         thresholds = Thresholds(definitions, module.params["thresholds"], known)
-        guard = _hard_limit(seconds + GRACE, lambda: [*checks, no_answer(thresholds)])
+        guard = _hard_limit(
+            seconds + GRACE,
+            lambda: probe_result([*checks, no_answer(thresholds)], target()),
+        )
         signal.signal(signal.SIGALRM, _raise_deadline_exceeded)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
@@ -87,7 +91,7 @@ def run_probe(
             guard.cancel()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**probe_result(checks))
+    module.exit_json(**probe_result(checks, target()))
     raise AssertionError("exit_json does not return")
 
 
@@ -95,11 +99,11 @@ def _raise_deadline_exceeded(signum: int, frame: object) -> NoReturn:
     raise DeadlineExceeded
 
 
-def _hard_limit(seconds: float, checks: Callable[[], list[Check]]) -> threading.Timer:
-    """Exit with the checks made so far, even if SIGALRM could not interrupt the probe."""
+def _hard_limit(seconds: float, result: Callable[[], dict[str, Any]]) -> threading.Timer:
+    """Exit with the result so far, even if SIGALRM could not interrupt the probe."""
 
     def give_up() -> None:
-        os.write(1, (json.dumps(probe_result(checks())) + "\n").encode())
+        os.write(1, (json.dumps(result()) + "\n").encode())
         os._exit(0)
 
     timer = threading.Timer(seconds, give_up)

@@ -65,6 +65,8 @@ class StepResult:
     """One result of a step, as checks and actions."""
 
     step: str
+    target: str
+    """The server or daemon that was asked; empty if the checks' subjects say it."""
     items: tuple[Item, ...]
     failure: Check | None
     """The check for a step that failed; not needed if one of its checks is critical itself."""
@@ -152,10 +154,10 @@ def _time(value: Any) -> float | None:
 def _current(step_results: Sequence[StepResult]) -> list[Item]:
     """Everything except checks that a later step replaced."""
     replaced: set[int] = set()
-    latest: dict[tuple[str, str], list[tuple[str, Check]]] = {}
+    latest: dict[tuple[str, str, str], list[tuple[str, Check]]] = {}
     for step_result in step_results:
         for check in step_result.checks:
-            earlier = latest.setdefault((check.name, check.subject), [])
+            earlier = latest.setdefault((step_result.target, check.name, check.subject), [])
             replaced.update(
                 id(other)
                 for step, other in earlier
@@ -187,7 +189,8 @@ def _step_result(step: str, result: Result, variables: Variables) -> StepResult:
     failure = None
     if result.get("failed"):
         failure = _failed_step(step, name_variable(step, _message(result), variables))
-    return StepResult(step, tuple(_items(step, result)), failure)
+    target = str(result.get("target") or "")
+    return StepResult(step, target, tuple(_items(step, result)), failure)
 
 
 def _items(step: str, result: Result) -> Iterator[Item]:

@@ -124,7 +124,8 @@ def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(
             database=database,
         )
         try:
-            with server.session(url) as connection:
+            patient = f"{url}?options=-c%20statement_timeout%3D0"
+            with server.session(patient, autocommit=True) as connection:
                 cursor = connection.cursor()
                 cursor.execute("SHOW search_path")
                 assert cursor.fetchone() == ("hostile, pg_catalog",)
