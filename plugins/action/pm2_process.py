@@ -31,7 +31,7 @@ class ActionModule(BackgroundAction):
     def obstacle(self, requires: Iterable[str], variables: Mapping[str, Any]) -> str:
         """Results of all hosts count: what permits the restart is often on another one."""
         hosts = all_hosts(variables)
-        reason = unmet(requires, hosts)
+        reason = unmet(requires, hosts, self._task.check_mode)
         if reason or not self._task.register:
             return reason
         this = variables.get("inventory_hostname")

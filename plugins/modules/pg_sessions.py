@@ -51,7 +51,8 @@ options:
     default: listed
   confirm:
     description:
-      - Name of the database that O(database_url) leads to. Without it nothing is ended.
+      - Name of the database that O(database_url) leads to. Without it nothing is ended. A wrong
+        name is refused in check mode, too.
       - It confirms the server; sessions of all its databases count.
     type: str
     default: ""
@@ -209,8 +210,8 @@ checks:
           count: 1
 confirmed:
   description:
-    - Whether O(confirm) names the database that O(database_url) leads to. V(true) in check mode,
-      which needs no confirmation.
+    - Whether O(confirm) names the database that O(database_url) leads to. C(null) if O(confirm) is
+      empty in check mode, so that a step that requires it shows its plan, but does nothing.
     - If the server cannot be reached, the name in O(database_url) decides. So whatever is meant for
       the same system, such as a restart of its app when every slot is taken, can depend on it.
   returned: with O(state=relieved)

@@ -86,7 +86,8 @@ class BackgroundAction(ActionBase):
     def obstacle(self, requires: Iterable[str], variables: Mapping[str, Any]) -> str:
         """Why the module must not run, or an empty string; only results of the same host count."""
         host = variables["inventory_hostname"]
-        return unmet(requires, {host: variables["hostvars"].raw_get(host)})
+        hosts = {host: variables["hostvars"].raw_get(host)}
+        return unmet(requires, hosts, self._task.check_mode)
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None

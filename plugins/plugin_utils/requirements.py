@@ -24,18 +24,19 @@ def malformed(requirements: Iterable[str]) -> list[str]:
     return [each for each in requirements if not _REQUIREMENT.fullmatch(each)]
 
 
-def unmet(requirements: Iterable[str], hosts: HostVariables) -> str:
+def unmet(requirements: Iterable[str], hosts: HostVariables, check_mode: bool) -> str:
     """Why a requirement is not met, or an empty string.
 
     ``STEP.KEY`` is met if at least one host has a result of the step, and the key is true in the
-    result of each host that has one. ``hosts`` are those whose results count.
+    result of each host that has one. ``hosts`` are those whose results count. In check mode the
+    key may also be None: it will be decided by the run without check mode.
     """
     for requirement in requirements:
         step, key = requirement.split(".", 1)
         results = _results(f"__{step}", hosts)
         if not results:
             return f"there is no result of {step}"
-        missing = [host for host, result in results.items() if result.get(key) is not True]
+        missing = [host for host, result in results.items() if not _is_met(result, key, check_mode)]
         if missing:
             return f"{step} was not {key} on {', '.join(missing)}"
     return ""
@@ -53,6 +54,11 @@ def not_proven(variable: str, hosts: HostVariables, check_mode: bool) -> list[st
         or result.get("unreachable")
         or not (check_mode or result.get("proven"))
     ]
+
+
+def _is_met(result: Mapping[str, Any], key: str, check_mode: bool) -> bool:
+    undecided = key in result and result[key] is None
+    return result.get(key) is True or (check_mode and undecided)
 
 
 def _results(variable: str, hosts: HostVariables) -> dict[str, Mapping[str, Any]]:

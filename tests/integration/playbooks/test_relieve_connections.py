@@ -210,8 +210,19 @@ def test_nothing_is_restarted_for_the_name_of_another_database(
     stack: Stack, playbook: Playbook
 ) -> None:
     before = instances(stack)
-    run = playbook(runbook_confirm="production", **ASKED)
-    assert run.code == 2
+    for arguments in (["--check"], []):
+        run = playbook(*arguments, runbook_confirm="production", **ASKED)
+        assert run.code == 2
+        assert restarts(run) == [("gpt-agent", "skipped")]
+        assert instances(stack) == before
+
+
+def test_nothing_is_restarted_for_a_relief_that_was_not_confirmed(
+    stack: Stack, playbook: Playbook
+) -> None:
+    """The inventory may switch off the confirmation of the relief alone."""
+    before = instances(stack)
+    run = playbook(runbook_confirm="gpt_agent", postgres_relief_confirm="", **ASKED)
     assert restarts(run) == [("gpt-agent", "skipped")]
     assert instances(stack) == before
 

@@ -9,8 +9,9 @@ UNCONFIRMED = {"db1": {"__postgres_relief": {"confirmed": False}}, "app1": {}}
 CONFIRMED = {"db1": {"__postgres_relief": {"confirmed": True}}, "app1": {}}
 
 
-def restart(requires: object = ("postgres_relief.confirmed",)) -> Action:
-    return Action(ActionModule, {"name": "gpt-agent", "state": "restarted", "requires": requires})
+def restart(requires: object = ("postgres_relief.confirmed",), check_mode: bool = False) -> Action:
+    arguments = {"name": "gpt-agent", "state": "restarted", "requires": requires}
+    return Action(ActionModule, arguments, check_mode)
 
 
 def test_a_requirement_that_is_not_met_is_a_skipped_action() -> None:
@@ -43,3 +44,12 @@ def test_a_requirement_may_be_a_single_text() -> None:
 def test_a_malformed_requirement_fails_the_task() -> None:
     result = restart(["confirmed"]).run(CONFIRMED)
     assert result == {"failed": True, "msg": "requires: 'confirmed' is not of the form STEP.KEY"}
+
+
+def test_a_relief_without_a_confirmation_lets_a_restart_be_planned_but_not_carried_out() -> None:
+    hosts = {"db1": {"__postgres_relief": {"confirmed": None}}, "app1": {}}
+    plan, real = restart(check_mode=True), restart()
+    assert "actions" not in plan.run(hosts)
+    assert plan.times == 1
+    assert real.run(hosts)["actions"][0]["reason"] == "postgres_relief was not confirmed on db1"
+    assert real.times == 0

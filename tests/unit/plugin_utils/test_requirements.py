@@ -32,13 +32,21 @@ SKIPPED = {"__relief": {"skipped": True, "changed": False}}
     ],
 )
 def test_a_requirement(hosts: dict[str, Any], reason: str) -> None:
-    assert unmet(["relief.confirmed"], hosts) == reason
+    assert unmet(["relief.confirmed"], hosts, check_mode=False) == reason
+    assert unmet(["relief.confirmed"], hosts, check_mode=True) == reason
+
+
+def test_what_is_not_decided_yet_counts_in_check_mode_only() -> None:
+    hosts = {"db1": {"__relief": {"confirmed": None, "failed": True}}, "db2": CONFIRMED}
+    assert unmet(["relief.confirmed"], hosts, check_mode=True) == ""
+    assert unmet(["relief.confirmed"], hosts, check_mode=False) == "relief was not confirmed on db1"
 
 
 def test_every_requirement_must_be_met() -> None:
     hosts = {"db1": {"__relief": {"confirmed": True, "done": False}}}
-    assert unmet([], hosts) == ""
-    assert unmet(["relief.confirmed", "relief.done"], hosts) == "relief was not done on db1"
+    assert unmet([], hosts, check_mode=False) == ""
+    requirements = ["relief.confirmed", "relief.done"]
+    assert unmet(requirements, hosts, check_mode=False) == "relief was not done on db1"
 
 
 @pytest.mark.parametrize("requirement", ["relief", "relief.", ".confirmed", "a.b.c", "__a b.c", ""])

@@ -94,7 +94,7 @@ def test_check_mode_ends_nothing_and_says_who_is_at_fault(
             },
             check=True,
         )
-        assert answer["confirmed"] is True
+        assert answer["confirmed"] is None
         assert len(subjects(answer, "planned")) == 11
         assert (
             "20 of them idle from app 'worker'"
