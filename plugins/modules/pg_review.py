@@ -12,7 +12,7 @@ version_added: "0.1.0"
 description:
   - Makes the daily checks of M(gpt_agent.runbook.pg_health), and inspects the server and its
     databases in depth. It changes nothing.
-  - A sick server is a result, not an error. The module fails for usage errors only.
+  - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
   - Each database takes up to a dozen queries, however many tables it has, in a transaction of its
     own. Sequences are read in short transactions, because reading one locks it until the
@@ -226,11 +226,14 @@ class Probe:
 
     def results(self, checks: Sequence[Check]) -> Mapping[str, Any]:
         """The server's address, for the report, and whether it was reached and answered."""
-        reached = [check.status == OK for check in checks if check.name == "postgres.reachable"]
-        return {
-            "target": self.connection.target.address if self.connection else "",
-            "answered": bool(reached) and all(reached),
-        }
+        target = self.connection.target.address if self.connection else ""
+        return {"target": target, "answered": answered(checks)}
+
+
+def answered(checks: Sequence[Check]) -> bool:
+    """Whether the server was reached and answered."""
+    reached = [check.status == OK for check in checks if check.name == "postgres.reachable"]
+    return bool(reached) and all(reached)
 
 
 def main() -> None:
