@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from demo import watchdog
 from tests.support.module_server import COLLECTIONS, PACKAGE, ModuleServer
+
+# A busy machine is no failure of what is tested.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 
