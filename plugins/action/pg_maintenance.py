@@ -1,7 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs pg_maintenance in the background. Documented in plugins/modules/pg_maintenance.py."""
+"""Runs pg_maintenance in the background, if the results of earlier steps allow it.
+
+Documented in plugins/modules/pg_maintenance.py.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from ..plugin_utils.background import BackgroundAction
 
 class ActionModule(BackgroundAction):
     operation = "the maintenance"
+    skipped_action = "postgres.maintenance"
     first_phase = "examining tables and indexes"
 
     def max_seconds(self) -> float:

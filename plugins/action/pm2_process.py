@@ -8,40 +8,30 @@ Documented in plugins/modules/pm2_process.py.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
-from ..module_utils.core.check import SKIPPED, Action, as_dicts
 from ..module_utils.pm2.process.apply import MAX_SECONDS
-from ..plugin_utils.background import BackgroundAction
-from ..plugin_utils.requirements import malformed, not_proven, unmet
+from ..plugin_utils.background import BackgroundAction, all_hosts
+from ..plugin_utils.requirements import not_proven, unmet
 
 
 class ActionModule(BackgroundAction):
     operation = "the restart"
+    skipped_action = "app.restart"
+    skipped_results: ClassVar[Mapping[str, Any]] = {"proven": False}
     first_phase = "inspecting the app"
 
     def max_seconds(self) -> float:
         return MAX_SECONDS
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        requires = self._task.args.pop("requires", None) or []
-        requires = [requires] if isinstance(requires, str) else list(requires)
-        wrong = malformed(requires)
-        if wrong:
-            return {"failed": True, "msg": f"requires: {wrong[0]!r} is not of the form STEP.KEY"}
-        reason = self._obstacle(requires, task_vars or {})
-        if not reason:
-            return super().run(tmp, task_vars)
-        skipped = Action("app.restart", SKIPPED, reason, str(self._task.args.get("name", "")))
-        return {"changed": False, "proven": False, "actions": as_dicts([skipped])}
+    def subject(self) -> str:
+        return str(self._task.args.get("name", ""))
 
-    def _obstacle(self, requires: list[str], variables: dict[str, Any]) -> str:
-        """Why the app must not be restarted, or an empty string."""
-        every = variables["hostvars"]
-        hosts = {host: every.raw_get(host) for host in every}
-        reason = unmet(requires, hosts)
+    def obstacle(self, requires: Iterable[str], variables: Mapping[str, Any]) -> str:
+        """Results of all hosts count: what permits the restart is often on another one."""
+        hosts = all_hosts(variables)
+        reason = unmet(requires, hosts, self._task.check_mode)
         if reason or not self._task.register:
             return reason
         this = variables.get("inventory_hostname")

@@ -30,7 +30,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "report_dir": {"type": "path", "default": "reports"},
     "playbook": {"type": "str"},
     "title": {"type": "str"},
-    "fail_on": {"type": "str", "default": CRITICAL, "choices": list(FAIL_ON)},
+    # Checked after the report is written: a typo must not cost the report.
+    "fail_on": {"type": "str", "default": CRITICAL},
     "formats": {
         "type": "list",
         "elements": "str",
@@ -55,16 +56,18 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        invalid_fail_on = self._remove_invalid_fail_on()
         options = self._options()
+        fail_on = options["fail_on"]
+        if fail_on not in FAIL_ON:
+            options["fail_on"] = CRITICAL
         report = build(self._run(options, variables), *_hosts(variables))
         paths = _write(report, options)
         message = f"{verdict_line(report)}; report: {paths['html']}"
-        if invalid_fail_on:
+        if fail_on not in FAIL_ON:
             show(report)
             raise AnsibleActionFail(
                 f"{message}. Whether the run fails was not decided: fail_on (runbook_fail_on) "
-                f"is {invalid_fail_on!r}, but must be one of {', '.join(FAIL_ON)}"
+                f"is {fail_on!r}, but must be one of {', '.join(FAIL_ON)}"
             )
         result.update(
             changed=False,
@@ -81,14 +84,6 @@ class ActionModule(ActionBase):
             },
         )
         return result
-
-    def _remove_invalid_fail_on(self) -> str:
-        """Take out a misspelled fail_on and return it: a typo must not cost the report."""
-        value = str(self._task.args.get("fail_on", CRITICAL))
-        if value in FAIL_ON:
-            return ""
-        del self._task.args["fail_on"]
-        return value
 
     def _options(self) -> dict[str, Any]:
         _validated, options = self.validate_argument_spec(ARGUMENT_SPEC)

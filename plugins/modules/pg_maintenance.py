@@ -46,8 +46,8 @@ notes:
   - System catalogs and temporary tables are left to autovacuum, and tables are never rewritten,
     since C(VACUUM FULL) locks out everyone.
   - On a standby it does nothing and says so.
-  - If the server cannot be reached or examined, the task fails and returns the check and a skipped
-    action with the reason.
+  - If the server cannot be reached or examined, or another run maintains the database, the task
+    fails, and the check says why.
   - Tested with PostgreSQL 14 to 18.
 options:
   operations:
@@ -149,6 +149,15 @@ options:
         O(time_budget).
     type: float
     default: 30.0
+  requires:
+    description:
+      - Results of earlier steps that must be true before the database is maintained, each as
+        V(STEP.KEY), a key of the result that a task registered as C(__STEP).
+      - If this host has no result of that step, or the key is not true in it, nothing is done, and
+        one skipped action says why.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.state
@@ -216,7 +225,7 @@ checks:
 actions:
   description: >-
     One for each statement, in the order in which they ended, then what was skipped. Only
-    C(postgres.maintenance), skipped, if the server cannot be reached or examined.
+    C(postgres.maintenance), skipped, if O(requires) is not met.
   returned: always, except for usage errors
   type: list
   elements: dict
@@ -248,7 +257,7 @@ from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
 from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
-from ..module_utils.postgres.maintenance.options import OPERATIONS, options_of
+from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -277,6 +286,7 @@ ARGUMENT_SPEC = {
     "confirm": {"type": "str", "default": ""},
     "thresholds": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 30.0},
+    "requires": {"type": "list", "elements": "str", "default": []},
     **PROGRESS_OPTION,
 }
 
@@ -284,7 +294,7 @@ ARGUMENT_SPEC = {
 def run(module: AnsibleModule, report: ProgressCallback) -> Outcome:
     """Plan or carry out; the measured speeds are kept for the next run."""
     target = parse_url(module.params["database_url"])
-    options = options_of(module.params)
+    options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     if options.literal:
         return run_recipe(target, options, thresholds, report, module.check_mode)

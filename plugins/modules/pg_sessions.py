@@ -24,8 +24,8 @@ description:
   - Afterwards it waits briefly, and reports how many slots are in use now and whether the app has
     reconnected.
   - C(postgres.connections) is the usage, after the relief if there was one. C(postgres.relief) says
-    whether a relief was needed and how it went; it stays a warning after one, with the lasting fix
-    as its remedy.
+    whether a relief was needed and how it went; it stays a warning after one, with the permanent
+    fix as its remedy.
 notes:
   - To see all sessions the role needs C(pg_monitor), to end those of other roles
     C(pg_signal_backend). If a needed permission is missing, the task fails with the GRANT.
@@ -51,7 +51,8 @@ options:
     default: listed
   confirm:
     description:
-      - Name of the database that O(database_url) leads to. Without it nothing is ended.
+      - Name of the database that O(database_url) leads to. Without it nothing is ended. A wrong
+        name is refused in check mode, too.
       - It confirms the server; sessions of all its databases count.
     type: str
     default: ""
@@ -121,8 +122,8 @@ options:
     default: []
   instances:
     description:
-      - Number of processes of the app at fault that have a pool each, for the pool size in the
-        remedy. V(0) if unknown.
+      - Number of processes of the app that holds most idle sessions, if each has a pool, for the
+        pool size in the remedy. V(0) if unknown.
     type: int
     default: 0
   wait:
@@ -153,7 +154,7 @@ attributes:
     description: The sessions of the plan before, and those of them that are left.
   idempotent:
     support: full
-    description: Ends nothing if no more slots than wanted are in use.
+    description: Ends nothing if no more slots than the target are in use.
   platform:
     support: full
     description: Linux hosts.
@@ -198,8 +199,10 @@ checks:
       unit: ""
       warning: null
       critical: null
-      summary: "30 of 30 sessions ended: 97 → 67 of 97 usable connections in use, at most 67 wanted"
-      remedy: "Lasting fix for app 'worker': ALTER ROLE worker SET idle_session_timeout = '5min'; …"
+      summary: >-
+        30 of 30 sessions ended: 97 → 67 of 97 usable connections in use, target: at most 67
+      remedy: >-
+        Permanent fix for app 'worker': ALTER ROLE worker SET idle_session_timeout = '5min'; …
       window: ""
       evidence:
         - sessions_of: app 'worker'
@@ -207,8 +210,8 @@ checks:
           count: 1
 confirmed:
   description:
-    - Whether O(confirm) names the database that O(database_url) leads to. V(true) in check mode,
-      which needs no confirmation.
+    - Whether O(confirm) names the database that O(database_url) leads to. C(null) if O(confirm) is
+      empty in check mode, so that a step that requires it shows its plan, but does nothing.
     - If the server cannot be reached, the name in O(database_url) decides. So whatever is meant for
       the same system, such as a restart of its app when every slot is taken, can depend on it.
   returned: with O(state=relieved)
@@ -245,7 +248,7 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
 from ..module_utils.postgres.sessions.operation import list_sessions, relieve
-from ..module_utils.postgres.sessions.options import options_of
+from ..module_utils.postgres.sessions.options import Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -278,7 +281,7 @@ ARGUMENT_SPEC = {
 
 def run(module: AnsibleModule) -> NoReturn:
     """List or relieve, and exit the module; raises `UsageError`."""
-    options = options_of(module.params)
+    options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     target = parse_url(module.params["database_url"])
     deadline = Deadline(options.timeout + options.wait)

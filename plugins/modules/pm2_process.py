@@ -58,8 +58,8 @@ options:
     description:
       - Results of earlier steps that must be true before the app is restarted, each as V(STEP.KEY),
         a key of the result that a task registered as C(__STEP).
-      - If no host of the run has a result of that step, or the key is not true on a host that has
-        one, no instance is restarted, and one skipped action says why.
+      - Results of every host of the run count. If none has a result of that step, or the key is not
+        true on a host that has one, no instance is restarted, and one skipped action says why.
     type: list
     elements: str
     default: []

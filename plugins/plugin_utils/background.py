@@ -1,7 +1,10 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a long module in the background of its host, and shows its progress."""
+"""Runs a long module in the background of its host, and shows its progress.
+
+It runs only if the results of earlier steps allow it (option ``requires``).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ import json
 import secrets
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils.core.check import SKIPPED, Action, as_dicts
 from ..module_utils.core.units import format_duration
+from .requirements import HostVariables, malformed, unmet
 
 #: Seconds between two lines of progress, and before the first.
 PROGRESS_INTERVAL = 10.0
@@ -43,6 +48,8 @@ JOB_KEYS = (
 class BackgroundAction(ActionBase):
     """Runs the module of its own name in the background, and shows its ``progress_file``.
 
+    If a result that ``requires`` names is not true, it runs nothing and returns a skipped action.
+
     In check mode, and if the task is asynchronous already or sets its own ``progress_file``, it
     runs the module and does nothing else. A lost connection does not end the job: it goes on, and
     is found again once the host answers.
@@ -53,6 +60,10 @@ class BackgroundAction(ActionBase):
 
     #: What is being done, with its article: ``the restart``.
     operation = ""
+    #: Name of the skipped action if the module is not run: ``app.restart``.
+    skipped_action = ""
+    #: Further keys of the result if the module is not run.
+    skipped_results: ClassVar[Mapping[str, Any]] = {}
     #: What is shown until the module reports its first progress.
     first_phase = ""
 
@@ -68,11 +79,30 @@ class BackgroundAction(ActionBase):
         Any number will do for invalid arguments, as the module rejects them.
         """
 
+    def subject(self) -> str:
+        """The subject of the skipped action, by the task's arguments; empty if there is none."""
+        return ""
+
+    def obstacle(self, requires: Iterable[str], variables: Mapping[str, Any]) -> str:
+        """Why the module must not run, or an empty string; only results of the same host count."""
+        host = variables["inventory_hostname"]
+        hosts = {host: variables["hostvars"].raw_get(host)}
+        return unmet(requires, hosts, self._task.check_mode)
+
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task = self._task
+        requires = task.args.get("requires") or []
+        requires = [requires] if isinstance(requires, str) else list(requires)
+        wrong = malformed(requires)
+        if wrong:
+            return {"failed": True, "msg": f"requires: {wrong[0]!r} is not of the form STEP.KEY"}
+        reason = self.obstacle(requires, task_vars or {})
+        if reason:
+            skipped = Action(self.skipped_action, SKIPPED, reason, self.subject())
+            return {"changed": False, "actions": as_dicts([skipped]), **self.skipped_results}
         if task.check_mode or task.async_val or task.args.get("progress_file"):
             result.update(self._execute_module(task_vars=task_vars, wrap_async=task.async_val))
         else:
@@ -176,6 +206,12 @@ class BackgroundAction(ActionBase):
             return format_progress(json.loads(base64.b64decode(answer["content"])))
         except (KeyError, ValueError):
             return self.first_phase
+
+
+def all_hosts(variables: Mapping[str, Any]) -> HostVariables:
+    """The untemplated variables of every host of the inventory."""
+    every = variables["hostvars"]
+    return {host: every.raw_get(host) for host in every}
 
 
 def format_progress(progress: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the results of earlier steps, on any host of the run, allow the next one.
+"""Whether the results of earlier steps allow the next one.
 
 A step is a task that registered its result as ``__STEP``, on however many hosts.
 """
@@ -15,7 +15,7 @@ from typing import Any
 #: ``STEP.KEY``: a key of the result that a task registered as ``__STEP``.
 _REQUIREMENT = re.compile(r"[A-Za-z]\w*\.[A-Za-z]\w*")
 
-#: The variables of every host of the run, by its name.
+#: The variables of hosts, by the name of the host.
 HostVariables = Mapping[str, Mapping[str, Any]]
 
 
@@ -24,20 +24,21 @@ def malformed(requirements: Iterable[str]) -> list[str]:
     return [each for each in requirements if not _REQUIREMENT.fullmatch(each)]
 
 
-def unmet(requirements: Iterable[str], hosts: HostVariables) -> str:
+def unmet(requirements: Iterable[str], hosts: HostVariables, check_mode: bool) -> str:
     """Why a requirement is not met, or an empty string.
 
     ``STEP.KEY`` is met if at least one host has a result of the step, and the key is true in the
-    result of each host that has one.
+    result of each host that has one. ``hosts`` are those whose results count. In check mode the
+    key may also be None: it will be decided by the run without check mode.
     """
     for requirement in requirements:
         step, key = requirement.split(".", 1)
         results = _results(f"__{step}", hosts)
         if not results:
-            return f"no host of this run has a result of {step}"
-        missing = [host for host, result in results.items() if result.get(key) is not True]
+            return f"there is no result of {step}"
+        missing = [host for host, result in results.items() if not _is_met(result, key, check_mode)]
         if missing:
-            return f"{step} is not {key} on {', '.join(missing)}"
+            return f"{step} was not {key} on {', '.join(missing)}"
     return ""
 
 
@@ -53,6 +54,11 @@ def not_proven(variable: str, hosts: HostVariables, check_mode: bool) -> list[st
         or result.get("unreachable")
         or not (check_mode or result.get("proven"))
     ]
+
+
+def _is_met(result: Mapping[str, Any], key: str, check_mode: bool) -> bool:
+    undecided = key in result and result[key] is None
+    return result.get(key) is True or (check_mode and undecided)
 
 
 def _results(variable: str, hosts: HostVariables) -> dict[str, Mapping[str, Any]]:

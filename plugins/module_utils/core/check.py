@@ -117,11 +117,8 @@ def as_dicts(items: Iterable[Check | Action]) -> list[dict[str, Any]]:
     ]
 
 
-def probe_result(checks: Iterable[Check], target: str = "") -> dict[str, Any]:
+def probe_result(checks: Iterable[Check]) -> dict[str, Any]:
     """The result of a probe, which an operation adds its actions to.
-
-    ``target`` is the address of the server or the folder of the daemon that was asked; empty if
-    the name and subject of each check say already what it is about.
 
     ``finished_at``, in seconds since 1970 by the clock of the host, lets the report find out which
     of two results is the later one.
@@ -129,6 +126,5 @@ def probe_result(checks: Iterable[Check], target: str = "") -> dict[str, Any]:
     return {
         "changed": False,
         "checks": as_dicts(checks),
-        "target": target,
         "finished_at": round(time.time(), 3),
     }

@@ -89,3 +89,19 @@ def test_what_is_wrong_is_said_once(stack: Stack, playbook: Playbook) -> None:
     assert [(check["name"], check["status"]) for check in run.report["checks"]] == [
         ("postgres.reachable", "critical")
     ]
+
+
+def test_nothing_is_maintained_on_a_server_that_the_review_could_not_reach(
+    server: Server, url: str, playbook: Playbook
+) -> None:
+    run_sql(url, *bloated())
+    for arguments in (["--check"], []):
+        run = playbook(*arguments, postgres_review_url="postgresql://x:y@127.0.0.1:1/x")
+        assert run.code == 2
+        assert run.check("postgres.reachable")["status"] == "critical"
+        (action,) = run.report["actions"]
+        assert (action["name"], action["status"], action["reason"]) == (
+            "postgres.maintenance",
+            "skipped",
+            "postgres_review was not answered on demo",
+        )

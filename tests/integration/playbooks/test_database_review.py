@@ -30,7 +30,7 @@ def test_a_review_names_what_is_wrong_and_nothing_else(stack: Stack, playbook: P
             "CREATE INDEX y ON t (a)",
         )
         run = playbook(
-            postgres_url=server.admin_url.rpartition("/")[0] + "/shop",
+            postgres_review_url=server.admin_url.rpartition("/")[0] + "/shop",
             postgres_review_databases=["shop"],
         )
     assert run.code == 2

@@ -24,21 +24,29 @@ SKIPPED = {"__relief": {"skipped": True, "changed": False}}
         ({"db1": CONFIRMED}, ""),
         ({"db1": CONFIRMED, "db2": CONFIRMED, "app1": {}}, ""),
         ({"db1": CONFIRMED, "db2": SKIPPED}, ""),
-        ({"db1": CONFIRMED, "db2": REFUSED, "db3": LOST}, "relief is not confirmed on db2, db3"),
-        ({"db1": {"__relief": {"confirmed": "true"}}}, "relief is not confirmed on db1"),
-        ({"app1": {}}, "no host of this run has a result of relief"),
-        ({"db1": SKIPPED}, "no host of this run has a result of relief"),
-        ({}, "no host of this run has a result of relief"),
+        ({"db1": CONFIRMED, "db2": REFUSED, "db3": LOST}, "relief was not confirmed on db2, db3"),
+        ({"db1": {"__relief": {"confirmed": "true"}}}, "relief was not confirmed on db1"),
+        ({"app1": {}}, "there is no result of relief"),
+        ({"db1": SKIPPED}, "there is no result of relief"),
+        ({}, "there is no result of relief"),
     ],
 )
 def test_a_requirement(hosts: dict[str, Any], reason: str) -> None:
-    assert unmet(["relief.confirmed"], hosts) == reason
+    assert unmet(["relief.confirmed"], hosts, check_mode=False) == reason
+    assert unmet(["relief.confirmed"], hosts, check_mode=True) == reason
+
+
+def test_what_is_not_decided_yet_counts_in_check_mode_only() -> None:
+    hosts = {"db1": {"__relief": {"confirmed": None, "failed": True}}, "db2": CONFIRMED}
+    assert unmet(["relief.confirmed"], hosts, check_mode=True) == ""
+    assert unmet(["relief.confirmed"], hosts, check_mode=False) == "relief was not confirmed on db1"
 
 
 def test_every_requirement_must_be_met() -> None:
     hosts = {"db1": {"__relief": {"confirmed": True, "done": False}}}
-    assert unmet([], hosts) == ""
-    assert unmet(["relief.confirmed", "relief.done"], hosts) == "relief is not done on db1"
+    assert unmet([], hosts, check_mode=False) == ""
+    requirements = ["relief.confirmed", "relief.done"]
+    assert unmet(requirements, hosts, check_mode=False) == "relief was not done on db1"
 
 
 @pytest.mark.parametrize("requirement", ["relief", "relief.", ".confirmed", "a.b.c", "__a b.c", ""])

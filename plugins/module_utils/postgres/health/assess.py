@@ -63,7 +63,7 @@ def _sessions(snapshot: Snapshot, thresholds: Thresholds) -> Iterator[Check]:
         return
     rows = snapshot.databases.rows if isinstance(snapshot.databases, Databases) else ()
     limits = {
-        row["name"]: row["connection_limit"] for row in rows if row["connection_limit"] is not None
+        row["name"]: row["connection_limit"] for row in rows if (row["connection_limit"] or 0) > 0
     }
     yield from connections(sessions.groups, sessions.role_limits, limits, facts, thresholds)
     yield idle_in_transaction(sessions, facts, thresholds)

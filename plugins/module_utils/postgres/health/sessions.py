@@ -23,21 +23,24 @@ def connections(
     database_limits: Mapping[str, int],
     facts: Row,
     thresholds: Thresholds,
+    *,
+    with_unused: bool = False,
 ) -> Iterator[Check]:
     """The slots that ordinary users can take; and those of each role and database with a limit.
 
     ``groups`` say how many sessions there are of each application, user, database and state.
+    A role or database without a session has a check only ``with_unused``.
     """
     usable = max(1, facts["max_connections"] - facts["reserved"])
     yield _slots(groups, usable, f"of {usable} usable connections in use", "", thresholds)
     for role, limit in sorted(role_limits.items()):
         own = [group for group in groups if group["user"] == role]
-        if own and limit > 0:
+        if (own or with_unused) and limit > 0:
             text = f"of {limit} connections that role '{role}' may have in use"
             yield _slots(own, limit, text, f"role {role}", thresholds)
-    for database, limit in database_limits.items():
+    for database, limit in sorted(database_limits.items()):
         own = [group for group in groups if group["database"] == database]
-        if own and limit > 0:
+        if (own or with_unused) and limit > 0:
             text = f"of {limit} connections to database '{database}' in use"
             yield _slots(own, limit, text, f"database {database}", thresholds)
 
@@ -56,7 +59,7 @@ def _slots(
             summary += f", {count} of them {from_owner}"
     hidden = _hidden(groups)
     if hidden and not subject:
-        summary += f" (this role cannot see what {hidden} of them do)"
+        summary += f" (this role lacks permission to see what {hidden} of them do)"
     evidence = [{**group, "application": application(group)} for group in groups[:10]]
     value = round(100 * used / slots, 1)
     return thresholds.evaluate(

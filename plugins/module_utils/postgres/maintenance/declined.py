@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...core.check import CRITICAL, SKIPPED, UNKNOWN, Action
+from ...core.check import CRITICAL, UNKNOWN
 from ...core.errors import RunbookError, Unreachable
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
@@ -13,19 +13,18 @@ from ..verdicts import unreachable
 from .verify import CHECK
 
 
-def declined(error: RunbookError, database: str, thresholds: Thresholds) -> Outcome:
+def declined(error: RunbookError, thresholds: Thresholds) -> Outcome:
     """The server could not be reached, or did not answer what a plan needs."""
     if isinstance(error, Unreachable):
         check = unreachable(error, thresholds)
     else:
         summary = f"Whether maintenance is needed is unknown: {error}"
         check = thresholds.verdict(CHECK, CRITICAL, summary, remedy=error.remedy)
-    action = Action(CHECK, SKIPPED, str(error), subject=database)
-    return Outcome([check], [action], f"Nothing was done: {error}. {error.remedy}")
+    return Outcome([check], problem=f"Nothing was done: {error}. {error.remedy}")
 
 
 def on_standby(thresholds: Thresholds) -> Outcome:
-    """A standby cannot be maintained, which is no failure."""
+    """A standby cannot be maintained, which is not a failure."""
     check = thresholds.verdict(
         CHECK,
         UNKNOWN,
@@ -40,7 +39,7 @@ def locked_by(holder: str, thresholds: Thresholds) -> Outcome:
     """Another run maintains the database."""
     summary = f"Another run maintains this database: {holder}"
     remedy = (
-        "Wait until it has ended. An interrupted run goes on in the background of its host; "
+        "Wait until it has ended. An interrupted run keeps running in the background on its host; "
         "SELECT pg_terminate_backend(PID) ends it."
     )
     check = thresholds.verdict(CHECK, CRITICAL, summary, remedy=remedy)

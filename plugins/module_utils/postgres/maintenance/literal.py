@@ -54,9 +54,9 @@ def run_recipe(
             if holder:
                 return locked_by(holder, thresholds)
         except (Unreachable, StatementFailed) as error:
-            return declined(error, target.database, thresholds)
+            return declined(error, thresholds)
         except DeadlineExceeded:
-            return declined(control.no_answer(), target.database, thresholds)
+            return declined(control.no_answer(), thresholds)
         return _outcome(_carried_out(control, statements, options, report), thresholds)
 
 
@@ -99,7 +99,7 @@ def _carried_out(
 
 
 def _run(control: Worker, text: str, end: float, report: ProgressCallback) -> str:
-    """Run one statement; why it failed, empty where it did not."""
+    """Run one statement; why it failed, empty if it did not."""
     started = time.monotonic()
     try:
         control.start(text)

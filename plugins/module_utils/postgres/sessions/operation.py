@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds PostgreSQL's connection slots, and ending the sessions that hold them for nothing."""
+"""Who holds PostgreSQL's connection slots, and ending the sessions that do not use theirs."""
 
 from __future__ import annotations
 
@@ -41,18 +41,19 @@ def list_sessions(connection: Connection, thresholds: Thresholds) -> Outcome:
 def relieve(
     connection: Connection, options: Options, thresholds: Thresholds, check_mode: bool
 ) -> Outcome:
-    """End idle sessions until no more slots than wanted are in use; check mode ends none.
+    """End idle sessions until no more slots than the target are in use; check mode ends none.
 
-    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database. The
-    result ``confirmed`` says whether it does, or check mode needs no confirmation.
+    ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database; it
+    may be empty in check mode. The result ``confirmed`` is described in the module.
     """
-    confirmed = check_mode or options.confirm == connection.target.database
+    confirmed = _is_confirmed(options, connection.target.database, check_mode)
     try:
         connection.open()
         facts = begin(connection)
+        confirmed = _is_confirmed(options, connection.database, check_mode)
+        if confirmed is False:
+            raise _wrong_confirmation(options.confirm, connection.database)
         if not check_mode:
-            _require_confirmation(options.confirm, connection.database)
-            confirmed = True
             _take_lock(connection)
         snapshot = collect(connection, facts)
     except NotCollected as error:
@@ -131,13 +132,19 @@ def _lost(
     return outcome
 
 
-def _require_confirmation(confirm: str, database: str) -> None:
-    if confirm != database:
-        given = f", not '{confirm}'" if confirm else ""
-        raise UsageError(
-            "confirm: must name the database that database_url leads to before sessions are "
-            f"ended; give '{database}'{given}"
-        )
+def _is_confirmed(options: Options, database: str, check_mode: bool) -> bool | None:
+    """Whether ``confirm`` names the database; none if it is empty in check mode."""
+    if check_mode and not options.confirm:
+        return None
+    return options.confirm == database
+
+
+def _wrong_confirmation(confirm: str, database: str) -> UsageError:
+    given = f", not '{confirm}'" if confirm else ""
+    return UsageError(
+        "confirm: must name the database that database_url leads to before sessions are "
+        f"ended; give '{database}'{given}"
+    )
 
 
 def _take_lock(connection: Connection) -> None:
@@ -152,7 +159,7 @@ def _take_lock(connection: Connection) -> None:
         )
 
 
-def _not_reached(error: Unreachable, thresholds: Thresholds, confirmed: bool) -> Outcome:
+def _not_reached(error: Unreachable, thresholds: Thresholds, confirmed: bool | None) -> Outcome:
     check = unreachable(error, thresholds)
     return Outcome([check], [], _nothing_ended(error), {"confirmed": confirmed})
 

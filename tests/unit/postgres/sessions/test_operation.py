@@ -34,12 +34,17 @@ def test_a_server_that_is_not_there_fails_a_relief_but_not_a_count(
         ({"confirm": "d"}, False, True),
         ({"confirm": "other"}, False, False),
         ({}, False, False),
-        ({}, True, True),
+        ({"confirm": "d"}, True, True),
+        ({"confirm": "other"}, True, False),
+        ({}, True, None),
         ({"confirm": "d", "usage": 0}, False, False),
     ],
 )
 def test_confirmed_says_whether_the_url_names_the_database(
-    given: dict[str, Any], check_mode: bool, confirmed: bool, capsys: pytest.CaptureFixture[str]
+    given: dict[str, Any],
+    check_mode: bool,
+    confirmed: bool | None,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A restart of the app, the last resort when all slots are taken, depends on it."""
     url = "postgresql://u:hunter2@127.0.0.1:1/d"
