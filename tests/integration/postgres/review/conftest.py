@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule
-from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
+from tests.support.postgres import FOLDERS, Server, Throwaway, bloated, run_sql, throwaway
 from tests.support.postgres_reviews import AREAS, Look
 
 
@@ -27,6 +27,18 @@ def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
     ) as server:
         Server(server).admin("GRANT pg_monitor TO app", "CREATE EXTENSION pg_stat_statements")
         yield server
+
+
+@pytest.fixture(scope="session")
+def bloated_url(own: Throwaway) -> str:
+    """A database with a bloated index and a sequence, for tests that only read: made once."""
+    server, name = Server(own), "bloated"
+    server.admin(f"CREATE DATABASE {name} OWNER {server.own['user']}")
+    made = server.url(database=name)
+    run_sql(made, *bloated(rows=300_000), "CREATE SEQUENCE s")
+    for extension in ("pgstattuple", "pg_stat_statements"):
+        server.admin(f"CREATE EXTENSION {extension}", database=name)
+    return made
 
 
 @pytest.fixture

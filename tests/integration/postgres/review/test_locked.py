@@ -20,7 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.
     WIDTHS,
 )
 from tests.conftest import by_name
-from tests.support.postgres import Server, bloated, run_sql
+from tests.support.postgres import Server, run_sql
 from tests.support.postgres_reviews import Look, bad, connected, contents, named
 
 
@@ -82,16 +82,14 @@ def test_nothing_is_locked_in_a_database_that_has_been_looked_at(
     ],
 )
 def test_only_what_an_area_needs_is_asked(
-    server: Server, url: str, tmp_path: Path, area: str, questions: set[str]
+    bloated_url: str, tmp_path: Path, area: str, questions: set[str]
 ) -> None:
-    run_sql(url, *bloated(rows=200_000), "CREATE SEQUENCE s")
-    server.admin("CREATE EXTENSION pgstattuple", database=url.rpartition("/")[2])
     relations = (
         set()
         if area == "settings"
         else {"its settings", "its tables", "its indexes", "the oldest transactions"}
     )
-    with connected(url) as connection:
+    with connected(bloated_url) as connection:
         contents(connection, tmp_path, area)
         assert set(connection.asked) == questions | relations
 

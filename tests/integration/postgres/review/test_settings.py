@@ -95,10 +95,10 @@ def test_a_role_whose_transactions_are_serializable(server: Server, url: str, lo
     assert by_name(answer, "postgres.reachable")["status"] == "ok"
 
 
-def test_a_role_that_only_monitors_has_bloat_measured(server: Server, url: str, look: Look) -> None:
-    name = url.rpartition("/")[2]
-    run_sql(url, *bloated(rows=300_000))
-    server.admin("CREATE EXTENSION pgstattuple", database=name)
+def test_a_role_that_only_monitors_has_bloat_measured(
+    server: Server, bloated_url: str, look: Look
+) -> None:
+    name = bloated_url.rpartition("/")[2]
     with server.role("watcher", "GRANT pg_monitor TO watcher") as watcher:
         check = by_name(
             look("indexes", database_url=f"{watcher.rpartition('/')[0]}/{name}", thresholds=SMALL),
