@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import checklist, postgres_checks, postgres_load, postgres_maintenance
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
+from demo import watchdog
 
 MEASUREMENTS = {
     "checklist": checklist.measure,
@@ -35,6 +36,7 @@ def main() -> int:
     unknown = sorted(set(options.measurements) - set(MEASUREMENTS))
     if unknown:
         parser.error(f"no such measurement: {', '.join(unknown)}; one of {', '.join(MEASUREMENTS)}")
+    watchdog.private_temporary_folder()  # a killed run leaves no server behind
     promises = Promises()
     for name in options.measurements or MEASUREMENTS:
         with tempfile.TemporaryDirectory() as folder:
