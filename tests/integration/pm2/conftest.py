@@ -37,7 +37,8 @@ APPS: list[dict[str, Any]] = [
         "cron_restart": "0 3 * * *",
         "env": {"LIFE": "1", "CODE": "0"},
     },
-    {"name": "backoff", "exp_backoff_restart_delay": 14000, "env": {"LIFE": "1"}},
+    # Waits after its first crash for longer than the tests last.
+    {"name": "backoff", "exp_backoff_restart_delay": 600000, "env": {"LIFE": "1"}},
     {"name": "worker", "namespace": "blue", "time": True},
     {"name": "untimed", "env": {"SAY": "cannot read 1|cannot read 2|other"}},
     {"name": "json", "log_type": "json", "env": {"SAY": "cannot read 1|cannot read 2"}},
@@ -65,6 +66,7 @@ def apps() -> Iterator[Pm2]:
         own.start(*APPS, pino())
         own.cli("stop", "stopped")
         own.wait("job", lambda rows: rows[0]["pm2_env"]["status"] == "stopped")
+        own.wait("backoff", lambda rows: rows[0]["pm2_env"]["status"] == "waiting restart")
         own.wait(
             "mixed",
             lambda rows: sorted(row["pm2_env"]["status"] for row in rows) == ["errored", "online"],

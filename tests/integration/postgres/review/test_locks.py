@@ -73,6 +73,8 @@ def test_who_holds_back_vacuum(server: Server, url: str, look: Look) -> None:
         holder.set_session(isolation_level="REPEATABLE READ")
         holder.cursor().execute("SELECT 1 FROM t")
         run_sql(url, *["INSERT INTO t VALUES (1)"] * 20)
+        old_enough = "SELECT now() - prepared > '0.1 s' FROM pg_prepared_xacts"
+        eventually(lambda: server.admin(old_enough) == [(True,)])
         answer = look(
             "locks",
             thresholds={
