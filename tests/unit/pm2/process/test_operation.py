@@ -76,6 +76,20 @@ def test_a_run_is_proven_if_all_came_back_and_the_app_is_ok(
     assert bool(outcome.problem) == bool(problem)
 
 
+def test_instances_that_pm2_does_not_have_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that PM2 has are online, but pm2_health would expect more."""
+    fakes = Fakes("done", "done")
+    monkeypatch.setattr(operation, "collect_app", fakes.collect_app)
+    monkeypatch.setattr(operation, "apply", fakes.apply)
+    options = Options(str(tmp_path), "gpt-agent", instances=4)
+    outcome = operation.run(options, THRESHOLDS, lambda progress: None)
+    (check,) = outcome.checks
+    assert (check.status, outcome.results) == ("critical", {"proven": False})
+    assert "2 of 4 instances of gpt-agent online" in check.summary
+
+
 def test_check_mode_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "collect_app", Fakes().collect_app)
     outcome = operation.preview(Options(str(tmp_path), "gpt-agent"), THRESHOLDS)
