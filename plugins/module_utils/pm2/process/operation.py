@@ -39,8 +39,13 @@ def run(options: Options, thresholds: Thresholds, report: ProgressCallback) -> O
             app, snapshot = collect_app(options, thresholds)
             require_idle(app, options, thresholds)
             actions = apply(options, plan(app, options.state, snapshot.taken), report)
+            return _verified(actions, options, thresholds)
     except NotStarted as reason:
         return _nothing_done(reason)
+
+
+def _verified(actions: list[Action], options: Options, thresholds: Thresholds) -> Outcome:
+    """The state of the app after the actions, and whether it is proven to work."""
     problem = _problem(actions)
     try:
         app, snapshot = collect_app(options, thresholds)
