@@ -25,7 +25,6 @@ class Service(ABC):
 
     name: str
     programs: tuple[str, ...]
-    log_key: str
 
     def __init__(
         self, settings: Settings, identity: Identity, environment: Mapping[str, str]

@@ -78,7 +78,7 @@ def say(text: str) -> None:
 
 
 def apt_sources() -> list[str]:
-    """This machine's own sources of the images' release, as lines of a sources.list; none where it
+    """This machine's own sources of the images' release, as lines of a sources.list; none if it
     has another system.
     """
     if not shutil.which("apt-get"):

@@ -191,7 +191,7 @@ from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.collect import collect
 from ..module_utils.certificates.connection import TlsClient
-from ..module_utils.certificates.options import parse_options
+from ..module_utils.certificates.options import Options
 from ..module_utils.certificates.trust import TrustStore
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
@@ -239,7 +239,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        options = parse_options(module.params)
+        options = Options.from_params(module.params)
         starttls = {target.endpoint.starttls for target in options.targets if target.endpoint}
         client = TlsClient(options.ca_file, options.connect_timeout, starttls)
         own_roots = [options.ca_file] if options.ca_file else []

@@ -26,8 +26,8 @@ description:
     the inodes of file systems that create them as needed, such as btrfs.
   - A network mount that gives no answer within two seconds is V(unknown) and does not delay the
     other checks. One whose server is gone for good is V(critical).
-  - C(host.load) is the five-minute load of the machine for each of its processors, in a container
-    too.
+  - C(host.load) is the five-minute load of the host machine for each of its processors,
+    in a container too.
   - C(host.oom_kills) counts since the last run. The first run counts since boot, or since the start
     of a container that has a memory limit.
   - C(host.failed_units) is left out if systemd is not the first process.
@@ -153,7 +153,7 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.host.assess import assess, no_answer
 from ..module_utils.host.checks import CHECKS
 from ..module_utils.host.collect import collect
-from ..module_utils.host.options import DEFAULT_MOUNTS_IGNORE, options_from
+from ..module_utils.host.options import DEFAULT_MOUNTS_IGNORE, Options
 
 ARGUMENT_SPEC = {
     "cpu_interval": {"type": "float", "default": 0.2},
@@ -166,7 +166,7 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    options = read_options(module, options_from)
+    options = read_options(module, Options.from_params)
     state = StateFile(options.state_dir, "host", "this host")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:

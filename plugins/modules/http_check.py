@@ -239,7 +239,7 @@ from ..module_utils.web.assess import assess, no_answer
 from ..module_utils.web.checks import CHECKS
 from ..module_utils.web.client import IMPORT_ERROR, Client
 from ..module_utils.web.collect import collect
-from ..module_utils.web.options import mask_endpoint, parse_options
+from ..module_utils.web.options import Options, mask_endpoint
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "url": {"type": "str", "required": True, "no_log": True},
@@ -285,7 +285,7 @@ def main() -> None:
     require(module, IMPORT_ERROR, "requests", "python3-requests")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        options = parse_options(module.params, endpoints)
+        options = Options.from_params(module.params, endpoints)
         client = Client(options)
         snapshot = collect(options, client.fetch, deadline.remaining() - RESERVE)
         return assess(snapshot, options, thresholds)

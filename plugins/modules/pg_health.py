@@ -25,7 +25,7 @@ description:
     replication slots that have no consumer, whose consumer is far behind, or that are about to be
     lost.
   - C(postgres.archiver), whether WAL is archived.
-  - A sick server is a result, not an error. The module fails for usage errors only.
+  - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
   - Everything is read in one read-only transaction, from views that cover the whole server, so any
     of its databases will do.
@@ -105,7 +105,9 @@ checks:
           count: 61
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -119,7 +121,7 @@ from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR,
 from ..module_utils.postgres.health.assess import assess
 from ..module_utils.postgres.health.checks import CHECKS, OTHER_CHECKS
 from ..module_utils.postgres.health.collect import History, collect
-from ..module_utils.postgres.health.options import options_of
+from ..module_utils.postgres.health.options import Options
 from ..module_utils.postgres.url import parse_url
 from ..module_utils.postgres.verdicts import unreachable
 
@@ -142,7 +144,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> list[Check]:
         """Connect, collect, assess, and keep the counters for the next run."""
         params = self.module.params
-        options, target = options_of(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), parse_url(params["database_url"])
         history = History(params["state_dir"], "pg_health", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_health", deadline)
         with closing(self.connection) as connection:
@@ -159,12 +161,16 @@ class Probe:
             return unreachable(Unreachable("Out of time before connecting"), thresholds)
         return unreachable(self.connection.no_answer(), thresholds)
 
+    def results(self, checks: Sequence[Check]) -> Mapping[str, Any]:
+        """The address of the server, for the report."""
+        return {"target": self.connection.target.address if self.connection else ""}
+
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     probe = Probe(module)
-    run_probe(module, CHECKS, probe.run, probe.no_answer, OTHER_CHECKS)
+    run_probe(module, CHECKS, probe.run, probe.no_answer, OTHER_CHECKS, probe.results)
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
 from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
-from ..module_utils.postgres.maintenance.options import OPERATIONS, options_of
+from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -294,7 +294,7 @@ ARGUMENT_SPEC = {
 def run(module: AnsibleModule, report: ProgressCallback) -> Outcome:
     """Plan or carry out; the measured speeds are kept for the next run."""
     target = parse_url(module.params["database_url"])
-    options = options_of(module.params)
+    options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     if options.literal:
         return run_recipe(target, options, thresholds, report, module.check_mode)
@@ -331,7 +331,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
         module.warn(f"{LOCKS}.")
-    exit_operation(module, outcome)
+    exit_operation(module, outcome, parse_url(module.params["database_url"]).address)
 
 
 if __name__ == "__main__":

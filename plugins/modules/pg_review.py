@@ -12,7 +12,7 @@ version_added: "0.1.0"
 description:
   - Makes the daily checks of M(gpt_agent.runbook.pg_health), and inspects the server and its
     databases in depth. It changes nothing.
-  - A sick server is a result, not an error. The module fails for usage errors only.
+  - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
   - Each database takes up to a dozen queries, however many tables it has, in a transaction of its
     own. Sequences are read in short transactions, because reading one locks it until the
@@ -164,7 +164,7 @@ from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR,
 from ..module_utils.postgres.health.assess import assess, reachable
 from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.snapshot import Snapshot
-from ..module_utils.postgres.review.options import AREAS, SERVER, Options, options_of
+from ..module_utils.postgres.review.options import AREAS, SERVER, Options
 from ..module_utils.postgres.review.review import no_answer, review
 from ..module_utils.postgres.review.statements import STATEMENTS
 from ..module_utils.postgres.url import parse_url
@@ -193,7 +193,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         """Connect, make the daily checks, then those in depth."""
         params = self.module.params
-        options, target = options_of(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), parse_url(params["database_url"])
         history = History(params["state_dir"], "pg_review", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_review", deadline)
         with closing(self.connection) as connection:
@@ -224,18 +224,23 @@ class Probe:
             return no_answer(self.connection, thresholds)
         return unreachable(self.connection.no_answer(), thresholds)
 
+    def results(self, checks: Sequence[Check]) -> Mapping[str, Any]:
+        """The server's address, for the report, and whether it was reached and answered."""
+        target = self.connection.target.address if self.connection else ""
+        return {"target": target, "answered": answered(checks)}
 
-def results(checks: Sequence[Check]) -> Mapping[str, Any]:
+
+def answered(checks: Sequence[Check]) -> bool:
     """Whether the server was reached and answered."""
     reached = [check.status == OK for check in checks if check.name == "postgres.reachable"]
-    return {"answered": bool(reached) and all(reached)}
+    return bool(reached) and all(reached)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     probe = Probe(module)
-    run_probe(module, CHECKS, probe.run, probe.no_answer, results=results)
+    run_probe(module, CHECKS, probe.run, probe.no_answer, results=probe.results)
 
 
 if __name__ == "__main__":

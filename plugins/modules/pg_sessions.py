@@ -24,8 +24,8 @@ description:
   - Afterwards it waits briefly, and reports how many slots are in use now and whether the app has
     reconnected.
   - C(postgres.connections) is the usage, after the relief if there was one. C(postgres.relief) says
-    whether a relief was needed and how it went; it stays a warning after one, with the lasting fix
-    as its remedy.
+    whether a relief was needed and how it went; it stays a warning after one, with the permanent
+    fix as its remedy.
 notes:
   - To see all sessions the role needs C(pg_monitor), to end those of other roles
     C(pg_signal_backend). If a needed permission is missing, the task fails with the GRANT.
@@ -122,8 +122,8 @@ options:
     default: []
   instances:
     description:
-      - Number of processes of the app at fault that have a pool each, for the pool size in the
-        remedy. V(0) if unknown.
+      - Number of processes of the app that holds most idle sessions, if each has a pool, for the
+        pool size in the remedy. V(0) if unknown.
     type: int
     default: 0
   wait:
@@ -154,7 +154,7 @@ attributes:
     description: The sessions of the plan before, and those of them that are left.
   idempotent:
     support: full
-    description: Ends nothing if no more slots than wanted are in use.
+    description: Ends nothing if no more slots than the target are in use.
   platform:
     support: full
     description: Linux hosts.
@@ -199,8 +199,10 @@ checks:
       unit: ""
       warning: null
       critical: null
-      summary: "30 of 30 sessions ended: 97 → 67 of 97 usable connections in use, at most 67 wanted"
-      remedy: "Lasting fix for app 'worker': ALTER ROLE worker SET idle_session_timeout = '5min'; …"
+      summary: >-
+        30 of 30 sessions ended: 97 → 67 of 97 usable connections in use, target: at most 67
+      remedy: >-
+        Permanent fix for app 'worker': ALTER ROLE worker SET idle_session_timeout = '5min'; …
       window: ""
       evidence:
         - sessions_of: app 'worker'
@@ -246,7 +248,7 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
 from ..module_utils.postgres.sessions.operation import list_sessions, relieve
-from ..module_utils.postgres.sessions.options import options_of
+from ..module_utils.postgres.sessions.options import Options
 from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
@@ -279,14 +281,16 @@ ARGUMENT_SPEC = {
 
 def run(module: AnsibleModule) -> NoReturn:
     """List or relieve, and exit the module; raises `UsageError`."""
-    options = options_of(module.params)
+    options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     target = parse_url(module.params["database_url"])
     deadline = Deadline(options.timeout + options.wait)
     with closing(Connection(target, "gpt_agent.runbook/pg_sessions", deadline)) as connection:
         if module.params["state"] == "relieved":
-            exit_operation(module, relieve(connection, options, thresholds, module.check_mode))
-        exit_operation(module, list_sessions(connection, thresholds))
+            exit_operation(
+                module, relieve(connection, options, thresholds, module.check_mode), target.address
+            )
+        exit_operation(module, list_sessions(connection, thresholds), target.address)
 
 
 def main() -> None:

@@ -170,9 +170,8 @@ checks:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.core.errors import UsageError
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
-from ..module_utils.core.probe import run_probe
+from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.state import StateFile, store_sample
 from ..module_utils.pm2.checks import CHECKS
 from ..module_utils.pm2.options import Options
@@ -193,16 +192,15 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     folder = module.params["state_dir"]
-    try:
-        options = Options.from_params(module.params)
-    except UsageError as error:
-        module.fail_json(msg=str(error))
+    options = read_options(module, Options.from_params)
     probe = Probe(
         options,
         state_file=lambda app: StateFile(folder, "pm2", f"{options.home} {app.label}"),
         store=lambda state, sample: store_sample(module, state, sample),
     )
-    run_probe(module, CHECKS, probe.run, probe.no_answer)
+    run_probe(
+        module, CHECKS, probe.run, probe.no_answer, results=lambda checks: {"target": options.home}
+    )
 
 
 if __name__ == "__main__":

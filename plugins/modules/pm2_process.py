@@ -208,7 +208,7 @@ def main() -> None:
                 outcome = run(options, thresholds, report)
     except UsageError as error:
         module.fail_json(msg=str(error))
-    exit_operation(module, outcome)
+    exit_operation(module, outcome, options.home)
 
 
 if __name__ == "__main__":

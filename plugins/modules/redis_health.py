@@ -15,11 +15,11 @@ description:
   - Asks a Redis or Valkey server about itself with several C(PING) and one pipeline of C(INFO),
     C(CONFIG GET save) and C(DBSIZE), and returns one check for each finding. It changes nothing and
     reads no key.
-  - If the server cannot be used, only C(redis.reachable) is returned, with the reason. It can tell
-    apart a refused connection, no answer, a frozen server, a missing or wrong password, loading, a
-    replica that has lost its primary, a busy script, protected mode and maxclients. A server that
-    refuses writes, because it cannot save its data to disk, is V(critical) there as well, together
-    with the other checks.
+  - If the server cannot be used, only C(redis.reachable) is returned, with the reason. It
+    distinguishes a refused connection, no answer, a frozen server, a missing or wrong password,
+    loading, a replica that has lost its primary, a busy script, protected mode and maxclients. A
+    server that refuses writes, because it cannot save its data to disk, is V(critical) there as
+    well, together with the other checks.
   - C(redis.memory) is judged against C(maxmemory). If that is 0, it is judged against the memory of
     the host or of the server's cgroup. A cache that may evict any key is expected to be full.
   - C(redis.eviction_policy) and C(redis.evictions) depend on O(purpose), and are V(unknown) without
@@ -155,7 +155,7 @@ from ..module_utils.redis.assess import assess, no_answer
 from ..module_utils.redis.checks import CHECKS
 from ..module_utils.redis.collect import collect
 from ..module_utils.redis.connection import IMPORT_ERROR, REDIS_OPTIONS
-from ..module_utils.redis.options import options_from
+from ..module_utils.redis.options import Options
 
 ARGUMENT_SPEC = {
     "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
@@ -171,7 +171,7 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, IMPORT_ERROR, "redis", "python3-redis")
-    options = read_options(module, options_from)
+    options = read_options(module, Options.from_params)
     state = StateFile(options.state_dir, "redis", options.endpoint.address)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
@@ -180,7 +180,13 @@ def main() -> None:
             store_sample(module, state, snapshot.sample)
         yield from assess(snapshot, options, thresholds)
 
-    run_probe(module, CHECKS, probe, lambda thresholds: no_answer(options, thresholds))
+    run_probe(
+        module,
+        CHECKS,
+        probe,
+        lambda thresholds: no_answer(options, thresholds),
+        results=lambda checks: {"target": options.endpoint.address},
+    )
 
 
 if __name__ == "__main__":

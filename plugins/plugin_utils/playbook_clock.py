@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the running playbook started, which Ansible tells callbacks only.
+"""When the running playbook started, which Ansible reports only to callbacks.
 
 The callback notes it in the controller's main process. An action plugin runs in a fork of that
 process and reads it there. It is not known unless the callback is enabled.

@@ -16,7 +16,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.checks impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.options import (
     Endpoint,
     Options,
-    parse_options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.snapshot import (
     Answer,
@@ -62,7 +61,7 @@ def endpoint(url: str = URL, **more: Any) -> Endpoint:
 def parsed(*given: dict[str, Any], **options: Any) -> tuple[Endpoint, ...]:
     """The endpoints that the module makes of these options."""
     complete = [{**ENDPOINT_DEFAULTS, **one} for one in given]
-    return parse_options({**DEFAULTS, **options}, complete).endpoints
+    return Options.from_params({**DEFAULTS, **options}, complete).endpoints
 
 
 def answer(body: str = BODY, **more: Any) -> Answer:

@@ -47,7 +47,7 @@ class Certificate:
     key: str = "ECDSA P-256"
     key_bits: int = 256
     signature: str = "SHA-256"
-    """Hash of the signature, or its algorithm where that has a hash of its own."""
+    """Hash of the signature, or its algorithm if that has a hash of its own."""
     serial: str = ""
     fingerprint: str = ""
     """SHA-256 of the whole certificate, in hexadecimal."""

@@ -70,7 +70,7 @@ def _late(target: Target, seconds: float) -> CertificateSnapshot:
 def _collect_one(
     target: Target, client: TlsClient, trust_store: TrustStore
 ) -> CertificateSnapshot | list[Target]:
-    """What is seen of one target; for a host of which all addresses are wanted, their targets."""
+    """What is seen of one target; for a host whose addresses are all checked, their targets."""
     if target.endpoint is None:
         return _collect_file(target, trust_store)
     if target.all_addresses:

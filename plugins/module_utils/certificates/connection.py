@@ -37,13 +37,13 @@ class Handshake:
 
     failure: str = ""
     remedy: str = ""
-    """What to do about the failure, where that is clear."""
+    """What to do about the failure, if that is clear."""
     chain: tuple[bytes, ...] = field(default=(), repr=False)
     """DER, the server's own certificate first."""
     complete: bool = True
     """False where this Python (before 3.10) shows only the first certificate."""
     verify_code: int | None = None
-    """OpenSSL's code for the chain: 0 for trusted, none where it was not verified."""
+    """OpenSSL's code for the chain: 0 for trusted, none if it was not verified."""
     verify_message: str = ""
     peer: str = ""
     tls: str = ""
@@ -151,7 +151,7 @@ class TlsClient:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, each once; raises OSError where it has none."""
+    """All addresses of a host, each once; raises OSError if it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 

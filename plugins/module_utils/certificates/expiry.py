@@ -78,7 +78,7 @@ def _fewer_days(fixed: float | None, percent: float | None, lifetime: float) -> 
 
 
 def _out_of_date(leaf: Certificate, now: datetime) -> tuple[str, str]:
-    """Summary and remedy where the certificate is not valid now; empty where it is."""
+    """Summary and remedy if the certificate is not valid now; empty if it is."""
     if leaf.not_after <= now:
         expired = format_days(days(now - leaf.not_after))
         return f"expired {expired} ago, on {leaf.not_after:%Y-%m-%d}: clients refuse it", ""

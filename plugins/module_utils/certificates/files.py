@@ -45,7 +45,7 @@ class InvalidFile(RunbookError):
 
 
 def problem_status(problem: RunbookError) -> str:
-    """Unknown where a file could not be read, critical where the server cannot use it either."""
+    """Unknown if a file could not be read, critical if the server cannot use it either."""
     return UNKNOWN if isinstance(problem, NotCollected) else CRITICAL
 
 

@@ -54,24 +54,25 @@ class Options:
     connect_timeout: float = 5.0
     """Seconds that one endpoint may take for each step of the connection."""
 
-
-def parse_options(params: Mapping[str, Any]) -> Options:
-    """The module's parameters, validated; raises `UsageError`."""
-    if not params["endpoints"] and not params["files"]:
-        raise UsageError(
-            "endpoints, files: both are empty; name at least one endpoint or one certificate file"
-        )
-    checked_seconds("connect_timeout", params["connect_timeout"])
-    targets = [
-        _parse_endpoint(f"endpoints[{number}]", given, params["all_addresses"])
-        for number, given in enumerate(params["endpoints"])
-    ]
-    targets += [
-        _parse_file(f"files[{number}]", given) for number, given in enumerate(params["files"])
-    ]
-    subjects = unique_names(target.subject for target in targets)
-    targets = [replace(target, subject=subject) for target, subject in zip(targets, subjects)]
-    return Options(tuple(targets), params["ca_file"], params["connect_timeout"])
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The module's parameters, validated; raises `UsageError`."""
+        if not params["endpoints"] and not params["files"]:
+            raise UsageError(
+                "endpoints, files: both are empty; "
+                "name at least one endpoint or one certificate file"
+            )
+        checked_seconds("connect_timeout", params["connect_timeout"])
+        targets = [
+            _parse_endpoint(f"endpoints[{number}]", given, params["all_addresses"])
+            for number, given in enumerate(params["endpoints"])
+        ]
+        targets += [
+            _parse_file(f"files[{number}]", given) for number, given in enumerate(params["files"])
+        ]
+        subjects = unique_names(target.subject for target in targets)
+        targets = [replace(target, subject=subject) for target, subject in zip(targets, subjects)]
+        return cls(tuple(targets), params["ca_file"], params["connect_timeout"])
 
 
 def _parse_endpoint(option: str, given: Mapping[str, Any], all_addresses: bool) -> Target:

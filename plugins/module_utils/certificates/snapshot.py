@@ -26,7 +26,7 @@ class CertificateSnapshot:
     complete: bool = True
     """False where this Python shows only the first certificate."""
     verify_code: int | None = 0
-    """OpenSSL's code for the chain: 0 for trusted, none where it was not verified."""
+    """OpenSSL's code for the chain: 0 for trusted, none if it was not verified."""
     verify_message: str = ""
     peer: str = ""
     tls: str = ""

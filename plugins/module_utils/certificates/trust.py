@@ -45,7 +45,7 @@ class TrustStore:
 
 
 def verify(path: Sequence[Certificate], trust_store: TrustStore) -> int:
-    """OpenSSL's code for a path: 0 where it leads to a trusted root. Dates are not its matter."""
+    """OpenSSL's code for a path: 0 if it leads to a trusted root. Ignores dates."""
     if not all(one.authority for one in path[1:]):
         return INVALID_CA
     if trust_store.trusts(path[-1]):

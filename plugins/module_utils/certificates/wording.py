@@ -29,7 +29,7 @@ def certificate_row(one: Certificate) -> dict[str, str]:
 
 
 def format_days(length: float) -> str:
-    """A number of days; in hours or minutes where it is below three days or one hour."""
+    """A number of days; in hours or minutes if it is below three days or one hour."""
     if length >= 3:
         return format_value(int(length), "days")
     hours = int(length * 24)

@@ -123,4 +123,8 @@ def probe_result(checks: Iterable[Check]) -> dict[str, Any]:
     ``finished_at``, in seconds since 1970 by the clock of the host, lets the report find out which
     of two results is the later one.
     """
-    return {"changed": False, "checks": as_dicts(checks), "finished_at": round(time.time(), 3)}
+    return {
+        "changed": False,
+        "checks": as_dicts(checks),
+        "finished_at": round(time.time(), 3),
+    }

@@ -37,10 +37,11 @@ class Outcome:
         return {"before": "".join(before), "after": "".join(after)}
 
 
-def exit_operation(module: AnsibleModule, outcome: Outcome) -> NoReturn:
+def exit_operation(module: AnsibleModule, outcome: Outcome, target: str = "") -> NoReturn:
     """Exit the module with the outcome; fail it with the same result if there is a problem."""
     result: dict[str, Any] = {
         **probe_result(outcome.checks),
+        "target": target,
         "changed": outcome.changed,
         "actions": as_dicts(outcome.actions),
         **outcome.results,

@@ -70,7 +70,7 @@ def run_probe(
     module of the same technology makes. ``probe`` gets the thresholds and the deadline, and returns
     or yields checks. ``no_answer`` makes the check for a service that gave no answer in time; it is
     added to those yielded until then. ``results`` makes further keys of the result from the
-    checks. A usage error fails the module; a sick service never does.
+    checks. A usage error fails the module; an unhealthy service never does.
     """
     checks: list[Check] = []
     try:

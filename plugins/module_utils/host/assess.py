@@ -47,7 +47,7 @@ def no_answer(options: Options, thresholds: Thresholds) -> Check:
 def _load(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if snapshot.load is None or not snapshot.end:
         return could_not_be_read("host.load", snapshot, "load", thresholds)
-    # In a container too, the load is that of the whole machine, so all its processors count.
+    # In a container too, the load is that of the whole host machine, so all its processors count.
     processors = snapshot.end.cpu.all_processors
     return thresholds.evaluate(
         "host.load",

@@ -10,7 +10,7 @@ from ..core.definition import METRICS, Definition, above
 CHECKS: dict[str, Definition] = {
     "host.reachable": Definition(
         "Ansible can log in to the host and run Python there.",
-        "Check that the machine is up, its network, and the SSH login: "
+        "Check that the host is up, its network, and the SSH login: "
         "'ansible -m ansible.builtin.ping HOST'.",
     ),
     "host.cpu": Definition(
@@ -21,7 +21,7 @@ CHECKS: dict[str, Definition] = {
         METRICS,
     ),
     "host.memory": Definition(
-        "Share of memory that is not available to programs, of the machine or of the container's "
+        "Share of memory that is not available to programs, of the host or of the container's "
         "limit.",
         "Check for memory leaks: the evidence names the largest processes; 'pm2 restart' of a "
         "leaking app buys time.",

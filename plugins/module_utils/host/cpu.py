@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict on processors: the machine's, and a container's limit."""
+"""The verdict on processors: the host machine's, and a container's limit."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TOP_PROCESSES = 5
 
 
 def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
-    """``host.cpu``: the worse of the container's limit and the machine."""
+    """``host.cpu``: the worse of the container's limit and the host machine."""
     start, end = snapshot.start, snapshot.end
     if not start or not end or end.cpu.total <= start.cpu.total:
         return could_not_be_read("host.cpu", snapshot, "cpu", thresholds)
-    percent, summary = _of_machine(start, end)
-    machine = _sustained(
+    percent, summary = _of_host(start, end)
+    host = _sustained(
         _evaluate(percent, summary, snapshot, start, end, thresholds),
         end.cpu.processors,
         snapshot,
@@ -36,7 +36,7 @@ def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     )
     share = _share_of_limit(start, end)
     if share is None or not start.cgroup or not end.cgroup:
-        return machine
+        return host
     summary = _container_summary(share, start.cgroup, end.cgroup, end.time - start.time)
     container = _sustained(
         _evaluate(share, summary, snapshot, start, end, thresholds),
@@ -44,10 +44,10 @@ def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         snapshot,
         thresholds,
     )
-    return worse(container, machine)
+    return worse(container, host)
 
 
-def _of_machine(start: CpuReading, end: CpuReading) -> tuple[float, str]:
+def _of_host(start: CpuReading, end: CpuReading) -> tuple[float, str]:
     """Percent of the processors that was busy, and the summary."""
     total = end.cpu.total - start.cpu.total
     iowait = 100 * max(0.0, end.cpu.iowait - start.cpu.iowait) / total

@@ -17,7 +17,7 @@ _TOP_PROGRAMS = 5
 
 
 def assess_memory(snapshot: Snapshot, thresholds: Thresholds) -> Check:
-    """``host.memory``: the worse of the container's limit and the machine."""
+    """``host.memory``: the worse of the container's limit and the host machine."""
     total, available = snapshot.meminfo.get("MemTotal"), snapshot.meminfo.get("MemAvailable")
     if not total or available is None:
         return could_not_be_read("host.memory", snapshot, "memory", thresholds)
@@ -27,17 +27,17 @@ def assess_memory(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         f"{format_value(round(percent), 'percent')} in use, "
         f"{format_value(available, 'bytes')} of {format_value(total, 'bytes')} available"
     )
-    machine = thresholds.evaluate("host.memory", round(percent, 1), summary, evidence=evidence)
+    host = thresholds.evaluate("host.memory", round(percent, 1), summary, evidence=evidence)
     cgroup = snapshot.memory_cgroup
     if not cgroup or cgroup.limit >= total:
-        return machine
+        return host
     percent = 100 * cgroup.used / cgroup.limit
     summary = (
         f"{format_value(round(percent), 'percent')} in use, {format_value(cgroup.used, 'bytes')} "
         f"of this container's limit of {format_value(cgroup.limit, 'bytes')}"
     )
     container = thresholds.evaluate("host.memory", round(percent, 1), summary, evidence=evidence)
-    return worse(container, machine)
+    return worse(container, host)
 
 
 def assess_swap(snapshot: Snapshot, thresholds: Thresholds) -> Check:

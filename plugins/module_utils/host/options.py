@@ -37,16 +37,16 @@ class Options:
     """Shell patterns of mount points to leave out."""
     state_dir: str | None = None
 
-
-def options_from(params: Mapping[str, Any]) -> Options:
-    """The options from the module's parameters; raises `UsageError`."""
-    timeout = checked_seconds("timeout", params["timeout"])
-    interval = params["cpu_interval"]
-    if not 0.1 <= interval <= timeout / 2:
-        raise UsageError(
-            f"cpu_interval: {interval:g} is not between 0.1 and half of the timeout "
-            f"of {timeout:g} seconds"
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options from the module's parameters; raises `UsageError`."""
+        timeout = checked_seconds("timeout", params["timeout"])
+        interval = params["cpu_interval"]
+        if not 0.1 <= interval <= timeout / 2:
+            raise UsageError(
+                f"cpu_interval: {interval:g} is not between 0.1 and half of the timeout "
+                f"of {timeout:g} seconds"
+            )
+        return cls(
+            timeout, interval, params["mounts"], params["mounts_ignore"], params["state_dir"]
         )
-    return Options(
-        timeout, interval, params["mounts"], params["mounts_ignore"], params["state_dir"]
-    )

@@ -28,7 +28,7 @@ class CpuTimes:
     processors: int
     """Number of processors that this process may use."""
     all_processors: int
-    """Number of processors of the machine."""
+    """Number of processors of the host machine."""
 
 
 @dataclass(frozen=True)

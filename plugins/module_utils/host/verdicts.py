@@ -12,6 +12,14 @@ from ..core.thresholds import Thresholds
 from ..core.units import format_value
 from .snapshot import Snapshot
 
+_FACTS = {
+    "cpu": "Processor times",
+    "memory": "Memory figures",
+    "load": "The load average",
+    "oom_kills": "The count of OOM kills",
+    "clock": "The state of the clock",
+}
+
 
 def could_not_be_read(name: str, snapshot: Snapshot, fact: str, thresholds: Thresholds) -> Check:
     """The check of a fact that is missing from the snapshot."""
@@ -19,7 +27,7 @@ def could_not_be_read(name: str, snapshot: Snapshot, fact: str, thresholds: Thre
     return thresholds.verdict(
         name,
         UNKNOWN,
-        f"Could not be read: {reason}",
+        f"{_FACTS[fact]} could not be read: {reason}",
         remedy="Check that /proc is mounted, and that this user has permission to read it.",
     )
 
@@ -37,8 +45,8 @@ def pressure_row(snapshot: Snapshot, resource: str, what: str) -> list[dict[str,
     ]
 
 
-def worse(container: Check, machine: Check) -> Check:
+def worse(container: Check, host: Check) -> Check:
     """The check of the container, unless the host machine is in worse shape."""
-    if STATUSES.index(machine.status) > STATUSES.index(container.status):
-        return machine
+    if STATUSES.index(host.status) > STATUSES.index(container.status):
+        return host
     return container

@@ -10,7 +10,7 @@ import pwd
 
 
 def user_name(uid: int) -> str:
-    """Name of a user, or the number as text where the user database has no name for it."""
+    """Name of a user, or the number as text if the user database has no name for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -89,7 +89,7 @@ def connection_failure(
 def known_failure(
     error: BaseException, host: str, where: str, server_name: str = ""
 ) -> Failure | None:
-    """The same, or none where neither the operating system nor OpenSSL gave a reason.
+    """The same, or none if neither the operating system nor OpenSSL gave a reason.
 
     ``where`` is the host and port as the text has them, or the path of a Unix socket.
     """

@@ -65,7 +65,7 @@ def unverified_context() -> ssl.SSLContext:
 
 
 def root_files() -> list[str]:
-    """The files with the system's root certificates; a single bundle where there is one."""
+    """The files with the system's root certificates; a single bundle if there is one."""
     bundle = ssl.get_default_verify_paths().cafile
     for path in (bundle, *_BUNDLES):
         if path and os.path.isfile(path):

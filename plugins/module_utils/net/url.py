@@ -108,7 +108,7 @@ class Url:
 
     @property
     def authority(self) -> str:
-        """Host and port for the Host header: the port only where it is not the default."""
+        """Host and port for the Host header: the port only if it is not the default."""
         if self.port != DEFAULT_PORTS[self.scheme]:
             return host_port(self.host, self.port)
         return f"[{self.host}]" if ":" in self.host else self.host

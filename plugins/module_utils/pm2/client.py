@@ -94,7 +94,7 @@ class Client:
             # The error's text could quote an environment, so it is left to PM2's own log.
             raise Unreachable(
                 f"PM2's daemon at {self.socket_path} refused {method}; "
-                "the reason is in pm2.log beside that socket"
+                "the reason is in pm2.log in the same folder"
             )
         return result
 

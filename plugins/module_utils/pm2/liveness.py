@@ -52,7 +52,7 @@ def assess_process(
             evidence=evidence_rows(app.instances, snapshot.taken),
         )
     problems = join_some([text for status, text in findings], "; ")
-    sick_first = sorted(app.instances, key=lambda row: row in serving and row not in looping)
+    unhealthy_first = sorted(app.instances, key=lambda row: row in serving and row not in looping)
     return thresholds.verdict(
         "app.process",
         CRITICAL if CRITICAL in [status for status, text in findings] else WARNING,
@@ -60,7 +60,7 @@ def assess_process(
         subject=app.label,
         value=len(serving),
         remedy=_remedy(app, expected, len(findings)),
-        evidence=evidence_rows(sick_first, snapshot.taken),
+        evidence=evidence_rows(unhealthy_first, snapshot.taken),
     )
 
 

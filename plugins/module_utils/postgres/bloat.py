@@ -35,7 +35,7 @@ class Bloat(NamedTuple):
     method: str
     """``measured`` with pgstatindex, or ``estimated`` from statistics."""
     confidence: str
-    """``high``, ``medium``, or ``low`` where the statistics are old."""
+    """``high``, ``medium``, or ``low`` if the statistics are old."""
 
     @property
     def words(self) -> str:
@@ -65,7 +65,7 @@ def measured(row: Sequence[Any], fillfactor: int, block: int) -> Bloat:
 
 
 def estimate(index: Row, table: Row, block: int) -> Bloat | None:
-    """Bloat of a B-tree from the average width of its columns; none where that is unknown."""
+    """Bloat of a B-tree from the average width of its columns; none if that is unknown."""
     rows = index["rows"]
     eligible = index["method"] == "btree" and index["valid"] and not index["partitioned"]
     if not eligible or not index["bytes"]:

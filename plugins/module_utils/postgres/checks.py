@@ -12,7 +12,8 @@ from .review import checks as review
 CHECKS: dict[str, Definition] = {
     **health.CHECKS,
     "postgres.relief": Definition(
-        "No more slots than wanted are in use, and none had to be freed by ending idle sessions.",
+        "No more slots than the target are in use, and none had to be freed by ending idle "
+        "sessions.",
         "End sessions that are not needed by hand, lower the pools of the apps in the evidence, or "
         "raise max_connections.",
     ),

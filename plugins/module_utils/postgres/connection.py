@@ -64,7 +64,7 @@ class Connection:
         self._raw: Any = None
 
     def open(self) -> None:
-        """Connect; raises `Unreachable`, or `DeadlineExceeded` where no answer comes in time."""
+        """Connect; raises `Unreachable`, or `DeadlineExceeded` if no answer comes in time."""
         started = time.monotonic()
         # libpq's messages come in the language of the process; `explain` knows the English ones.
         locale.setlocale(locale.LC_MESSAGES, "C")
@@ -141,8 +141,8 @@ class Connection:
     ) -> list[tuple[Any, ...]]:
         """The rows of a query.
 
-        Raises `NotCollected` where the query fails, after which the transaction goes on, and
-        `Unreachable` where the connection is lost.
+        Raises `NotCollected` if the query fails, after which the transaction goes on, and
+        `Unreachable` if the connection is lost.
         """
         self.question = question
         try:
@@ -195,7 +195,7 @@ class Connection:
             self._raw.close()
 
     def no_answer(self) -> Unreachable:
-        """What it means that the time ran out just now."""
+        """The error for a time limit that expired just now."""
         return no_answer(self._phase, self.question, self.target.address, self.deadline.seconds)
 
     def _refusal(self, error: psycopg2.Error) -> Unreachable:

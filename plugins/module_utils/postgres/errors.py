@@ -286,7 +286,7 @@ def _decisive(said: list[tuple[str, str]], text: str) -> tuple[str, str]:
     """SQLSTATE and message that explain the failure, of all that several attempts gave.
 
     A server's message explains more than a closed port; and with sslmode=prefer, pg_hba.conf may
-    refuse the second attempt, without encryption, whatever became of the first.
+    refuse the second attempt, without encryption, whatever the result of the first.
     """
     if not said:
         return "", text
@@ -301,7 +301,7 @@ def _known_cause(causes: list[tuple[str, str, str]], message: str) -> tuple[str,
 
 
 def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreachable:
-    """What it means that no answer came within the time limit, by how far the connection got."""
+    """The error for a time limit that expired, by how far the connection got."""
     within = f"within {seconds:g} s"
     if phase == "resolve":
         return Unreachable(

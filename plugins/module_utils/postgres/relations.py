@@ -88,7 +88,7 @@ class Inventory:
         return f"{tables}, {indexes}, {format_value(self.bytes, 'bytes')}"
 
     def bloat(self, index: Row) -> Bloat | None:
-        """How much of an index is empty; none where that is unknown."""
+        """How much of an index is empty; none if that is unknown."""
         if index["oid"] in self.measured:
             return self.measured[index["oid"]]
         table = self.by_oid.get(index["table"])
@@ -116,7 +116,7 @@ def collect_inventory(
 
 
 def current_bloat(ask: Ask, inventory: Inventory, index: Row) -> Bloat | None:
-    """Bloat of an index by its present size and statistics; none where that is unknown."""
+    """Bloat of an index by its present size and statistics; none if that is unknown."""
     block = inventory.facts["block"]
     texts = {"mine": "true", "owned": "true", "block": block, "held": HELD, "worked": WORKED}
     tables = ask("a table", TABLES.format(**texts), {"oid": index["table"]})[0][0]

@@ -32,18 +32,18 @@ class Options:
     """Key lookups in the window, below which the hit rate is not judged."""
     state_dir: str | None = None
 
-
-def options_from(params: Mapping[str, Any]) -> Options:
-    """The options from the module's parameters; raises `UsageError`."""
-    timeout = checked_seconds("timeout", params["timeout"])
-    if not 1 <= params["samples"] <= 1000:
-        raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
-    return Options(
-        parse_url(params["redis_url"], params["ca_file"]),
-        timeout,
-        params["purpose"] or "",
-        params["replicas"],
-        params["samples"],
-        params["min_lookups"],
-        params["state_dir"],
-    )
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options from the module's parameters; raises `UsageError`."""
+        timeout = checked_seconds("timeout", params["timeout"])
+        if not 1 <= params["samples"] <= 1000:
+            raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
+        return cls(
+            parse_url(params["redis_url"], params["ca_file"]),
+            timeout,
+            params["purpose"] or "",
+            params["replicas"],
+            params["samples"],
+            params["min_lookups"],
+            params["state_dir"],
+        )

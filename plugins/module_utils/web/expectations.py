@@ -17,7 +17,7 @@ from .snapshot import Answer
 
 
 def problem_with(endpoint: Endpoint, answer: Answer) -> str:
-    """What is wrong with an answer; empty where it is as expected."""
+    """What is wrong with an answer; empty if it is as expected."""
     if answer.failure:
         return answer.failure
     if answer.status not in endpoint.statuses:

@@ -71,34 +71,36 @@ class Options:
     ca_file: str | None = None
     use_proxy: bool = True
 
+    @classmethod
+    def from_params(
+        cls, params: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]
+    ) -> Options:
+        """The module's parameters, validated; raises `UsageError`.
 
-def parse_options(params: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) -> Options:
-    """The module's parameters, validated; raises `UsageError`.
-
-    ``endpoints`` are those that the operator gave; the ones in ``params`` are masked.
-    """
-    if not endpoints:
-        raise UsageError("endpoints: the list is empty; name at least one URL")
-    _check_range("samples", params["samples"], 0, MAX_SAMPLES)
-    _check_range("concurrency", params["concurrency"], 1, MAX_CONCURRENCY)
-    _check_range("max_body", params["max_body"], 1, MAX_BODY)
-    checked_seconds("request_timeout", params["request_timeout"])
-    parsed = [
-        _parse_endpoint(f"endpoints[{number}]", given, params["samples"], params["concurrency"])
-        for number, given in enumerate(endpoints)
-    ]
-    subjects = unique_names(endpoint.subject for endpoint in parsed)
-    return Options(
-        endpoints=tuple(
-            replace(endpoint, subject=subject) for endpoint, subject in zip(parsed, subjects)
-        ),
-        concurrency=params["concurrency"],
-        request_timeout=params["request_timeout"],
-        max_body=params["max_body"],
-        validate_certs=params["validate_certs"],
-        ca_file=params["ca_file"],
-        use_proxy=params["use_proxy"],
-    )
+        ``endpoints`` are those that the operator gave; the ones in ``params`` are masked.
+        """
+        if not endpoints:
+            raise UsageError("endpoints: the list is empty; name at least one URL")
+        _check_range("samples", params["samples"], 0, MAX_SAMPLES)
+        _check_range("concurrency", params["concurrency"], 1, MAX_CONCURRENCY)
+        _check_range("max_body", params["max_body"], 1, MAX_BODY)
+        checked_seconds("request_timeout", params["request_timeout"])
+        parsed = [
+            _parse_endpoint(f"endpoints[{number}]", given, params["samples"], params["concurrency"])
+            for number, given in enumerate(endpoints)
+        ]
+        subjects = unique_names(endpoint.subject for endpoint in parsed)
+        return cls(
+            endpoints=tuple(
+                replace(endpoint, subject=subject) for endpoint, subject in zip(parsed, subjects)
+            ),
+            concurrency=params["concurrency"],
+            request_timeout=params["request_timeout"],
+            max_body=params["max_body"],
+            validate_certs=params["validate_certs"],
+            ca_file=params["ca_file"],
+            use_proxy=params["use_proxy"],
+        )
 
 
 def mask_endpoint(given: Mapping[str, Any]) -> dict[str, Any]:

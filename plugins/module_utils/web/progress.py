@@ -33,6 +33,6 @@ class RequestProgress:
     tls: str = ""
 
     def timeout_problem(self, seconds: float) -> str:
-        """What to report where the request took longer than so many seconds."""
+        """What to report if the request took longer than so many seconds."""
         limit = format_value(seconds, "seconds")
         return _TIMEOUTS[self.phase].format(where=self.where, limit=limit)

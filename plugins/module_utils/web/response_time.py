@@ -19,7 +19,7 @@ from .snapshot import Answer, Sample
 def assess_response_time(
     endpoint: Endpoint, first: Answer | None, samples: Sequence[Sample], thresholds: Thresholds
 ) -> Check | None:
-    """The verdict on the response time; none where no request was answered as expected.
+    """The verdict on the response time; none if no request was answered as expected.
 
     `web.endpoint` then already says all there is to say. The first request opens the connection,
     so it counts only where it is the only one that was answered.

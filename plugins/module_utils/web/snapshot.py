@@ -15,17 +15,17 @@ class Answer:
     failure: str = ""
     """Why there was no answer; everything but the remedy is then empty."""
     remedy: str = ""
-    """What to do about the failure, where the check's own remedy does not fit."""
+    """What to do about the failure, if the check's own remedy does not fit."""
     status: int = 0
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     charset: str = "utf-8"
     truncated_at: int = 0
-    """Bytes that were read of a longer body; 0 where it is complete."""
+    """Bytes that were read of a longer body; 0 if it is complete."""
     seconds: float = 0.0
     """From the request to the complete answer, without opening the connection."""
     connect_seconds: float | None = None
-    """For name resolution, TCP and TLS, where a connection was opened."""
+    """For name resolution, TCP and TLS, if a connection was opened."""
     url: str = ""
     """Where the answer finally came from, without secrets."""
     redirects: int = 0
@@ -44,7 +44,7 @@ class Sample:
     excerpt: str = ""
     """The beginning of an answer that was not as expected."""
     remedy: str = ""
-    """What to do about the problem, where the check's own remedy does not fit."""
+    """What to do about the problem, if the check's own remedy does not fit."""
     pending: bool = False
     """Still had no answer when the probe ran out of time."""
 

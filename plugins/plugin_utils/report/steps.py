@@ -41,7 +41,7 @@ Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Step:
+class RegisteredStep:
     """What one task registered on a host."""
 
     name: str
@@ -61,10 +61,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one result of a step comes to."""
+class StepResult:
+    """One result of a step, as checks and actions."""
 
     step: str
+    target: str
+    """The server or daemon that was asked; empty if the checks' subjects say it."""
     items: tuple[Item, ...]
     failure: Check | None
     """The check for a step that failed; not needed if one of its checks is critical itself."""
@@ -82,7 +84,7 @@ def host_results(variables: Variables, reported: set[int], dropped: bool) -> lis
     Ansible removed the host from the run.
     """
     steps = _in_order(_steps(variables))
-    outcomes: list[Outcome] = []
+    step_results: list[StepResult] = []
     unreachable: list[Result] = []
     for step in steps:
         for result in step.results:
@@ -92,8 +94,8 @@ def host_results(variables: Variables, reported: set[int], dropped: bool) -> lis
             if result.get("unreachable"):
                 unreachable.append(result)
             else:
-                outcomes.append(_outcome(step.name, result, variables))
-    items = _current(outcomes)
+                step_results.append(_step_result(step.name, result, variables))
+    items = _current(step_results)
     if unreachable:  # every step fails for the same reason, so one check is enough
         items.insert(0, _unreachable(unreachable[0]))
     if dropped and not unreachable and not any(step.failed for step in steps):
@@ -105,11 +107,11 @@ def host_results(variables: Variables, reported: set[int], dropped: bool) -> lis
     return items
 
 
-def _steps(variables: Variables) -> list[Step]:
+def _steps(variables: Variables) -> list[RegisteredStep]:
     steps = []
     for variable, registered in variables.items():
         if variable.startswith(STEP_PREFIX) and not variable.startswith(OWN_PREFIX):
-            steps.append(Step(variable.strip("_"), tuple(_results(registered))))
+            steps.append(RegisteredStep(variable.strip("_"), tuple(_results(registered))))
     return steps
 
 
@@ -128,11 +130,11 @@ def _results(registered: Any) -> Iterator[Result]:
         yield registered
 
 
-def _in_order(steps: Sequence[Step]) -> list[Step]:
+def _in_order(steps: Sequence[RegisteredStep]) -> list[RegisteredStep]:
     """The steps in the order in which they finished.
 
     Ansible keeps variables in the order in which they were first registered, so a step that ran
-    again stands where it ran first; the time in its result tells. A step without a time follows
+    again stands where it ran first; the time in its result decides. A step without a time follows
     the one that was registered before it.
     """
     timed = []
@@ -149,24 +151,24 @@ def _time(value: Any) -> float | None:
     return float(value) if number and value > 0 else None
 
 
-def _current(outcomes: Sequence[Outcome]) -> list[Item]:
+def _current(step_results: Sequence[StepResult]) -> list[Item]:
     """Everything except checks that a later step replaced."""
     replaced: set[int] = set()
-    latest: dict[tuple[str, str], list[tuple[str, Check]]] = {}
-    for outcome in outcomes:
-        for check in outcome.checks:
-            earlier = latest.setdefault((check.name, check.subject), [])
+    latest: dict[tuple[str, str, str], list[tuple[str, Check]]] = {}
+    for step_result in step_results:
+        for check in step_result.checks:
+            earlier = latest.setdefault((step_result.target, check.name, check.subject), [])
             replaced.update(
                 id(other)
                 for step, other in earlier
-                if step != outcome.step and _replaces(check, other)
+                if step != step_result.step and _replaces(check, other)
             )
-            earlier.append((outcome.step, check))
+            earlier.append((step_result.step, check))
     items: list[Item] = []
-    for outcome in outcomes:
-        kept = [item for item in outcome.items if id(item) not in replaced]
-        if outcome.failure and not any(_is_critical(item) for item in kept):
-            items.append(outcome.failure)
+    for step_result in step_results:
+        kept = [item for item in step_result.items if id(item) not in replaced]
+        if step_result.failure and not any(_is_critical(item) for item in kept):
+            items.append(step_result.failure)
         items += kept
     return items
 
@@ -183,11 +185,12 @@ def _is_critical(item: Item) -> bool:
     return isinstance(item, Check) and item.status == CRITICAL
 
 
-def _outcome(step: str, result: Result, variables: Variables) -> Outcome:
+def _step_result(step: str, result: Result, variables: Variables) -> StepResult:
     failure = None
     if result.get("failed"):
         failure = _failed_step(step, name_variable(step, _message(result), variables))
-    return Outcome(step, tuple(_items(step, result)), failure)
+    target = str(result.get("target") or "")
+    return StepResult(step, target, tuple(_items(step, result)), failure)
 
 
 def _items(step: str, result: Result) -> Iterator[Item]:

@@ -235,9 +235,9 @@ def test_it_works_on_hosts_with_the_oldest_python(
 def test_it_works_by_name_from_the_installed_artifact_and_another_directory(
     healthy: Stack, checklist: Checklist, tmp_path: Path
 ) -> None:
-    programs = Path(sys.executable).parent
+    galaxy = Path(sys.executable).with_name("ansible-galaxy")
     built = subprocess.run(
-        [programs / "ansible-galaxy", "collection", "build", "--output-path", tmp_path],
+        [galaxy, "collection", "build", "--output-path", tmp_path],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -253,16 +253,8 @@ def test_it_works_by_name_from_the_installed_artifact_and_another_directory(
         "callbacks_enabled = gpt_agent.runbook.summary\n"
     )
     environment = {"ANSIBLE_CONFIG": str(config)}
-    install = [
-        programs / "ansible-galaxy",
-        "collection",
-        "install",
-        "-p",
-        tmp_path / "installed",
-        artifact,
-    ]
     installed = subprocess.run(
-        install,
+        [galaxy, "collection", "install", "-p", tmp_path / "installed", artifact],
         env={**os.environ, **environment},
         cwd=elsewhere,
         capture_output=True,

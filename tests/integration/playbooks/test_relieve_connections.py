@@ -71,7 +71,7 @@ def test_an_exhausted_pool_from_the_plan_to_the_second_run(
     assert done.check("postgres.connections")["value"] <= 70
     assert "WARNING: 1 warning, 1 ok" in done.table
     assert (
-        "Lasting fix for app 'leaky': ALTER ROLE gpt_agent SET idle_session_timeout = '5min';"
+        "Permanent fix for app 'leaky': ALTER ROLE gpt_agent SET idle_session_timeout = '5min';"
         in done.table
     )
     assert "✔ done postgres.end_session pid " in done.table
@@ -155,7 +155,7 @@ def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
         "postgres.relief": "warning",
         "app.process": "ok",
     }
-    assert "Lasting fix for app 'leaky'" in done.check("postgres.relief")["remedy"]
+    assert "Permanent fix for app 'leaky'" in done.check("postgres.relief")["remedy"]
     for connection in leak:
         connection.close()
     again = playbook(runbook_confirm="gpt_agent", **ASKED)

@@ -24,6 +24,7 @@ def test_the_demo_is_healthy(stack: Any, ask: Ask) -> None:
         if check["status"] in ("warning", "critical") and check["name"] != "redis.hit_rate"
     ]
     assert not bad
+    assert answer["target"] == f"127.0.0.1:{stack.settings['redis']['port']}"
     reachable = by_name(answer, "redis.reachable")
     assert 0 < reachable["value"] < 1
     assert reachable["summary"].startswith("Valkey 9.")

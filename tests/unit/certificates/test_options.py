@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.options import (
-    parse_options,
+    Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.modules import cert_check
 
@@ -25,7 +25,7 @@ def test_what_the_checks_call_what() -> None:
         {"host": "your-domain.com", "address": "10.0.0.1"},
         {"host": "::1"},
     ]
-    found = parse_options(
+    found = Options.from_params(
         {
             **DEFAULTS,
             "all_addresses": True,

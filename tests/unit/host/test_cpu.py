@@ -70,7 +70,7 @@ def test_processor_times_that_stand_still_are_unknown() -> None:
     assert processor_check(cpu_times(5, 5), cpu_times(5, 5)).status == "unknown"
     assert (
         verdicts(replace(HEALTHY, end=None, missing={"cpu": "no /proc"}))["host.cpu"].summary
-        == "Could not be read: no /proc"
+        == "Processor times could not be read: no /proc"
     )
 
 

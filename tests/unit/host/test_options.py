@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.options import (
     Options,
-    options_from,
 )
 
 PARAMS: dict[str, Any] = {
@@ -22,7 +21,7 @@ PARAMS: dict[str, Any] = {
 
 
 def test_options_are_the_parameters() -> None:
-    assert options_from(PARAMS) == Options(10, 0.2, ["/"], ["/snap/*"], "/state")
+    assert Options.from_params(PARAMS) == Options(10, 0.2, ["/"], ["/snap/*"], "/state")
 
 
 @pytest.mark.parametrize(
@@ -36,11 +35,11 @@ def test_options_are_the_parameters() -> None:
 )
 def test_a_usage_error_names_the_option(params: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        options_from({**PARAMS, **params})
+        Options.from_params({**PARAMS, **params})
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{next(iter(params))}: ")
 
 
 def test_the_limits_themselves_are_allowed() -> None:
-    assert options_from({**PARAMS, "cpu_interval": 5}).cpu_interval == 5
-    assert options_from({**PARAMS, "cpu_interval": 0.1}).cpu_interval == 0.1
+    assert Options.from_params({**PARAMS, "cpu_interval": 5}).cpu_interval == 5
+    assert Options.from_params({**PARAMS, "cpu_interval": 0.1}).cpu_interval == 0.1

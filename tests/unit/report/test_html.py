@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report import html
@@ -100,6 +100,8 @@ def test_a_bar_ends_where_its_value_does_and_marks_the_limits() -> None:
     st.sampled_from(["percent", "seconds", "bytes", "count", "days", ""]),
     st.sampled_from(["above", "below", ""]),
 )
+@example(70.0, 80.0, 95.0, "percent", "above")
+@example(0.0, None, 3.0, "count", "below")
 def test_a_bar_never_leaves_its_track(
     value: float, warning: float | None, critical: float | None, unit: str, direction: str
 ) -> None:
@@ -109,8 +111,10 @@ def test_a_bar_never_leaves_its_track(
         assert warning is None
         assert critical is None
         return
-    places = [bar.filled, *(place for _level, place in bar.marks)]
-    assert all(0 <= float(place.rstrip("%")) <= 100 for place in places if place)
+    assert bool(bar.filled) == (value > 0), "a value of 0 fills nothing"
+    assert bar.marks
+    places = [bar.filled or "0%", *(place for _level, place in bar.marks)]
+    assert all(0 <= float(place.rstrip("%")) <= 100 for place in places)
 
 
 def test_no_status_is_told_by_colour_alone() -> None:

@@ -272,6 +272,16 @@ def test_what_could_not_be_checked_again_does_not_hide_the_problem() -> None:
     assert statuses({"__a": review, "__b": recount, "__c": after}) == ["ok"]
 
 
+def test_another_server_of_the_same_host_is_not_replaced() -> None:
+    variables = {
+        "__redis_cache": at(1.0, connections("critical"), target="127.0.0.1:6379"),
+        "__redis_queue": at(2.0, connections("ok"), target="127.0.0.1:6380"),
+    }
+    assert statuses(variables) == ["critical", "ok"]
+    variables["__redis_again"] = at(3.0, connections("ok"), target="127.0.0.1:6379")
+    assert statuses(variables) == ["ok", "ok"]
+
+
 def test_other_subjects_and_other_hosts_are_not_replaced() -> None:
     first = at(1.0, connections("critical", subject="a"))
     later = at(2.0, connections("ok", subject="b"))

@@ -23,7 +23,7 @@ SHOWN = 5
 #: What marks this collection's own statements, and how many there are at most.
 MARK = "/* gpt_agent.runbook */"
 OWN_STATEMENTS = 20
-#: Maintenance takes as long as it takes; no request waits for it.
+#: Statements that are not judged by their duration: no request waits for maintenance.
 MAINTENANCE = re.compile(
     r"\s*(?:VACUUM|ANALYZE|REINDEX|CLUSTER|(?:CREATE|CREATE\s+UNIQUE|DROP)\s+INDEX)\b",
     re.IGNORECASE,

@@ -27,7 +27,7 @@ class Options:
                 f"replicas: {self.replicas} is not a number of standbys; give 0 or more"
             )
 
-
-def options_of(params: Mapping[str, Any]) -> Options:
-    """The options in a module's parameters; raises `UsageError`."""
-    return Options(params["replicas"], tuple(params["ignore_applications"]))
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options in a module's parameters; raises `UsageError`."""
+        return cls(params["replicas"], tuple(params["ignore_applications"]))

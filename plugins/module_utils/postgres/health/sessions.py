@@ -59,7 +59,7 @@ def _slots(
             summary += f", {count} of them {from_owner}"
     hidden = _hidden(groups)
     if hidden and not subject:
-        summary += f" (this role cannot see what {hidden} of them do)"
+        summary += f" (this role lacks permission to see what {hidden} of them do)"
     evidence = [{**group, "application": application(group)} for group in groups[:10]]
     value = round(100 * used / slots, 1)
     return thresholds.evaluate(

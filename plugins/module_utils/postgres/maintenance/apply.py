@@ -19,9 +19,9 @@ from ..relations import Inventory
 from .disk import DiskSpace
 from .indexes import is_worth_rebuilding
 from .options import Options
-from .outcome import is_rebuilt, record_failure, record_success, schedule_cleanup
 from .plan import OLD_STATISTICS
 from .preconditions import Preconditions, bloat_now
+from .record import is_rebuilt, record_failure, record_success, schedule_cleanup
 from .results import Results
 from .running import RunningStatement, invalid_indexes, relation_state
 from .schedule import Queued, Schedule

@@ -24,7 +24,7 @@ def declined(error: RunbookError, thresholds: Thresholds) -> Outcome:
 
 
 def on_standby(thresholds: Thresholds) -> Outcome:
-    """A standby cannot be maintained, which is no failure."""
+    """A standby cannot be maintained, which is not a failure."""
     check = thresholds.verdict(
         CHECK,
         UNKNOWN,
@@ -39,7 +39,7 @@ def locked_by(holder: str, thresholds: Thresholds) -> Outcome:
     """Another run maintains the database."""
     summary = f"Another run maintains this database: {holder}"
     remedy = (
-        "Wait until it has ended. An interrupted run goes on in the background of its host; "
+        "Wait until it has ended. An interrupted run keeps running in the background on its host; "
         "SELECT pg_terminate_backend(PID) ends it."
     )
     check = thresholds.verdict(CHECK, CRITICAL, summary, remedy=remedy)

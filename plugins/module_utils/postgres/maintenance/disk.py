@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Free space on the server's disk, where it can be seen."""
+"""Free space on the server's disk, if this process can see it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SAME_START = 10
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Free bytes where a tablespace lies."""
+    """Free bytes on the file system of each tablespace."""
 
     inventory: Inventory
     stated: float | None
     """Free bytes as the operator says; none to find out."""
 
     def free(self, tablespace: int) -> float | None:
-        """Free bytes for a tablespace; none where this process cannot see the server's disk."""
+        """Free bytes for a tablespace; none if this process cannot see the server's disk."""
         if self.stated is not None:
             return self.stated
         try:

@@ -47,7 +47,7 @@ def is_worth_rebuilding(bloat: Bloat, size: float, options: Options) -> bool:
 
 
 def without_estimate(inventory: Inventory, options: Options) -> list[str]:
-    """Large B-trees whose bloat cannot be estimated, where rebuilds are wanted at all."""
+    """Large B-trees whose bloat cannot be estimated, if rebuilds are enabled at all."""
     if "reindex" not in options.operations:
         return []
     found = []
@@ -112,7 +112,7 @@ def _leftover(index: Row, cleanup: Step, inventory: Inventory) -> Step:
 
 
 def _index_named(name: str, table: int, inventory: Inventory) -> str:
-    """The index of that name on the table, quoted; empty where there is none."""
+    """The index of that name on the table, quoted; empty if there is none."""
     for index in inventory.indexes:
         if (index["table"], index["name"]) == (table, name):
             return str(index["quoted"])

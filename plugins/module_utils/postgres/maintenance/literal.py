@@ -99,7 +99,7 @@ def _carried_out(
 
 
 def _run(control: Worker, text: str, end: float, report: ProgressCallback) -> str:
-    """Run one statement; why it failed, empty where it did not."""
+    """Run one statement; why it failed, empty if it did not."""
     started = time.monotonic()
     try:
         control.start(text)

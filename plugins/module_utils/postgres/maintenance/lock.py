@@ -21,7 +21,7 @@ ORPHANS_END = 10.0
 def take_lock(control: Worker) -> str:
     """Take the lock of the database for this session and end orphans of a killed run.
 
-    Returns who holds the lock, empty where it was taken. Raises like `Worker.ask`.
+    Returns who holds the lock, empty if it was taken. Raises like `Worker.ask`.
     """
     if not control.ask("its locks", TAKE, MAINTENANCE)[0][0]:
         return holder_of(control.ask("its locks", HOLDERS, MAINTENANCE))

@@ -34,7 +34,7 @@ from .worker import StatementFailed, Worker
 
 @dataclass
 class MaintenanceOutcome(Outcome):
-    """What a maintenance run came to."""
+    """The result of a maintenance run."""
 
     rates: Mapping[str, float] = field(default_factory=dict)
     """Bytes a second by operation, as this and earlier runs have measured."""
@@ -106,7 +106,7 @@ class Maintenance:
         results: Results,
         report: ProgressCallback,
     ) -> str:
-        """Carry out a plan; why the server was lost meanwhile, empty where it was not."""
+        """Carry out a plan; why the server was lost meanwhile, empty if it was not."""
         end = time.monotonic() + self.options.time_budget
         with ExitStack() as stack:
             workers = self._workers(plan, stack)
@@ -155,7 +155,7 @@ class Maintenance:
 
 
 def _problem(lost: str, actions: list[Action], results: Results) -> str:
-    """Why the run failed; empty where it did not. ``lost`` says how the server was lost."""
+    """Why the run failed; empty if it did not. ``lost`` says how the server was lost."""
     failed = results.failed
     if not lost and not failed:
         return ""
@@ -175,7 +175,7 @@ def _open(workers: list[Worker]) -> None:
 
 
 def _update_database_age(control: Worker, inventory: Inventory, results: Results) -> None:
-    """Do once what each VACUUM was told to leave out (SKIP_DATABASE_STATS)."""
+    """Do once what each VACUUM was set to leave out (SKIP_DATABASE_STATS)."""
     vacuumed = _done(results, "postgres.vacuum") or _done(results, "postgres.freeze")
     if vacuumed and inventory.facts["version"] >= 160000:
         with suppress(StatementFailed):

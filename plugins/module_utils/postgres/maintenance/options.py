@@ -82,6 +82,16 @@ class Options:
                 allowed = f"a number from {least:g} to {most:g}"
             raise UsageError(f"{name}: {value:g} is not {allowed}")
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options in a module's parameters; raises `UsageError`."""
+        values = {field.name: params[field.name] for field in fields(cls)}
+        for name in ("operations", "only", "exclude"):
+            values[name] = tuple(values[name])
+        if values["disk_free"] is not None:
+            values["disk_free"] = _bytes(values["disk_free"])
+        return cls(**values)
+
     def selects(self, *relations: Row) -> bool:
         """Whether to maintain a relation, given with its parents, by name or schema.name."""
         names = []
@@ -90,16 +100,6 @@ class Options:
         if self.only and not _matches(names, self.only):
             return False
         return not _matches(names, self.exclude)
-
-
-def options_of(params: Mapping[str, Any]) -> Options:
-    """The options in a module's parameters; raises `UsageError`."""
-    values = {field.name: params[field.name] for field in fields(Options)}
-    for name in ("operations", "only", "exclude"):
-        values[name] = tuple(values[name])
-    if values["disk_free"] is not None:
-        values["disk_free"] = _bytes(values["disk_free"])
-    return Options(**values)
 
 
 def _bytes(text: str) -> float:

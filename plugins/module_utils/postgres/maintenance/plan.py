@@ -59,7 +59,7 @@ def make_plan(
 ) -> Plan:
     """What is needed, ranked, as far as it fits; raises `UsageError` for a pattern without a match.
 
-    ``rates`` are bytes a second by operation, ``free`` the free bytes by tablespace, none where
+    ``rates`` are bytes a second by operation, ``free`` the free bytes by tablespace, none if
     that is unknown.
     """
     _require_matches(inventory, options)
@@ -74,7 +74,7 @@ def make_plan(
 
 
 def lacks_time(step: Step, left: float) -> str:
-    """Why a step does not fit the seconds that are left of the time budget; empty where it does."""
+    """Why a step does not fit the seconds that are left of the time budget; empty if it does."""
     if step.estimate <= left:
         return ""
     needed, left_text = format_duration(step.estimate), format_duration(max(0.0, left))
@@ -82,7 +82,7 @@ def lacks_time(step: Step, left: float) -> str:
 
 
 def lacks_space(step: Step, free: float | None) -> str:
-    """Why a step does not fit the free bytes of its tablespace; empty where it does."""
+    """Why a step does not fit the free bytes of its tablespace; empty if it does."""
     if free is None or step.space <= free:
         return ""
     needed, free_text = format_value(step.space, "bytes"), format_value(max(0.0, free), "bytes")

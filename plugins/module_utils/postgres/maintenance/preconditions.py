@@ -34,7 +34,7 @@ class Preconditions:
         self._end = end
 
     def obstacle(self, step: Step, running: Sequence[RunningStatement], own_pids: list[int]) -> str:
-        """Why a step cannot start now; empty where it can. Raises like `Worker.ask`."""
+        """Why a step cannot start now; empty if it can. Raises like `Worker.ask`."""
         if step.operation != "cleanup":
             too_long = lacks_time(step, self._end - time.monotonic())
             if too_long:
@@ -63,7 +63,7 @@ class Preconditions:
 
 
 def bloat_now(control: Worker, inventory: Inventory, step: Step) -> Bloat | None:
-    """How bloated an index is by the statistics of now; none where that cannot be estimated."""
+    """How bloated an index is by the statistics of now; none if that cannot be estimated."""
     try:
         return current_bloat(control.ask, inventory, inventory.relations[step.relation])
     except StatementFailed:

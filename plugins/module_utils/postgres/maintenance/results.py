@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run has come to so far. Pure."""
+"""The results of a run so far. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Results:
     """Bytes and seconds by operation."""
 
     def add(self, step: Step, status: str, reason: str = "", **more: Any) -> None:
-        """Add what became of a step; ``more`` are further fields of the action."""
+        """Add the result of a step; ``more`` are further fields of the action."""
         self.actions.append(replace(step.action(status, reason), **more))
 
     def skip(self, schedule: Schedule, which: Callable[[Step], bool], reason: str) -> None:

@@ -45,13 +45,13 @@ class RunningStatement:
     """Seconds that it has waited for other sessions."""
     waits_for: str = ""
     cancelled: str = ""
-    """Why it was cancelled; empty where it was not."""
+    """Why it was cancelled; empty if it was not."""
     phase: str = ""
     share: float | None = None
     """The share of the phase that is done, from 0 to 1."""
 
     def cancel(self, control: Worker, reason: str, retry: bool = True) -> None:
-        """Cancel it, over the control connection where that works; may raise `DeadlineExceeded`."""
+        """Cancel it, over the control connection if that works; may raise `DeadlineExceeded`."""
         self.cancelled = reason
         self.may_retry = self.may_retry and retry
         try:
@@ -61,13 +61,13 @@ class RunningStatement:
 
 
 def relation_state(control: Worker, oid: int) -> RelationState | None:
-    """The state of a table or index; none where it is gone."""
+    """The state of a table or index; none if it is gone."""
     rows = control.ask("a relation", RELATION_STATE, {"oid": oid})
     return RelationState(*rows[0]) if rows else None
 
 
 def index_oid(control: Worker, quoted: str) -> int | None:
-    """The index that has this name now; none where there is none."""
+    """The index that has this name now; none if there is none."""
     rows = control.ask("a relation", INDEX_OID, {"quoted": quoted})
     return int(rows[0][0]) if rows else None
 

@@ -51,7 +51,7 @@ class Observation(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """The share of the phase that is done, from 0 to 1; none where that is unknown."""
+        """The share of the phase that is done, from 0 to 1; none if that is unknown."""
         if self.vacuum_phase == "vacuuming heap":
             return _share(self.heap_vacuumed, self.heap_total)
         if self.vacuum_phase == "scanning heap":

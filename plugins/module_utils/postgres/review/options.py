@@ -38,17 +38,17 @@ class Options:
                 f"unused_after: {self.unused_after:g} is not a number of days; give 0 or more"
             )
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options in a module's parameters; raises `UsageError`."""
+        return cls(
+            tuple(params["areas"]),
+            tuple(params["databases"]),
+            params["unused_after"],
+            params["state_dir"],
+            health.Options.from_params(params),
+        )
+
     def includes(self, *areas: str) -> bool:
         """Whether any of the areas was requested."""
         return not set(areas).isdisjoint(self.areas)
-
-
-def options_of(params: Mapping[str, Any]) -> Options:
-    """The options in a module's parameters; raises `UsageError`."""
-    return Options(
-        tuple(params["areas"]),
-        tuple(params["databases"]),
-        params["unused_after"],
-        params["state_dir"],
-        health.options_of(params),
-    )

@@ -74,7 +74,7 @@ def review(
 
 
 def no_answer(connection: Connection, thresholds: Thresholds) -> Check:
-    """What it means that the time ran out after the server had answered."""
+    """The error for a time limit that expired after the server had answered."""
     summary = (
         f"The timeout of {connection.deadline.seconds:g} s expired while PostgreSQL was asked "
         f"about {connection.question}, so the rest is unknown"

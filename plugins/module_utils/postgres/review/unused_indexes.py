@@ -29,7 +29,7 @@ def unused_indexes(
     if use.usage.since is None:
         proven = {oid for oid in proven if use.wholes[oid].scans}
     doubt = _doubt(use, last_run, bool(proven), unused_after)
-    # If some are proven unused, those that are too young to tell are not named.
+    # If some are proven unused, those that are too new to judge are not named.
     candidates = proven
     if doubt and not proven:
         candidates = set(idle)
@@ -37,8 +37,8 @@ def unused_indexes(
     found = sorted((use.wholes[oid] for oid in droppable), key=lambda whole: -whole.bytes)
     more = _fields(found, idle, use, subject)
     if not found:
-        summary = "Every large index has been used, is needed for another reason, or is too young"
-        return thresholds.evaluate(NAME, 0, f"{summary} to tell", **more)
+        summary = "Every large index has been used, is needed for another reason, or is too new"
+        return thresholds.evaluate(NAME, 0, f"{summary} to judge", **more)
     total = sum(whole.bytes for whole in found)
     count = pluralize(len(found), "index", "indexes")
     period = f" for {unused_after:g} days" if proven and unused_after else ""

@@ -31,7 +31,7 @@ def planned_actions(plan: Plan, snapshot: Snapshot) -> list[Action]:
 
 
 def apply(connection: Connection, plan: Plan, snapshot: Snapshot, actions: list[Action]) -> None:
-    """End the sessions of a plan one by one and add to ``actions`` what became of each.
+    """End the sessions of a plan one by one and add the result of each to ``actions``.
 
     Raises like `Connection.rows` if the server is lost; the actions so far are there then.
     """
@@ -73,7 +73,7 @@ def with_survivors(
     """The actions, those failed whose sessions are still there after so many seconds."""
     remaining = after.identities()
     reason = (
-        f"it was told to end but is still there {wait:g} s later: "
+        f"pg_terminate_backend was sent, but it is still connected {wait:g} s later: "
         "check what its process is waiting for"
     )
     return [

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds PostgreSQL's connection slots, and ending the sessions that hold them for nothing."""
+"""Who holds PostgreSQL's connection slots, and ending the sessions that do not use theirs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_sessions(connection: Connection, thresholds: Thresholds) -> Outcome:
 def relieve(
     connection: Connection, options: Options, thresholds: Thresholds, check_mode: bool
 ) -> Outcome:
-    """End idle sessions until no more slots than wanted are in use; check mode ends none.
+    """End idle sessions until no more slots than the target are in use; check mode ends none.
 
     ``connection`` is not open yet. Raises `UsageError` unless ``confirm`` names the database; it
     may be empty in check mode. The result ``confirmed`` is described in the module.

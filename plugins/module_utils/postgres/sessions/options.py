@@ -63,18 +63,18 @@ class Options:
                 raise UsageError(f"{name}: {value:g} is not a number of 0 or more")
         self.protected_networks()
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The options in a module's parameters; raises `UsageError`."""
+        values: dict[str, Any] = {field.name: params[field.name] for field in fields(cls)}
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+        return cls(**values)
+
     def protected_networks(self) -> list[Network]:
         """The protected addresses, without the local socket."""
         return [_network(address) for address in self.protect_addresses if address != LOCAL]
-
-
-def options_of(params: Mapping[str, Any]) -> Options:
-    """The options in a module's parameters; raises `UsageError`."""
-    values: dict[str, Any] = {field.name: params[field.name] for field in fields(Options)}
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
-    return Options(**values)
 
 
 def _network(address: str) -> Network:

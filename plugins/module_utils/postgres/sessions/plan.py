@@ -26,16 +26,16 @@ class Plan(NamedTuple):
     spared: list[tuple[Row, str]]
     """Sessions that have been idle for long enough, and why they stay."""
     over: list[Slots]
-    """The slots of which more are in use than wanted."""
+    """The slots of which more are in use than the target."""
     short: int
     """How many sessions too many remain when all of the plan is carried out."""
 
 
 def make_plan(sessions: Sequence[Row], slots: Sequence[Slots], options: Options) -> Plan:
-    """As many sessions as needed to come down to the wanted usage, and not one more."""
+    """As many sessions as needed to come down to the target usage, and not one more."""
     excess = [each.used(sessions) - each.allowed(options.usage) for each in slots]
     over = [each for each, count in zip(slots, excess) if count > 0]
-    remaining = Counter(application(session) for session in sessions)
+    remaining = Counter(app_key(session) for session in sessions)
     networks = options.protected_networks()
     ended: list[Row] = []
     spared: list[tuple[Row, str]] = []
@@ -44,18 +44,18 @@ def make_plan(sessions: Sequence[Row], slots: Sequence[Slots], options: Options)
         needed = any(excess[place] > 0 for place in places)
         reason = protection(session, options, networks)
         if needed and not reason:
-            reason = _limit(remaining[application(session)], len(ended), options)
+            reason = _limit(remaining[app_key(session)], len(ended), options)
         if reason:
             spared.append((session, reason))
         elif needed:
             ended.append(session)
-            remaining[application(session)] -= 1
+            remaining[app_key(session)] -= 1
             for place in places:
                 excess[place] -= 1
     return Plan(ended, spared, over, max([0, *excess]))
 
 
-def application(session: Row) -> tuple[str, str]:
+def app_key(session: Row) -> tuple[str, str]:
     """What counts as one app: one application_name, or one user if that is not set."""
     return (session["application"], "") if session["application"] else ("", session["user"])
 

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps the app at fault from taking all slots again. Pure."""
+"""What keeps the app that holds most idle sessions from taking all slots again. Pure."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from collections.abc import Sequence
 
 from ..health.sessions import who
 from .options import Options
-from .plan import Plan, application, in_transaction
+from .plan import Plan, app_key, in_transaction
 from .snapshot import Row, Slots
 
-#: A lasting timeout for idle sessions: the runbook's five minutes, whatever an emergency asked for.
-LASTING_TIMEOUT = "5min"
+#: A permanent timeout for idle sessions: the runbook's five minutes, whatever an emergency used.
+PERMANENT_TIMEOUT = "5min"
 
 
-def lasting_remedy(plan: Plan, sessions: Sequence[Row], slots: Slots, options: Options) -> str:
+def permanent_remedy(plan: Plan, sessions: Sequence[Row], slots: Slots, options: Options) -> str:
     """Timeouts and pool size for the app with the most sessions idle for long; empty if none is."""
     idle = [*plan.ended, *(session for session, _reason in plan.spared)]
     if not idle:
         return ""
-    at_fault = Counter(application(session) for session in idle).most_common(1)[0][0]
-    own = [session for session in idle if application(session) == at_fault]
-    others = [session for session in sessions if application(session) != at_fault]
+    largest = Counter(app_key(session) for session in idle).most_common(1)[0][0]
+    own = [session for session in idle if app_key(session) == largest]
+    others = [session for session in sessions if app_key(session) != largest]
     role = Counter(session["role"] for session in own).most_common(1)[0][0]
     timeouts = " ".join(
-        f"ALTER ROLE {role} SET {name} = '{LASTING_TIMEOUT}';" for name in _timeouts(own)
+        f"ALTER ROLE {role} SET {name} = '{PERMANENT_TIMEOUT}';" for name in _timeouts(own)
     )
     allowed = slots.allowed(options.usage)
     return (
-        f"Lasting fix for {who(own[0])}: {timeouts} "
+        f"Permanent fix for {who(own[0])}: {timeouts} "
         f"(not if a pooler connects as this role{_also_affected(role, others)}); limit its pool "
         f"(DATABASE_POOL_MAX) to {_pool_size(max(1, allowed - len(others)), options.instances)}, "
-        f"so that {allowed} of {slots.limit} slots suffice."
+        f"so that {allowed} of {slots.limit} slots are enough."
     )
 
 

@@ -74,12 +74,12 @@ class Snapshot:
         return self.hidden > 0 and not self.facts["sees_all"]
 
     def identities(self) -> set[tuple[int, str]]:
-        """What tells sessions apart: a pid may be used again."""
+        """What identifies each session: a pid may be used again."""
         return {identity(session) for session in self.sessions}
 
 
 def identity(session: Row) -> tuple[int, str]:
-    """What tells a session apart from all others."""
+    """What identifies a session."""
     return (session["pid"], session["started"])
 
 

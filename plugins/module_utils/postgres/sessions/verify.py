@@ -15,8 +15,8 @@ from ...core.units import format_duration, pluralize
 from ..health.sessions import connections, who
 from .apply import count
 from .options import Options
-from .plan import Plan, application
-from .remedy import lasting_remedy
+from .plan import Plan, app_key
+from .remedy import permanent_remedy
 from .snapshot import Row, Snapshot, identity
 
 CHECK = "postgres.relief"
@@ -68,7 +68,7 @@ class ReliefVerdict:
         self._thresholds = thresholds
 
     def unnecessary(self) -> Check:
-        """No more slots than wanted are in use."""
+        """No more slots than the target are in use."""
         return self._thresholds.verdict(CHECK, OK, f"{self._state()}: no relief needed")
 
     def not_permitted(self) -> Check:
@@ -102,7 +102,7 @@ class ReliefVerdict:
         before = self._snapshot.sessions
         changes = [
             f"{each.used(before)} → {each.describe(each.used(after.sessions))} in use, "
-            f"at most {each.allowed(usage)} wanted"
+            f"target: at most {each.allowed(usage)}"
             for each in plan.over
         ]
         summary = f"{count(actions)}: {'; '.join(changes)}"
@@ -127,16 +127,16 @@ class ReliefVerdict:
         return self._thresholds.verdict(CHECK, status, summary, remedy=remedy, evidence=evidence)
 
     def _state(self) -> str:
-        """How many slots are in use, and how many are wanted to be."""
+        """How many slots are in use, and the target."""
         sessions, usage = self._snapshot.sessions, self._options.usage
         return "; ".join(
-            f"{each.describe(each.used(sessions))} in use, at most {each.allowed(usage)} wanted"
+            f"{each.describe(each.used(sessions))} in use, target: at most {each.allowed(usage)}"
             for each in self._plan.over or self._snapshot.slots[:1]
         )
 
     def _remedy(self) -> str:
         slots = self._plan.over[0]
-        return lasting_remedy(self._plan, self._snapshot.sessions, slots, self._options)
+        return permanent_remedy(self._plan, self._snapshot.sessions, slots, self._options)
 
     def _remaining(self, short: int) -> str:
         """How many sessions too many remain, and why."""
@@ -154,11 +154,11 @@ class ReliefVerdict:
     def _reconnected(self, after: Snapshot) -> list[Row]:
         """Sessions that the relieved apps have opened since."""
         known = self._snapshot.identities()
-        relieved = {application(session) for session in self._plan.ended}
+        relieved = {app_key(session) for session in self._plan.ended}
         return [
             session
             for session in after.sessions
-            if identity(session) not in known and application(session) in relieved
+            if identity(session) not in known and app_key(session) in relieved
         ]
 
 

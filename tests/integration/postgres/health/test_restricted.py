@@ -94,37 +94,33 @@ def test_pg_stat_statements_that_is_missing_or_elsewhere(server: Server, ask: As
         server.admin('DROP DATABASE "Odd one" WITH (FORCE)')
 
 
+#: A schema whose names hide the system's, and a role that finds it first and has no time.
+HOSTILE = (
+    "CREATE SCHEMA hostile",
+    "CREATE VIEW hostile.pg_stat_activity AS SELECT 'fake' AS query",
+    "CREATE VIEW hostile.pg_stat_database AS SELECT 'fake' AS datname",
+    "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql "
+    "AS $$ SELECT 'fake' $$",
+    "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
+    "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ SELECT 2000000000 $$",
+    "GRANT USAGE ON SCHEMA hostile TO victim",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
+    "ALTER ROLE victim SET search_path = hostile, pg_catalog",
+    "ALTER ROLE victim SET statement_timeout = '1ms'",
+    "ALTER ROLE victim SET idle_in_transaction_session_timeout = '1ms'",
+    "ALTER ROLE victim SET default_transaction_isolation = 'serializable'",
+)
+
+
 def test_a_hostile_search_path_and_timeouts_of_the_role_change_nothing(
     server: Server, ask: Ask
 ) -> None:
     database = server.own["database"]
     with server.role("victim", "GRANT pg_monitor TO victim") as url:
-        server.admin(
-            "CREATE SCHEMA hostile",
-            "CREATE VIEW hostile.pg_stat_activity AS SELECT 'fake' AS query",
-            "CREATE VIEW hostile.pg_stat_database AS SELECT 'fake' AS datname",
-            (
-                "CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE sql "
-                "AS $$ SELECT 'fake' $$"
-            ),
-            (
-                "CREATE FUNCTION hostile.pg_is_in_recovery() RETURNS boolean LANGUAGE "
-                "sql AS $$ SELECT true $$"
-            ),
-            (
-                "CREATE FUNCTION hostile.age(xid) RETURNS integer LANGUAGE sql AS $$ "
-                "SELECT 2000000000 $$"
-            ),
-            "GRANT USAGE ON SCHEMA hostile TO victim",
-            "GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO victim",
-            "ALTER ROLE victim SET search_path = hostile, pg_catalog",
-            "ALTER ROLE victim SET statement_timeout = '1ms'",
-            "ALTER ROLE victim SET idle_in_transaction_session_timeout = '1ms'",
-            "ALTER ROLE victim SET default_transaction_isolation = 'serializable'",
-            database=database,
-        )
+        server.admin(*HOSTILE, database=database)
         try:
-            with server.session(url) as connection:
+            patient = f"{url}?options=-c%20statement_timeout%3D0"
+            with server.session(patient, autocommit=True) as connection:
                 cursor = connection.cursor()
                 cursor.execute("SHOW search_path")
                 assert cursor.fetchone() == ("hostile, pg_catalog",)

@@ -63,10 +63,10 @@ def _check_the_report(done: dict[str, Any], usable: int) -> None:
     assert check["status"] == "warning"
     assert (
         f"20 of 20 sessions ended: 60 → 40 of {usable} usable connections in use, "
-        "at most 40 wanted" in check["summary"]
+        "target: at most 40" in check["summary"]
     )
     assert (
-        "Lasting fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
+        "Permanent fix for app 'worker': ALTER ROLE app SET idle_session_timeout = '5min';"
         in check["remedy"]
     )
     assert by_name(done, "postgres.connections")["value"] == round(100 * 40 / usable, 1)
@@ -169,7 +169,7 @@ def test_a_role_with_a_limit_of_its_own_is_relieved(server: Server, relieve: Rel
             answer = relieve(usage=70)
             assert subjects(answer, "done") == pids(rival[:3])
             assert (
-                "10 → 7 of 10 connections of role 'rival' in use, at most 7 wanted"
+                "10 → 7 of 10 connections of role 'rival' in use, target: at most 7"
                 in by_name(answer, "postgres.relief")["summary"]
             )
             assert by_name(answer, "postgres.connections", "role rival")["status"] == "ok"

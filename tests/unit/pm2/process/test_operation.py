@@ -1,4 +1,4 @@
-"""What a run of pm2_process comes to: its problem, and whether its result is proven."""
+"""The result of a run of pm2_process: its problem, and whether its result is proven."""
 
 from __future__ import annotations
 

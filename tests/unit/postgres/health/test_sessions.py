@@ -138,7 +138,7 @@ def test_what_is_in_sight_can_prove_trouble_though_others_are_hidden() -> None:
     )
     connections = one("connections", sessions=sessions, facts={"sees_all": False})
     assert (connections.status, connections.value) == ("ok", 4.1)
-    assert "this role cannot see what 4 of them do" in connections.summary
+    assert "this role lacks permission to see what 4 of them do" in connections.summary
 
 
 def test_a_name_that_a_client_chose_is_shortened_and_holds_no_secret() -> None:

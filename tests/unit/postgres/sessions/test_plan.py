@@ -6,14 +6,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.options import (
     Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.sessions.plan import (
-    application,
+    app_key,
     make_plan,
     protection,
 )
@@ -30,8 +30,13 @@ from tests.support.session_rows import (
     slots,
 )
 
+#: Of 90 sessions the oldest must end, so that the example's plan is not empty.
+MANY = [session(pid, seconds=1000.0 - pid) for pid in range(90)]
+
 
 @given(SESSIONS, OPTIONS, st.integers(1, 60), st.none() | st.integers(1, 20))
+@example(MANY, options(), 97, None)
+@example(MANY, options(max_ended=5, keep_per_application=3), 60, 20)
 def test_every_plan_keeps_every_promise(
     sessions: list[Any], wish: Options, limit: int, of_role: int | None
 ) -> None:
@@ -52,11 +57,11 @@ def test_every_plan_keeps_every_promise(
         assert row["seconds"] >= age
         assert not any(row[flag] for flag in FLAGS)
         assert protection(row, wish, wish.protected_networks()) == ""
-    before, gone = Counter(map(application, sessions)), Counter(map(application, ended))
+    before, gone = Counter(map(app_key, sessions)), Counter(map(app_key, ended))
     assert all(
         before[app] - gone[app] >= min(wish.keep_per_application, before[app]) for app in gone
     )
-    # Not one more than needed: without each of them, more slots than wanted would be in use.
+    # Not one more than needed: without each of them, more slots than the target would be in use.
     for place, row in enumerate(ended):
         still = [each for each in sessions if each["pid"] not in pids(ended[:place])]
         assert any(
@@ -72,10 +77,9 @@ def test_every_plan_keeps_every_promise(
 
 
 def test_as_many_as_needed_and_the_oldest_of_them() -> None:
-    sessions = [session(pid, seconds=1000.0 - pid) for pid in range(90)]
-    assert pids(make_plan(sessions, slots(97), options()).ended) == list(range(90 - 67))
-    assert make_plan(sessions[:67], slots(97), options()).ended == []
-    assert pids(make_plan(sessions[:68], slots(97), options()).ended) == [0]
+    assert pids(make_plan(MANY, slots(97), options()).ended) == list(range(90 - 67))
+    assert make_plan(MANY[:67], slots(97), options()).ended == []
+    assert pids(make_plan(MANY[:68], slots(97), options()).ended) == [0]
 
 
 def test_a_limit_of_a_role_is_relieved_by_its_own_sessions() -> None:

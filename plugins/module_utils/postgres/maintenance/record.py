@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of a statement: freed space, dead rows that stayed, leftovers, errors."""
+"""Records the result of a statement: freed space, dead rows that stayed, leftovers, errors."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def schedule_cleanup(control: Worker, schedule: Schedule, statement: RunningStat
 def _state_after(
     control: Worker, inventory: Inventory, statement: RunningStatement
 ) -> RelationState:
-    """The relation as it is now; as it was before where that cannot be found out."""
+    """The relation as it is now; as it was before if that cannot be found out."""
     step = statement.step
     if step.operation != "reindex" and inventory.facts["version"] < 150000:
         time.sleep(STATISTICS_DELAY)
@@ -141,7 +141,7 @@ def _dead_rows_left(
     statement: RunningStatement,
     after: RelationState,
 ) -> str:
-    """Which dead rows a vacuum could not remove, and why; empty where it removed nearly all."""
+    """Which dead rows a vacuum could not remove, and why; empty if it removed nearly all."""
     if after.dead_rows <= max(1000, statement.before.dead_rows / 10):
         return ""
     holder = _holder(control, inventory, statement)
@@ -154,7 +154,7 @@ def _dead_rows_left(
 def _holder(control: Worker, inventory: Inventory, statement: RunningStatement) -> str:
     """What older than a vacuum kept it from removing dead rows.
 
-    Empty where there is nothing older: then the rows have died since.
+    Empty if there is nothing older: then the rows have died since.
     """
     try:
         holders = xmin_holders(control.ask, inventory.database)
