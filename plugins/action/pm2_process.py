@@ -8,12 +8,25 @@ Documented in plugins/modules/pm2_process.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from ..module_utils.core.check import FAILED, SKIPPED
 from ..module_utils.pm2.process.apply import MAX_SECONDS
 from ..plugin_utils.background import BackgroundAction, all_hosts
-from ..plugin_utils.requirements import not_proven, unmet
+from ..plugin_utils.requirements import results_of, unmet
+
+Result = Mapping[str, Any]
+
+UNREACHABLE, NOT_OK, UNKNOWN = "unreachable", "not ok", "unknown"
+#: Why an earlier host stops the restart on the next one, the most important reason first.
+_PROBLEMS = {
+    FAILED: "the restart failed on {hosts}",
+    UNREACHABLE: "{hosts} could not be reached",
+    NOT_OK: "app.process is not ok after the restart on {hosts}",
+    UNKNOWN: "the result of the restart is unknown on {hosts}",
+    SKIPPED: "the restart was skipped on {hosts}",
+}
 
 
 class ActionModule(BackgroundAction):
@@ -36,5 +49,36 @@ class ActionModule(BackgroundAction):
             return reason
         this = variables.get("inventory_hostname")
         others = {host: values for host, values in hosts.items() if host != this}
-        down = not_proven(self._task.register, others, self._task.check_mode)
-        return f"the app did not come back on {', '.join(down)}" if down else ""
+        return earlier_problem(results_of(self._task.register, others), self._task.check_mode)
+
+
+def earlier_problem(found: Mapping[str, Sequence[Result]], check_mode: bool) -> str:
+    """Why nothing must be restarted after the restarts on other hosts, or an empty string.
+
+    ``found`` holds their results, by host; each must be proven. Only a failed or unreachable host
+    counts in check mode, as nothing is proven there.
+    """
+    problems: dict[str, list[str]] = {}
+    for host, results in found.items():
+        for kind in dict.fromkeys(map(_problem, results)):
+            problems.setdefault(kind, []).append(host)
+    for kind in (FAILED, UNREACHABLE) if check_mode else tuple(_PROBLEMS):
+        if kind in problems:
+            return _PROBLEMS[kind].format(hosts=", ".join(problems[kind]))
+    return ""
+
+
+def _problem(result: Result) -> str:
+    """Why a result proves nothing, as a key of `_PROBLEMS`; empty if it does."""
+    if result.get("unreachable"):
+        return UNREACHABLE
+    if result.get("failed"):
+        return FAILED
+    if result.get("proven"):
+        return ""
+    if "proven" not in result:
+        return UNKNOWN
+    actions = result.get("actions") or []
+    if actions and all(action.get("status") == SKIPPED for action in actions):
+        return SKIPPED
+    return NOT_OK

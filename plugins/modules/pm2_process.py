@@ -36,6 +36,12 @@ options:
   namespace:
     description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str
+  instances:
+    description:
+      - Number of instances that must be online after the run. It starts none that PM2 does not have
+        in its list, but C(app.process) is critical then, and RV(proven) is V(false).
+      - By default, as many as PM2 has in its list.
+    type: int
   pm2_home:
     description:
       - PM2's folder, with the socket C(rpc.sock) of its daemon.
@@ -182,6 +188,7 @@ ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
     "namespace": {"type": "str"},
+    "instances": {"type": "int"},
     "pm2_home": {"type": "path"},
     "stable_for": {"type": "float", "default": 5.0},
     "timeout": {"type": "float", "default": 30.0},

@@ -33,27 +33,30 @@ def unmet(requirements: Iterable[str], hosts: HostVariables, check_mode: bool) -
     """
     for requirement in requirements:
         step, key = requirement.split(".", 1)
-        results = _results(f"__{step}", hosts)
-        if not results:
+        found = results_of(f"__{step}", hosts)
+        if not found:
             return f"there is no result of {step}"
-        missing = [host for host, result in results.items() if not _is_met(result, key, check_mode)]
+        missing = [
+            host
+            for host, results in found.items()
+            if not all(_is_met(result, key, check_mode) for result in results)
+        ]
         if missing:
             return f"{step} was not {key} on {', '.join(missing)}"
     return ""
 
 
-def not_proven(variable: str, hosts: HostVariables, check_mode: bool) -> list[str]:
-    """The hosts on which the same step ran earlier and did not prove its result.
+def results_of(variable: str, hosts: HostVariables) -> dict[str, list[Mapping[str, Any]]]:
+    """What the step returned, by host: several results if it was a loop.
 
-    Only a failed or unreachable host counts in check mode, as nothing is proven there.
+    Hosts on which a condition skipped it are left out.
     """
-    return [
-        host
-        for host, result in _results(variable, hosts).items()
-        if result.get("failed")
-        or result.get("unreachable")
-        or not (check_mode or result.get("proven"))
-    ]
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for host, variables in hosts.items():
+        results = _each(variables.get(variable))
+        if results:
+            found[host] = results
+    return found
 
 
 def _is_met(result: Mapping[str, Any], key: str, check_mode: bool) -> bool:
@@ -61,11 +64,12 @@ def _is_met(result: Mapping[str, Any], key: str, check_mode: bool) -> bool:
     return result.get(key) is True or (check_mode and undecided)
 
 
-def _results(variable: str, hosts: HostVariables) -> dict[str, Mapping[str, Any]]:
-    """What the step returned, by host; hosts on which a condition skipped it are left out."""
-    found = {host: variables.get(variable) for host, variables in hosts.items()}
-    return {
-        host: result
-        for host, result in found.items()
-        if isinstance(result, Mapping) and not result.get("skipped")
-    }
+def _each(registered: Any) -> list[Mapping[str, Any]]:
+    """The results in a registered variable that no condition skipped."""
+    if not isinstance(registered, Mapping):
+        return []
+    items = registered.get("results")
+    results = items if isinstance(items, list) and items else [registered]
+    return [
+        result for result in results if isinstance(result, Mapping) and not result.get("skipped")
+    ]

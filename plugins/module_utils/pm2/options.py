@@ -53,14 +53,19 @@ class Options:
         return self.names[0] if len(self.names) == 1 else ""
 
     def _validate(self) -> None:
-        if self.instances is not None and self.instances < 1:
-            raise UsageError(
-                f"instances: {self.instances} is not a number above 0; "
-                "leave it out to expect as many instances as PM2 has in its list"
-            )
+        check_instances(self.instances)
         if not 0 < self.hours <= _MAX_HOURS:
             raise UsageError(
                 f"window: {self.hours:g} is not a number of hours above 0 and up to one year"
             )
         if self.error_logs and len(self.names) != 1:
             raise UsageError("error_logs: needs the name of exactly one app in 'app'")
+
+
+def check_instances(number: int | None) -> None:
+    """Raises `UsageError` for a number of instances that makes no sense; none is fine."""
+    if number is not None and number < 1:
+        raise UsageError(
+            f"instances: {number} is not a number above 0; "
+            "leave it out to expect as many instances as PM2 has in its list"
+        )

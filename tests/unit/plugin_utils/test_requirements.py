@@ -8,7 +8,6 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.requirements import (
     malformed,
-    not_proven,
     unmet,
 )
 
@@ -55,20 +54,14 @@ def test_what_is_not_a_requirement(requirement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "really", "in_check_mode"),
+    ("results", "reason"),
     [
-        ({"proven": True}, [], []),
-        ({"proven": False}, ["app1"], []),
-        ({}, ["app1"], []),
-        ({"failed": True, "proven": False}, ["app1"], ["app1"]),
-        ({"unreachable": True}, ["app1"], ["app1"]),
-        ({"skipped": True}, [], []),
-        (None, [], []),
+        ([{"confirmed": True}, {"confirmed": True}], ""),
+        ([{"confirmed": True}, {"skipped": True}], ""),
+        ([{"confirmed": True}, {"confirmed": False}], "relief was not confirmed on db1"),
+        ([{"skipped": True}], "there is no result of relief"),
     ],
 )
-def test_hosts_on_which_it_was_not_proven(
-    result: Any, really: list[str], in_check_mode: list[str]
-) -> None:
-    hosts = {"app1": {} if result is None else {"__restart": result}, "app2": {}}
-    assert not_proven("__restart", hosts, check_mode=False) == really
-    assert not_proven("__restart", hosts, check_mode=True) == in_check_mode
+def test_a_loop_has_to_meet_it_with_every_item(results: list[Any], reason: str) -> None:
+    hosts = {"db1": {"__relief": {"results": results, "changed": False}}}
+    assert unmet(["relief.confirmed"], hosts, check_mode=False) == reason

@@ -17,7 +17,7 @@ from .options import Options
 
 @contextmanager
 def exclusive_lock(options: Options, thresholds: Thresholds) -> Iterator[None]:
-    """Holds a lock on PM2's folder until the process ends; raises `NotStarted` if it is taken.
+    """Holds a lock on PM2's folder until the block ends; raises `NotStarted` if it is taken.
 
     Without that folder nothing is locked; the next step reports that it is missing.
     """

@@ -28,7 +28,7 @@ def preview(options: Options, thresholds: Thresholds) -> Outcome:
         require_idle(app, options, thresholds)
     except NotStarted as reason:
         return _nothing_done(reason)
-    check = assess_process(app, snapshot, None, thresholds)
+    check = assess_process(app, snapshot, options.instances, thresholds)
     return _outcome([check], plan(app, options.state, snapshot.taken).actions)
 
 
@@ -39,12 +39,17 @@ def run(options: Options, thresholds: Thresholds, report: ProgressCallback) -> O
             app, snapshot = collect_app(options, thresholds)
             require_idle(app, options, thresholds)
             actions = apply(options, plan(app, options.state, snapshot.taken), report)
+            return _verified(actions, options, thresholds)
     except NotStarted as reason:
         return _nothing_done(reason)
+
+
+def _verified(actions: list[Action], options: Options, thresholds: Thresholds) -> Outcome:
+    """The state of the app after the actions, and whether it is proven to work."""
     problem = _problem(actions)
     try:
         app, snapshot = collect_app(options, thresholds)
-        check = assess_process(app, snapshot, None, thresholds)
+        check = assess_process(app, snapshot, options.instances, thresholds)
     except NotStarted as reason:
         check, problem = reason.check, problem or str(reason)
     proven = not problem and check.status == OK

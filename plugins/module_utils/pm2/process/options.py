@@ -14,6 +14,7 @@ from ...core.errors import UsageError
 from ...core.options import checked_seconds
 from ..client import Client
 from ..daemon import default_home
+from ..options import check_instances
 
 #: Values of the module's option ``state``.
 RESTARTED = "restarted"
@@ -33,6 +34,8 @@ class Options:
     state: str = RESTARTED
     """One of `STATES`; with `STARTED`, instances that are online are left alone."""
     namespace: str | None = None
+    instances: int | None = None
+    """Instances that the app must have; none means as many as PM2 has."""
     stable_for: float = 5.0
     """Seconds for which an instance must stay online before it counts as started."""
     timeout: float = 30.0
@@ -46,11 +49,13 @@ class Options:
             name=params["name"],
             state=params["state"],
             namespace=params["namespace"] or None,
+            instances=params["instances"],
             stable_for=params["stable_for"],
             timeout=checked_seconds("timeout", params["timeout"]),
         )
         if not options.name:
             raise UsageError("name: must be the name of an app in PM2's list")
+        check_instances(options.instances)
         if not 0 <= options.stable_for <= _MAX_STABLE_FOR:
             raise UsageError(
                 f"stable_for: {options.stable_for:g} is not a number of seconds "

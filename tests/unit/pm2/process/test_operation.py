@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,29 @@ CRASHED_AGAIN = (instance(0), instance(1, age=2, since=90, restarts=1))
 DOWN = (instance(0, "errored"), instance(1))
 
 
+def is_locked(folder: str) -> bool:
+    """Whether another run could not restart an app of the PM2 in this folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class Fakes:
     """Stands in for PM2: what is seen before and after, and how each restart ends."""
 
     def __init__(self, *statuses: str, after: tuple[Instance, ...] | None = HEALTHY) -> None:
         self._statuses = statuses
+        self.locked: list[bool] = []
+        """Whether PM2's folder was locked, each time that the app was looked at."""
         self._seen: list[tuple[Instance, ...] | None] = [HEALTHY, after]
 
     def collect_app(self, options: Options, thresholds: Any) -> tuple[App, Snapshot]:
+        self.locked.append(is_locked(options.home))
         rows = self._seen.pop(0)
         if rows is None:
             raise NotStarted(missing_app(options.name, Snapshot(NOW, (), "1:2"), thresholds))
@@ -74,6 +91,31 @@ def test_a_run_is_proven_if_all_came_back_and_the_app_is_ok(
     assert outcome.results == {"proven": proven}
     assert outcome.problem.startswith(problem)
     assert bool(outcome.problem) == bool(problem)
+
+
+def test_no_other_run_restarts_the_app_before_the_result_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes = Fakes("done", "done")
+    monkeypatch.setattr(operation, "collect_app", fakes.collect_app)
+    monkeypatch.setattr(operation, "apply", fakes.apply)
+    operation.run(Options(str(tmp_path), "gpt-agent"), THRESHOLDS, lambda progress: None)
+    assert fakes.locked == [True, True]
+    assert not is_locked(str(tmp_path))
+
+
+def test_instances_that_pm2_does_not_have_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that PM2 has are online, but pm2_health would expect more."""
+    fakes = Fakes("done", "done")
+    monkeypatch.setattr(operation, "collect_app", fakes.collect_app)
+    monkeypatch.setattr(operation, "apply", fakes.apply)
+    options = Options(str(tmp_path), "gpt-agent", instances=4)
+    outcome = operation.run(options, THRESHOLDS, lambda progress: None)
+    (check,) = outcome.checks
+    assert (check.status, outcome.results) == ("critical", {"proven": False})
+    assert "2 of 4 instances of gpt-agent online" in check.summary
 
 
 def test_check_mode_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

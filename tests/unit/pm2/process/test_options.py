@@ -13,6 +13,7 @@ PARAMS = {
     "name": "web",
     "state": "restarted",
     "namespace": "",
+    "instances": None,
     "pm2_home": "/srv/pm2",
     "stable_for": 5.0,
     "timeout": 30.0,
@@ -23,6 +24,7 @@ PARAMS = {
     ("given", "sentence"),
     [
         ({"name": ""}, "name: must be the name of an app in PM2's list"),
+        ({"instances": 0}, "instances: 0 is not a number above 0"),
         ({"stable_for": -1.0}, "stable_for: -1 is not a number of seconds from 0 to 600"),
         ({"stable_for": 601.0}, "stable_for: 601 is not a number of seconds from 0 to 600"),
         ({"timeout": 0.0}, "timeout: 0 is not a number of seconds above 0 and up to 3600"),
