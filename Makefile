@@ -114,6 +114,10 @@ databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other version
 	@programs="$$(python -m tests.tools.postgres_versions)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
 	POSTGRES_PROGRAMS="$$programs" $(PYTEST) -k native tests/integration/postgres
 
+.PHONY: truth
+truth: $(VENV)/.ready-to-test ## Print every situation that is tested on the real services, with its verdicts
+	$(PYTEST) -q -p tests.tools.truth tests/integration/truth
+
 .PHONY: molecule
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker
 	@molecule/run.sh test --all || { code=$$?; test $$code == 77 || exit $$code; }

@@ -145,6 +145,11 @@ checks:
         - Empty if the check has no thresholds.
       type: str
       sample: ""
+    not_judged:
+      description: >-
+        Why an V(ok) is no verdict: too little to judge by yet, or nothing to compare with; else
+        empty.
+      type: str
     remedy:
       description: What to do about it; empty if the check is ok.
       type: str

@@ -121,6 +121,11 @@ checks:
         - Empty if the check has no thresholds.
       type: str
       sample: above
+    not_judged:
+      description: >-
+        Why an V(ok) is no verdict: too little to judge by yet, or nothing to compare with; else
+        empty.
+      type: str
     summary:
       description: The finding in one line.
       type: str

@@ -65,6 +65,8 @@ class Check:
     """The rows behind the verdict, at most `EVIDENCE_ROWS`, free of secrets."""
     direction: str = ""
     """One of `DIRECTIONS`: on which side of the thresholds values are bad; empty without them."""
+    not_judged: str = ""
+    """Why an ok is no verdict: too little to judge by yet, or nothing to compare with."""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -73,6 +75,8 @@ class Check:
             raise ValueError(f"{self.name}: {self.unit!r} is not a unit")
         if self.direction not in DIRECTIONS:
             raise ValueError(f"{self.name}: {self.direction!r} is not a direction")
+        if self.not_judged and self.status != OK:
+            raise ValueError(f"{self.name}: {self.status} is a verdict, so it is judged")
         if "\n" in self.summary:
             object.__setattr__(self, "summary", " ".join(self.summary.split()))
         object.__setattr__(self, "evidence", tuple(self.evidence)[:EVIDENCE_ROWS])

@@ -80,6 +80,15 @@ class Thresholds:
         )
         return self.verdict(name, threshold.status_of(value), summary, subject=subject, **more)
 
+    def not_judged(self, name: str, summary: str, reason: str, **more: Any) -> Check:
+        """A check that is ok because there is nothing to judge by yet, such as too little traffic.
+
+        Not for what should be visible and is not, which is unknown. The summary becomes
+        ``summary; not judged: reason``.
+        """
+        text = f"{summary}; not judged: {reason}"
+        return self.verdict(name, OK, text, not_judged=reason, **more)
+
     def verdict(self, name: str, status: str, summary: str, **more: Any) -> Check:
         """A check with a given status; unit and remedy default to those of its definition."""
         definition = self._checks[name]

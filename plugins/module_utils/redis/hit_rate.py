@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..core.check import UNKNOWN, Check
+from ..core.check import Check
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
 from .counters import count_and_window
@@ -19,15 +19,12 @@ def assess_hit_rate(snapshot: Snapshot, options: Options, thresholds: Thresholds
     total = hits + count_and_window(snapshot, "keyspace_misses")[0]
     rate = round(100 * hits / total, 1) if total else None
     if total < options.min_lookups:
-        lookups = pluralize(total, "lookup") if total else "No lookups"
-        return thresholds.verdict(
+        return thresholds.not_judged(
             "redis.hit_rate",
-            UNKNOWN,
-            f"{lookups} in the window; {options.min_lookups:,} are needed for a verdict",
+            pluralize(total, "lookup") if total else "No lookups",
+            f"that takes {options.min_lookups:,} lookups (min_lookups) in one window",
             value=rate,
             window=window,
-            remedy="Nothing needs attention: it is judged once there is enough traffic between two "
-            "runs. Lower min_lookups for a quiet service.",
         )
     return thresholds.evaluate(
         "redis.hit_rate",

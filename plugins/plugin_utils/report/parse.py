@@ -30,7 +30,8 @@ def parse_check(item: Any) -> Check:
     if not isinstance(evidence, list) or not all(isinstance(row, dict) for row in evidence):
         raise Invalid(f"the evidence of {values['name']} is not a list of mappings")
     values["evidence"] = tuple(evidence)
-    _require_texts(values, ("summary", "subject", "unit", "direction", "remedy", "window"))
+    texts = ("summary", "subject", "unit", "direction", "remedy", "window", "not_judged")
+    _require_texts(values, texts)
     _require_numbers(values, ("value", "warning", "critical"))
     if not values.get("summary"):
         raise Invalid(f"{values['name']} has no summary")

@@ -10,8 +10,8 @@ from tests.support.redis_samples import WINDOW, verdicts, with_counters
 @pytest.mark.parametrize(
     ("hits", "misses", "status", "value"),
     [
-        (0, 0, "unknown", None),
-        (999, 0, "unknown", 100),
+        (0, 0, "ok", None),
+        (999, 0, "ok", 100),
         (850, 150, "warning", 85),
         (1, 999, "critical", 0.1),
     ],
