@@ -1,0 +1,86 @@
+"""The callback that builds a play's modules while its first tasks run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+#: Its second task needs a module, which is awaited in Ansible's cache before that task starts.
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Wait until the module of the next task is built
+      ansible.builtin.command:
+        argv:
+          - sh
+          - -c
+          - |
+            for attempt in $(seq 300); do
+                for built in "$0"/ansible-local-*/ansiballz_cache/*.host_health-*none; do
+                    test -e "$built" && exit 0
+                done
+                sleep 0.1
+            done
+            exit 1
+          - "{{ cache }}"
+    - name: First module
+      gpt_agent.runbook.host_health:
+    - name: Second module
+      block:
+        - gpt_agent.runbook.pm2_health:
+            pm2_home: /nowhere
+"""
+
+
+def play(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "play.yml").write_text(PLAY)
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    command = [program, "-i", "localhost,", "-c", "local", str(folder / "play.yml")]
+    return subprocess.run(
+        [*command, "-e", f"cache={folder}", "-e", f"ansible_python_interpreter={sys.executable}"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_LOCAL_TEMP": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.versions
+def test_a_module_is_built_before_its_task_starts(tmp_path: Path) -> None:
+    done = play(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok=3" in done.stdout
+    assert done.stderr == ""
+    assert not [*tmp_path.glob("ansible-local-*")]
+
+
+def test_a_play_does_not_depend_on_it(tmp_path: Path) -> None:
+    """The process that builds is killed at its start; the tasks build their modules themselves."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import os\n"
+        "fork = os.fork\n"
+        "def fork_and_stop():\n"
+        "    import inspect, signal\n"
+        "    child = fork()\n"
+        "    if not child and 'prebuild' in inspect.stack()[1].filename:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return child\n"
+        "os.fork = fork_and_stop\n"
+    )
+    (tmp_path / "ansible-local-0" / "ansiballz_cache").mkdir(parents=True)
+    (tmp_path / "ansible-local-0" / "ansiballz_cache" / "x.host_health-x-none").touch()
+    done = play(tmp_path, PYTHONPATH=str(broken))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok=3" in done.stdout
+    assert done.stderr == ""
