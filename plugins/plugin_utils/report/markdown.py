@@ -38,6 +38,7 @@ from .view import (
     headline,
     long_date,
     measured_value,
+    not_judged,
     printable,
     scope,
     totals,
@@ -82,6 +83,9 @@ def _lines(report: Row) -> Iterator[str]:
     elif report["checks"]:
         yield "\n### All checks"
         yield from _checks(report)
+    if not_judged(report):
+        yield "\n### Not judged\n"
+        yield from _not_judged(report)
 
 
 def _head(report: Row) -> Iterator[str]:
@@ -156,6 +160,12 @@ def _checks(report: Row) -> Iterator[str]:
             for row in checks
         )
         yield from _table(("", "Host", "Check", "Value", "Summary"), rows)
+
+
+def _not_judged(report: Row) -> Iterator[str]:
+    for check in not_judged(report):
+        what = f"{_name(check.name, check.subject)} on {_text(format_hosts(check.hosts))}"
+        yield f"- {what}: {_text(check.reason)}"
 
 
 def _hosts(report: Row) -> Iterator[str]:

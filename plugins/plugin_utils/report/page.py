@@ -43,6 +43,7 @@ from .view import (
     long_date,
     meaning,
     measured_value,
+    not_judged,
     scope,
     totals,
 )
@@ -117,6 +118,7 @@ def page_model(report: Row) -> dict[str, Any]:
         "actions_title": "What was planned" if report["check_mode"] else "What was done",
         "actions": [_action(action) for action in actions_by_urgency(report)],
         "grid": _grid(report) if several else None,
+        "not_judged": not_judged(report),
         "areas": [_area(key, rows, report) for key, rows in components(report["checks"]).items()],
         "schema_version": report["schema_version"],
     }

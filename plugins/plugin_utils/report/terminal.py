@@ -27,6 +27,7 @@ from .view import (
     components,
     findings,
     format_hosts,
+    not_judged,
     printable,
     scope,
     totals,
@@ -72,9 +73,10 @@ ASCII = str.maketrans(
 
 #: Columns for the status; everything below it is indented by as many.
 INDENT = 12
-#: Most summaries of one finding, and most actions; the report has the rest.
+#: Most summaries of one finding, actions, and checks without a verdict; the report has the rest.
 MAX_SUMMARIES = 6
 MAX_ACTIONS = 20
+MAX_NOT_JUDGED = 10
 
 Paint = Callable[[str, str], str]
 #: A line of text and its colour, empty for the default colour.
@@ -114,6 +116,7 @@ def _lines(report: Row, width: int, location: str) -> Iterator[Line]:
         by_area = components(passed).items()
         areas = ", ".join(f"{component_title(key)} {len(rows)}" for key, rows in by_area)
         yield from _wrap(_status(OK), f"{len(passed)} ok: {areas}", width, COLOURS[OK])
+    yield from _not_judged(report, width)
     verdict = report["verdict"]
     yield "", ""
     yield f"{verdict.upper()}: {totals(report)} ({scope(report)})", COLOURS[verdict]
@@ -142,6 +145,16 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
         yield from _wrap("", f"and {len(summaries) - MAX_SUMMARIES} more, see the report", width)
     if finding.remedy:
         yield from _wrap("", f"→ {finding.remedy}", width, "cyan", hanging=2)
+
+
+def _not_judged(report: Row, width: int) -> Iterator[Line]:
+    checks = not_judged(report)
+    for number, check in enumerate(checks[:MAX_NOT_JUDGED]):
+        label = "not judged" if number == 0 else ""
+        what = f"{check.name} {check.subject}".rstrip() + f" · {format_hosts(check.hosts)}"
+        yield from _wrap(label, f"{what}: {check.reason}", width, hanging=2)
+    if len(checks) > MAX_NOT_JUDGED:
+        yield from _wrap("", f"and {len(checks) - MAX_NOT_JUDGED} more, see the report", width)
 
 
 def _actions(report: Row, width: int) -> Iterator[Line]:

@@ -93,6 +93,26 @@ def _urgency(finding: Finding) -> tuple[int, bool]:
     return BY_URGENCY.index(finding.status), not finding.name.endswith(".reachable")
 
 
+@dataclass(frozen=True)
+class NotJudged:
+    """A check that is ok because there is nothing to judge by yet, on one host or on several."""
+
+    name: str
+    subject: str
+    reason: str
+    hosts: tuple[str, ...]
+
+
+def not_judged(report: Row) -> list[NotJudged]:
+    """Every check without a verdict, in the order of the checks; the same on several hosts once."""
+    grouped: dict[tuple[str, str, str], dict[str, None]] = {}
+    for row in report["checks"]:
+        if row["not_judged"]:
+            key = (row["name"], row["subject"], row["not_judged"])
+            grouped.setdefault(key, {})[row["host"]] = None
+    return [NotJudged(*key, hosts=tuple(hosts)) for key, hosts in grouped.items()]
+
+
 def actions_by_urgency(report: Row) -> list[Row]:
     """The actions, failed ones first and skipped ones last."""
     return sorted(report["actions"], key=lambda action: ACTIONS_BY_URGENCY.index(action["status"]))

@@ -53,7 +53,8 @@ def test_any_text_leaves_every_format_whole(text: str) -> None:
         window=text,
         evidence=({text: text},),
     )
-    report = samples.report({"a": {"__w": samples.step(check)}, "b": {}}, title=text)
+    spare = Check("web.response_time", "ok", text or "x", text, not_judged=text)
+    report = samples.report({"a": {"__w": samples.step(check, spare)}, "b": {}}, title=text)
     Page(html.render(report))
     read_junit(report)
     markdown.render(report)
@@ -70,6 +71,29 @@ def test_the_documentation_names_every_metric_and_every_field() -> None:
         assert name in text, name
     for field in [*reports.BAD, *reports.BAD["checks"][0], *reports.DONE["actions"][0]]:
         assert f"`{field}`" in text, field
+
+
+def test_what_is_not_judged_is_listed_apart_once_for_all_hosts() -> None:
+    check = samples.THRESHOLDS.not_judged(
+        "redis.hit_rate", "20 lookups", "that takes 1,000", subject="cache"
+    )
+    hosts = {f"redis{number}": {"__r": samples.step(check)} for number in range(1, 4)}
+    report = samples.report(hosts)
+    assert report["verdict"] == "ok"
+    assert report["counts"]["ok"] == 3
+    table = terminal.render(report, width=110).splitlines()
+    assert "not judged  redis.hit_rate cache · redis1, redis2, redis3: that takes 1,000" in table
+    ticket = markdown.render(report)
+    assert "What needs attention" not in ticket
+    assert "\n- `redis.hit_rate` `cache` on redis1, redis2, redis3: that takes 1,000\n" in ticket
+    page = html.render(report)
+    assert "<h2>What needs attention</h2>" not in page
+    apart = page.partition("<h2>Not judged</h2>")[2]
+    assert apart.count("that takes 1,000") == 1
+    assert "redis1, redis2, redis3" in apart
+    for shown in (terminal.render, markdown.render, html.render):
+        assert "Not judged" not in shown(reports.GOOD)
+        assert "not judged" not in shown(reports.GOOD)
 
 
 Renderer = Callable[[Report], str]
