@@ -9,7 +9,6 @@ host without results. A later step replaces the checks of an earlier one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,23 +16,14 @@ from typing import Any, Union
 
 from ...module_utils.core.catalog import CATALOG
 from ...module_utils.core.check import CRITICAL, UNKNOWN, WARNING, Action, Check
-from ...module_utils.core.text import redact, shorten
 from ...module_utils.core.thresholds import Thresholds
 from .options import name_variable
-from .parse import Invalid, parse_action, parse_check, plain
+from .parse import Invalid, parse_action, parse_check
+from .reasons import reason, remedy
 
 #: A registered result whose name starts so is a step of the runbook, except the report's own.
 STEP_PREFIX = "__"
 OWN_PREFIX = "__report_"
-
-#: Longest message of a failed step in the report; the output of the run has all of it.
-MESSAGE_LENGTH = 500
-
-#: What ansible-core puts before every reason.
-_ANSIBLE_PREFIX = re.compile(r"^(?:(?:Task|Action|Module) failed: )+")
-#: Ansible's message for a host that was lost while a connection to it was open.
-_NO_PROMPT = re.compile(r"Timeout \((\d+)s\) waiting for privilege escalation prompt.*", re.DOTALL)
-_NO_PROMPT_TEXT = r"no answer within \1 s, not even sudo's prompt: the host is unreachable or hangs"
 
 Item = Union[Check, Action]
 Variables = Mapping[str, Any]
@@ -188,7 +178,7 @@ def _is_critical(item: Item) -> bool:
 def _step_result(step: str, result: Result, variables: Variables) -> StepResult:
     failure = None
     if result.get("failed"):
-        failure = _failed_step(step, name_variable(step, _message(result), variables))
+        failure = _failed_step(step, name_variable(step, reason(result), variables))
     target = str(result.get("target") or "")
     return StepResult(step, target, tuple(_items(step, result)), failure)
 
@@ -211,18 +201,10 @@ def _item(step: str, kind: str, parse: Callable[[Any], Item], row: Any) -> Item:
 
 
 def _failed_step(step: str, summary: str) -> Check:
-    return Thresholds(CATALOG).verdict("runbook.step", CRITICAL, summary, subject=step)
+    return Thresholds(CATALOG).verdict(
+        "runbook.step", CRITICAL, summary, subject=step, remedy=remedy(summary)
+    )
 
 
 def _unreachable(result: Result) -> Check:
-    return Thresholds(CATALOG).verdict("host.reachable", CRITICAL, _message(result))
-
-
-def _message(result: Result) -> str:
-    """Ansible's reason in one line, without secrets."""
-    message = plain(result.get("msg")) or plain(result.get("stderr")) or "failed without a message"
-    text = message if isinstance(message, str) else repr(message)
-    if result.get("unreachable"):
-        text = next((line for line in text.splitlines() if line.strip()), text)
-        text = _NO_PROMPT.sub(_NO_PROMPT_TEXT, text)
-    return shorten(redact(_ANSIBLE_PREFIX.sub("", text)), MESSAGE_LENGTH)
+    return Thresholds(CATALOG).verdict("host.reachable", CRITICAL, reason(result))
