@@ -9,41 +9,21 @@ Documented in plugins/modules/report.py.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible import context
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.core.check import CRITICAL
 from ..plugin_utils import playbook_clock
+from ..plugin_utils.report.arguments import read_arguments
 from ..plugin_utils.report.console import show
-from ..plugin_utils.report.document import FAIL_ON, Run, build, title_of
+from ..plugin_utils.report.document import Run, build, title_of
 from ..plugin_utils.report.files import TEXTFILE_MODE, write_file, write_report
 from ..plugin_utils.report.formats import SUFFIXES, documents, metrics
+from ..plugin_utils.report.options import name_variable
 from ..plugin_utils.report.view import verdict_line
-
-ARGUMENT_SPEC: dict[str, Any] = {
-    "report_dir": {"type": "path", "default": "reports"},
-    "playbook": {"type": "str"},
-    "title": {"type": "str"},
-    # Checked after the report is written: a typo must not cost the report.
-    "fail_on": {"type": "str", "default": CRITICAL},
-    "formats": {
-        "type": "list",
-        "elements": "str",
-        "default": [],
-        "choices": ["junit", "prometheus"],
-    },
-    "textfile": {"type": "path"},
-    "keep": {"type": "int", "default": 90},
-}
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-Written = TypeVar("Written")
 
 
 class ActionModule(ActionBase):
@@ -56,53 +36,33 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        options = self._options()
-        fail_on = options["fail_on"]
-        if fail_on not in FAIL_ON:
-            options["fail_on"] = CRITICAL
+        options, mistakes = read_arguments(self._task.args)
+        mistakes = [name_variable("report", mistake, variables) for mistake in mistakes]
+        options["playbook"] = options["playbook"] or self._playbook_name()
         report = build(self._run(options, variables), *_hosts(variables))
-        paths = _write(report, options)
-        message = f"{verdict_line(report)}; report: {paths['html']}"
-        if fail_on not in FAIL_ON:
-            show(report)
-            raise AnsibleActionFail(
-                f"{message}. Whether the run fails was not decided: fail_on (runbook_fail_on) "
-                f"is {fail_on!r}, but must be one of {', '.join(FAIL_ON)}"
-            )
+        paths, problem = _write(report, options)
+        message = verdict_line(report)
+        if paths:
+            message += f"; report: {paths['html']}"
+        if mistakes:
+            problem += f". Defaults were used in place of mistakes: {'; '.join(mistakes)}"
+        if not paths or playbook_clock.started() is None:  # no callback prints it at the end
+            show(report, paths.get("html", ""))
         result.update(
             changed=False,
             verdict=report["verdict"],
-            failing=report["failing"],
-            message=message,
+            failing=report["failing"] or bool(problem),
+            message=message + problem,
             counts=report["counts"],
             action_counts=report["action_counts"],
             paths={name: paths[suffix] for name, suffix in SUFFIXES.items() if suffix in paths},
             ansible_stats={
-                "data": _statistics(report, paths["json"]),
+                "data": _statistics(report, paths.get("json", "")),
                 "per_host": False,
                 "aggregate": False,
             },
         )
         return result
-
-    def _options(self) -> dict[str, Any]:
-        _validated, options = self.validate_argument_spec(ARGUMENT_SPEC)
-        options["playbook"] = options["playbook"] or self._playbook_name()
-        if not _NAME.fullmatch(options["playbook"]):
-            raise AnsibleActionFail(
-                f"playbook: {options['playbook']!r} cannot be the name of a folder; "
-                "use letters, digits, '.', '_' and '-'"
-            )
-        if options["keep"] < 0:
-            raise AnsibleActionFail(
-                f"keep: {options['keep']} is not a number of reports; use 0 to keep all"
-            )
-        if options["textfile"] and not options["textfile"].endswith(".prom"):
-            raise AnsibleActionFail(
-                f"textfile: {options['textfile']!r} does not end in '.prom', "
-                "so node_exporter would not read it"
-            )
-        return dict(options)
 
     def _run(self, options: Mapping[str, Any], variables: Mapping[str, Any]) -> Run:
         return Run(
@@ -136,30 +96,32 @@ def _hosts(variables: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     return hosts, set(names) - set(variables["ansible_play_hosts"])
 
 
-def _write(report: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """Write all files of the report and return the paths by suffix, without the textfile's."""
+def _write(report: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    """Write all files of the report.
+
+    Returns the paths by suffix, without the textfile's, and what could not be written.
+    """
     folder = os.path.abspath(os.path.join(options["report_dir"], report["playbook"]))
     moment = datetime.strptime(report["finished"], "%Y-%m-%dT%H:%M:%SZ")
     texts = documents(report, options["formats"])
-    paths = _or_show(report, folder, lambda: write_report(folder, moment, texts, options["keep"]))
+    try:
+        paths = write_report(folder, moment, texts, options["keep"])
+    except OSError as error:
+        return {}, _not_written(folder, error)
     if options["textfile"]:
         textfile = os.path.abspath(options["textfile"])
-        text = metrics(report)
-        _or_show(report, textfile, lambda: write_file(textfile, text, TEXTFILE_MODE))
-    return paths
+        try:
+            write_file(textfile, metrics(report), TEXTFILE_MODE)
+        except OSError as error:
+            return paths, _not_written(textfile, error)
+    return paths, ""
 
 
-def _or_show(report: Mapping[str, Any], path: str, write: Callable[[], Written]) -> Written:
-    """Write something; if that fails, print the report instead and fail the task."""
-    try:
-        return write()
-    except OSError as error:
-        show(report)
-        raise AnsibleActionFail(
-            f"{verdict_line(report)}; the report could not be written to {path}: "
-            f"{error.strerror or error}. It is only in the output of this run. "
-            "Free some space or set another path, then run the playbook again."
-        ) from None
+def _not_written(path: str, error: OSError) -> str:
+    return (
+        f"; the report could not be written to {path}: {error.strerror or error}. "
+        "Free some space or set another path, then run the playbook again"
+    )
 
 
 def _statistics(report: Mapping[str, Any], path: str) -> dict[str, Any]:

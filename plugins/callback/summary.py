@@ -52,7 +52,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if getattr(result.task, "resolved_action", None) == REPORT:
-            self._reports.append(result.result["paths"]["json"])
+            path = result.result["paths"].get("json")  # none if it could not be written
+            self._reports += [path] if path else []
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         for path in self._reports:

@@ -29,6 +29,10 @@ description:
   - Sets the statistics C(runbook_verdict), C(runbook_counts), C(runbook_action_counts) and
     C(runbook_report), the path of the JSON file, like M(ansible.builtin.set_stats), so that
     workflows in AWX can branch on them.
+  - An option that cannot be used, and a report that cannot be written, do not cost the report. The
+    default is used, or the report is printed, and RV(failing) is true with the reason in
+    RV(message).
+  - Without the callback P(gpt_agent.runbook.summary#callback), the task prints the report itself.
   - A bad verdict does not fail this task, because Ansible drops the statistics of a failed task. It
     returns RV(failing) and RV(message); the role P(gpt_agent.runbook.report#role) fails the run
     with them.
@@ -82,6 +86,11 @@ options:
       - Only files that are named like a report are ever removed.
     type: int
     default: 90
+  problem:
+    description:
+      - Something that went wrong while the report's own options were evaluated. It is added to
+        RV(message), and RV(failing) is true.
+    type: str
 attributes:
   check_mode:
     support: full

@@ -37,6 +37,8 @@ def name_variable(step: str, message: str, variables: Mapping[str, Any]) -> str:
 def _candidates(step: str, option: str) -> list[str]:
     """The variables that a step's option can come from, the most specific first."""
     role = step.partition("_")[0]
+    if step == "report":  # the defaults of this role refer to variables of the whole runbook
+        return [f"runbook_{option}", f"runbook_report_{option}", f"report_{option}"]
     names = [f"{step}_{option}", f"{role}_{option}"]
     if option.endswith("_url"):  # postgres_maintenance_url becomes database_url
         names += [f"{step}_url", f"{role}_url"]

@@ -43,9 +43,7 @@ def ended(stderr: str = "", stdout: str = "", code: int = 1) -> dict[str, Any]:
             "the module ended without a result (exit code 137); the host printed: nothing",
         ),
         (
-            ended(
-                stderr='  File "x.zip/ansible/module_utils/y.py", line 5\nSyntaxError: invalid syntax'
-            ),
+            ended(stderr='  File "x.zip/ansible/y.py", line 5\nSyntaxError: invalid syntax'),
             "the Python on this host is too old for Ansible; this collection needs Python 3.9 or "
             "newer",
         ),
