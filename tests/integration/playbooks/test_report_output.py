@@ -6,11 +6,13 @@ import json
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from tests.support.plays import (
     FINE,
     POOR,
@@ -154,3 +156,15 @@ def test_a_report_is_named_after_the_playbook_that_was_started(
     assert run.code == 0, run.output
     assert run.report["playbook"] == "site"
     assert run.table
+
+
+@pytest.mark.parametrize("arguments", [("-e", "runbook_hosts=typo"), ("--limit", "localhost,typo")])
+def test_a_host_that_does_not_exist_is_an_error(arguments: tuple[str, ...]) -> None:
+    """Nothing, or less than was asked for, would be checked, and the run would end with 0."""
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    command = [program, "-i", "localhost,", "playbooks/daily_checklist.yml", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Could not match supplied host pattern" in done.stderr
+    assert "typo" in done.stderr
+    assert "TASK" not in done.stdout
