@@ -73,8 +73,8 @@ lint: $(VENV)/.ready-to-test ## Check the code: ruff, mypy, yamllint, ansible-li
 	ruff format --check .
 	mypy plugins demo
 	yamllint --strict .
-	@# The demo's inventory is one only once the demo has been started.
-	ANSIBLE_INVENTORY=inventories/staging ansible-lint
+	@# The demo's inventory is one only once the demo has been started; Molecule has groups of its own.
+	ANSIBLE_INVENTORY=inventories/staging ANSIBLE_HOST_PATTERN_MISMATCH=ignore ansible-lint
 	@# Spelling, and plain English.
 	git ls-files -z | xargs -0 codespell
 	python -m tests.tools.prose
