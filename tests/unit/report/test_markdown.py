@@ -33,7 +33,9 @@ def test_markdown_tables_are_not_broken_by_what_is_in_them() -> None:
             rows[-1].append(line)
         elif rows[-1]:
             rows.append([])
-    for table in filter(None, rows):
+    tables = [*filter(None, rows)]
+    assert len(tables) > 1
+    for table in tables:
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table}
         assert len(widths) == 1, table
 
