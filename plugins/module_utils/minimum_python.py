@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 9):
+if sys.version_info < (3, 9):  # noqa: UP036
     found = ".".join(map(str, sys.version_info[:2]))
     raise RuntimeError(
         "gpt_agent.runbook needs Python 3.9 or newer on the host; "
