@@ -26,6 +26,10 @@ class PrimaryDown(Refused):
     """A replica has lost its primary and does not serve old data."""
 
 
+class WrongLogin(Refused):
+    """The user or the password is wrong."""
+
+
 class SaveFailed(Refused):
     """The server refuses writes because it could not save its data to disk."""
 
@@ -41,7 +45,7 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
     ),
     (
         "invalid username-password|invalid password",
-        Refused,
+        WrongLogin,
         "{address} refuses the password for user {user}",
         "Correct the password in redis_url; 'ACL GETUSER {user}' shows if the user is enabled.",
     ),
@@ -77,8 +81,9 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "MISCONF|able to persist|errors writing to the AOF file",
         SaveFailed,
         "{address} refuses every write, because it could not save its data to disk",
-        "Read its log; check free space and permissions on its disk, then run 'BGSAVE' and check "
-        "again. Reads still work.",
+        "Read its log, which names the reason: often a full disk, permissions of its folder, or no "
+        "memory to fork. Remove that first; the next snapshot that succeeds clears this. Reads "
+        "still work.",
     ),
     (
         "is busy running a",
@@ -111,11 +116,21 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
 
 def error_of_reply(text: str, endpoint: Endpoint) -> RunbookError | None:
     """The error that a reply of the server means; none if it is not a known one."""
-    words = {"address": endpoint.address, "user": endpoint.username or "default"}
+    words = {"address": endpoint.address, "user": endpoint.user}
     for pattern, kind, message, remedy in _REPLIES:
         if re.search(pattern, text):
+            if kind is WrongLogin and endpoint.username and not endpoint.password:
+                return _user_without_password(endpoint)
             return kind(message.format(**words), remedy.format(**words))
     return None
+
+
+def _user_without_password(endpoint: Endpoint) -> RunbookError:
+    return WrongLogin(
+        f"{endpoint.address} refuses the login: redis_url has a user and no password",
+        "If what stands before the @ is the password, write a colon before it: "
+        "redis://:PASSWORD@HOST:6379/0.",
+    )
 
 
 def with_detail(error: RunbookError, detail: str) -> RunbookError:
@@ -141,8 +156,9 @@ def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> 
             "Check that the host is up, and that no firewall drops the connection.",
         )
     return (
-        error_of_reply(heard, endpoint)
-        or _wrong_protocol(heard, endpoint)
+        # A server that speaks plainly does not encrypt, whatever it says.
+        _wrong_protocol(heard, endpoint)
+        or error_of_reply(heard, endpoint)
         or _no_answer(error, causes, endpoint, timeout)
     )
 
@@ -176,9 +192,10 @@ def _no_answer(
     if any(isinstance(each, (TimeoutError, socket.timeout, redis.TimeoutError)) for each in causes):
         return Unreachable(
             f"{where} accepts connections but gave no answer within "
-            f"{format_value(timeout, 'seconds')}: frozen, or busy with one long command",
-            "Check the process with 'top', and its log; if it does not recover, "
-            "'systemctl restart redis'.",
+            f"{format_value(timeout, 'seconds')}: frozen, paused, or busy with one long command",
+            "See its process with 'top': at 100 % CPU it is busy, in state D it waits for its "
+            "disk, in state T it is stopped ('kill -CONT PID' lets it go on); else all clients "
+            "may be paused (CLIENT PAUSE). A restart loses what is not saved yet.",
         )
     closed = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
     if any(isinstance(each, closed) for each in causes) or "closed by server" in str(error):
@@ -187,8 +204,16 @@ def _no_answer(
             "Its log says why. Often maxclients is reached, or it is being stopped or restarted: "
             "'systemctl status redis'.",
         )
+    text = shorten(redact(str(error), endpoint.secrets), 200)
+    if any(isinstance(each, redis.ResponseError) for each in causes):
+        return Refused(
+            f"{where} answers, and refuses: {text}",
+            "It runs. Look up these words in the documentation of the server, or of the proxy or "
+            "service in front of it; its log and its configuration say more.",
+        )
     return Unreachable(
-        f"{where} cannot be used: {shorten(redact(str(error), [endpoint.password]), 200)}"
+        f"{where} cannot be used: {text}",
+        "Check that redis_url names a Redis server, and what stands between here and there.",
     )
 
 
@@ -203,19 +228,19 @@ def _first_system_error(causes: Sequence[BaseException], endpoint: Endpoint) -> 
 def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | None:
     """The error if the operating system or the TLS library says what is wrong."""
     where = endpoint.address
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"The certificate of {where} is not trusted: {cause.verify_message}",
-            "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
-            "it is issued for.",
-        )
+    if isinstance(cause, ssl.SSLError):
+        return _tls_error(cause, where)
     if isinstance(cause, socket.gaierror):
         return Unreachable(
             f"The name {endpoint.host} does not resolve: {cause.strerror}",
             "Check the host in redis_url, and DNS.",
         )
     if isinstance(cause, ConnectionRefusedError):
-        return Unreachable(f"Nothing listens on {where}: connection refused")
+        return Unreachable(
+            f"Nothing listens on {where}: connection refused",
+            "If Redis should run there, 'systemctl status redis' and its log say why it does not; "
+            "start it. Otherwise correct host and port in redis_url.",
+        )
     if isinstance(cause, FileNotFoundError):
         return Unreachable(
             f"There is no socket {where}",
@@ -231,6 +256,22 @@ def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | No
         return Unreachable(
             f"No route to {where}: {cause.strerror}",
             "Check that the host is up, the network and the routes.",
+        )
+    return None
+
+
+def _tls_error(cause: ssl.SSLError, where: str) -> RunbookError | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"The certificate of {where} is not trusted: {cause.verify_message}",
+            "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
+            "it is issued for.",
+        )
+    if "CERTIFICATE_REQUIRED" in str(cause.reason):
+        return Refused(
+            f"{where} requires a certificate of the client",
+            "Add it to redis_url: ?ssl_certfile=FILE&ssl_keyfile=FILE; or set 'tls-auth-clients "
+            "no' in redis.conf.",
         )
     return None
 
