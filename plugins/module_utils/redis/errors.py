@@ -15,7 +15,7 @@ from ..core.errors import NotCollected, Refused, RunbookError, Unreachable
 from ..core.text import redact, shorten
 from ..core.units import format_value
 from .connection import Endpoint, redis
-from .listen import first_words, speaks_tls
+from .listen import first_words, requires_certificate, speaks_tls
 
 
 class Loading(Refused):
@@ -147,6 +147,8 @@ def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> 
     known = error_of_reply(str(error), endpoint) or _first_system_error(causes, endpoint)
     if known:
         return known
+    if isinstance(error, redis.ResponseError):
+        return _refused(error, endpoint)
     try:
         heard = first_words(endpoint)
     except OSError as again:
@@ -155,12 +157,11 @@ def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> 
             f"{format_value(timeout, 'seconds')}",
             "Check that the host is up, and that no firewall drops the connection.",
         )
-    return (
-        # A server that speaks plainly does not encrypt, whatever it says.
-        _wrong_protocol(heard, endpoint)
-        or error_of_reply(heard, endpoint)
-        or _no_answer(error, causes, endpoint, timeout)
-    )
+    # A server that speaks plainly does not encrypt, whatever it says.
+    wrong = _wrong_protocol(heard, endpoint)
+    if endpoint.password and heard.startswith("-NOAUTH"):
+        heard = ""  # asked without the password, so it is no reason
+    return wrong or error_of_reply(heard, endpoint) or _no_answer(error, causes, endpoint, timeout)
 
 
 def _wrong_protocol(heard: str, endpoint: Endpoint) -> RunbookError | None:
@@ -168,11 +169,12 @@ def _wrong_protocol(heard: str, endpoint: Endpoint) -> RunbookError | None:
     where, speaks_redis = endpoint.address, heard[:1] in ("+", "-")
     if endpoint.tls is not None:
         if not speaks_redis:
-            return None
+            has_one = "ssl_certfile" in endpoint.tls
+            return None if has_one or not requires_certificate(endpoint) else _no_certificate(where)
         return Unreachable(
             f"{where} does not encrypt", "Use redis:// in redis_url, or give Redis a tls-port."
         )
-    if not endpoint.path and not heard.startswith("+PONG") and speaks_tls(endpoint):
+    if not endpoint.path and not speaks_redis and speaks_tls(endpoint):
         return Unreachable(
             f"{where} needs an encrypted connection",
             "Use rediss:// in redis_url, with ca_file for a private CA.",
@@ -193,8 +195,8 @@ def _no_answer(
         return Unreachable(
             f"{where} accepts connections but gave no answer within "
             f"{format_value(timeout, 'seconds')}: frozen, paused, or busy with one long command",
-            "See its process with 'top': at 100 % CPU it is busy, in state D it waits for its "
-            "disk, in state T it is stopped ('kill -CONT PID' lets it go on); else all clients "
+            "See the Redis process with 'top': at 100 % CPU it is busy, in state D it waits for "
+            "its disk, in state T it is stopped ('kill -CONT PID' lets it go on); else all clients "
             "may be paused (CLIENT PAUSE). A restart loses what is not saved yet.",
         )
     closed = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
@@ -204,16 +206,19 @@ def _no_answer(
             "Its log says why. Often maxclients is reached, or it is being stopped or restarted: "
             "'systemctl status redis'.",
         )
-    text = shorten(redact(str(error), endpoint.secrets), 200)
-    if any(isinstance(each, redis.ResponseError) for each in causes):
-        return Refused(
-            f"{where} answers, and refuses: {text}",
-            "It runs. Look up these words in the documentation of the server, or of the proxy or "
-            "service in front of it; its log and its configuration say more.",
-        )
     return Unreachable(
-        f"{where} cannot be used: {text}",
+        f"{where} cannot be used: {shorten(redact(str(error), endpoint.secrets), 200)}",
         "Check that redis_url names a Redis server, and what stands between here and there.",
+    )
+
+
+def _refused(error: Exception, endpoint: Endpoint) -> RunbookError:
+    """The error of a server, or of a proxy in front of it, that refuses in words of its own."""
+    return Refused(
+        f"{endpoint.address} answers, and refuses: "
+        f"{shorten(redact(str(error), endpoint.secrets), 200)}",
+        "It runs. Look up these words in the documentation of the server, or of the proxy or "
+        "service in front of it; its log and its configuration say more.",
     )
 
 
@@ -267,13 +272,15 @@ def _tls_error(cause: ssl.SSLError, where: str) -> RunbookError | None:
             "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
             "it is issued for.",
         )
-    if "CERTIFICATE_REQUIRED" in str(cause.reason):
-        return Refused(
-            f"{where} requires a certificate of the client",
-            "Add it to redis_url: ?ssl_certfile=FILE&ssl_keyfile=FILE; or set 'tls-auth-clients "
-            "no' in redis.conf.",
-        )
-    return None
+    return _no_certificate(where) if "CERTIFICATE_REQUIRED" in str(cause.reason) else None
+
+
+def _no_certificate(where: str) -> RunbookError:
+    return Refused(
+        f"{where} requires a certificate of the client",
+        "Add it to redis_url: ?ssl_certfile=FILE&ssl_keyfile=FILE; or set 'tls-auth-clients no' in "
+        "redis.conf.",
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

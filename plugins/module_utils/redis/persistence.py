@@ -17,6 +17,8 @@ from .snapshot import Snapshot
 
 #: Seconds that a snapshot may be late.
 _TOLERANCE = 60
+#: Seconds after which a running snapshot seems to hang, unless the last one took as long.
+_LONG = 1800
 _CLEARS = "the next snapshot that succeeds clears this"
 
 
@@ -80,6 +82,9 @@ def _failure(snapshot: Snapshot) -> tuple[str, str]:
         )
     if info["aof_enabled"] and info["aof_last_bgrewrite_status"] != "ok":
         return WARNING, "the last rewrite of the append-only file failed, so it grows"
+    running = info.get("rdb_current_bgsave_time_sec", -1)
+    if running > max(_LONG, 3 * info.get("rdb_last_bgsave_time_sec", 0)):
+        return WARNING, f"a snapshot has been running for {format_duration(running)}"
     overdue = _overdue(snapshot)
     if overdue:
         return WARNING, f"a snapshot is overdue by {format_duration(overdue)}"

@@ -96,8 +96,10 @@ def _disk(snapshot: Snapshot, options: Options) -> Iterator[Obstacle]:
     """Writes that are refused because data could not be saved."""
     info = snapshot.info
     if info["role"] != "slave":
-        stops = snapshot.settings.get("stop-writes-on-bgsave-error", "yes") == "yes"
-        if snapshot.save != "" and stops and info["rdb_last_bgsave_status"] != "ok":
+        # If CONFIG is refused: PING is refused too while writes are.
+        unknown = "yes" if snapshot.error else "no"
+        stops = snapshot.settings.get("stop-writes-on-bgsave-error", unknown) == "yes"
+        if info["rdb_last_bgsave_status"] != "ok" and stops and snapshot.save != "":
             text = "every write is refused, as the last snapshot failed (MISCONF)"
             yield Obstacle(CRITICAL, text, save_remedy(snapshot))
         if info["aof_enabled"] and info["aof_last_write_status"] != "ok":
@@ -188,8 +190,8 @@ def _replica(snapshot: Snapshot, options: Options) -> Iterator[Obstacle]:
     elif refused := _refused(snapshot, "READONLY"):
         yield Obstacle(
             WARNING,
-            f"an app writes to this replica of {primary} and was refused (READONLY), "
-            f"{pluralize(refused, 'time')} in the window",
+            f"a replica of {primary}, to which an app tried to write {pluralize(refused, 'time')} "
+            "in the window and was refused (READONLY)",
             f"Let the app connect to the primary, {primary}, or through Sentinel.",
         )
 

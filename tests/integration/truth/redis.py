@@ -211,7 +211,7 @@ def replica_undeclared(bed: Bed, start: Start) -> Answer:
 @on_each(
     "a replica that an app tries to write to",
     {WRITABLE: "warning", REPLICATION: "ok"},
-    says="READONLY.*, 2 times",
+    says=r"2 times in the window.*\(READONLY\)",
 )
 def replica_written_to(bed: Bed, start: Start) -> Answer:
     replica = pair(start)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 
 from tests.support.redis_server import relay
 from tests.support.redis_truth import (
@@ -110,6 +111,23 @@ def tls_to_plain(bed: Bed, start: Start) -> Answer:
 )
 def plain_to_tls(bed: Bed, start: Start) -> Answer:
     return ask(bed, f"redis://:{SECRET}@127.0.0.1:{encrypted(bed, start)[0]}", timeout=4)
+
+
+@on_each(
+    "rediss:// to a port that wants a certificate of the client",
+    {REACHABLE: "critical"},
+    says="requires a certificate of the client",
+    never="(?i)password|restart",
+)
+def no_client_certificate(bed: Bed, start: Start) -> Answer:
+    own, authority = start("--requirepass", SECRET), Authority.create()
+    chain = authority.server("127.0.0.1"), authority.intermediate.pem
+    roots = str(write(bed.folder / "roots.pem", authority.root.pem))
+    context = server_context(bed.folder, *chain)
+    context.load_verify_locations(roots)
+    context.verify_mode = ssl.CERT_REQUIRED
+    port = bed.enter(relay(own.port, context))
+    return ask(bed, f"rediss://:{SECRET}@127.0.0.1:{port}", ca_file=roots)
 
 
 @on_each("rediss:// to a port that encrypts", {REACHABLE: "ok"})
