@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,17 @@ Look = Callable[[Bed, Start], Answer]
 
 
 def on_each(
-    words: str, verdicts: Mapping[str, str], *, says: str = "", never: str = ""
+    words: str,
+    verdicts: Mapping[str, str],
+    *,
+    says: str = "",
+    never: str = "",
+    programs: Collection[str] = tuple(NAMES),
 ) -> Callable[[Look], Look]:
     """Enter a situation for each kind of server."""
 
     def enter(look: Look) -> Look:
-        for program, name in NAMES.items():
+        for program in programs:
 
             def on_this(bed: Bed, program: str = program) -> Answer:
                 path = PROGRAMS[program]
@@ -40,7 +45,9 @@ def on_each(
 
                 return look(bed, partial(server, bed, path))
 
-            situation("redis", f"{name}: {words}", verdicts, says=says, never=never)(on_this)
+            situation("redis", f"{NAMES[program]}: {words}", verdicts, says=says, never=never)(
+                on_this
+            )
         return look
 
     return enter

@@ -37,6 +37,13 @@ class SaveFailed(Refused):
 #: What a server replies, by a pattern in its text: the error, its message and remedy. redis-py
 #: drops the code word of some replies, so the patterns do without.
 _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
+    # Before those about passwords, as its text says a lot about them.
+    (
+        "running in protected mode",
+        Refused,
+        "{address} is in protected mode: it has no password, so it refuses other hosts",
+        "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",
+    ),
     (
         "Authentication required",
         Refused,
@@ -91,12 +98,6 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "{address} has been busy with one script for seconds and refuses everything else",
         "Stop it with 'SCRIPT KILL' or 'FUNCTION KILL'; if it has already written, only waiting "
         "or 'SHUTDOWN NOSAVE' remains.",
-    ),
-    (
-        "running in protected mode",
-        Refused,
-        "{address} is in protected mode: it has no password, so it refuses other hosts",
-        "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",
     ),
     (
         "max number of clients",

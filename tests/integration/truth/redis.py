@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from redis import RedisError, ResponseError
 
+from tests.support.mounts import can_mount, mounted, mounts_of_its_own
 from tests.support.redis_server import Server
 from tests.support.redis_truth import (
     CLUSTER,
@@ -109,6 +110,24 @@ def failed_snapshot(bed: Bed, start: Start) -> Answer:
     snapshot(own, "err")
     with pytest.raises(ResponseError):
         own.client.set("key", "value")
+    return ask(bed, own.url)
+
+
+@on_each(
+    "a full disk",
+    {WRITABLE: "critical", PERSISTENCE: "critical"},
+    says=r"only .* left: free space there",
+    never="BGSAVE|restart",
+)
+def full_disk(bed: Bed, start: Start) -> Answer:
+    if not can_mount:
+        pytest.skip("this user cannot mount here")
+    bed.enter(mounts_of_its_own())
+    bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
+    own = saving(start("--rdbcompression", "no", folder="disk/server"))
+    for number in range(2000):
+        own.client.set(f"key-{number}", "x" * 1000)
+    snapshot(own, "err")
     return ask(bed, own.url)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import ssl
+
+import pytest
 
 from tests.support.redis_server import relay
 from tests.support.redis_truth import (
@@ -155,6 +158,35 @@ def misplaced_password(bed: Bed, start: Start) -> Answer:
     answer = ask(bed, f"redis://{SECRET}@127.0.0.1:{own.port}")
     assert SECRET not in str(answer)
     return answer
+
+
+def own_address() -> str:
+    """An address of this host that is not its loopback; skips the test if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this host has no network")
+        address: str = probe.getsockname()[0]
+    return address
+
+
+@on_each(
+    "protected mode, asked from another address",
+    {REACHABLE: "critical"},
+    says="(?s)protected mode.*requirepass",
+    never="restart|redis_url has one",
+    programs=["valkey"],  # Redis 6.2 takes bind for permission
+)
+def protected(bed: Bed, start: Start) -> Answer:
+    own = start("--bind", "0.0.0.0", "--protected-mode", "yes")
+    return ask(bed, f"redis://{own_address()}:{own.port}")
+
+
+@on_each("protected mode with a password, asked from another address", {REACHABLE: "ok"})
+def protected_with_password(bed: Bed, start: Start) -> Answer:
+    own = start("--bind", "0.0.0.0", "--protected-mode", "yes", "--requirepass", SECRET)
+    return ask(bed, f"redis://:{SECRET}@{own_address()}:{own.port}")
 
 
 @situation(

@@ -64,7 +64,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             "busy with one script",
         ),
         (
-            "DENIED Redis is running in protected mode because protected mode is enabled",
+            "DENIED Redis is running in protected mode because protected mode is enabled and no "
+            "password is set for the default user.",
             Refused,
             "protected mode",
         ),
