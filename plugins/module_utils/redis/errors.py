@@ -39,7 +39,7 @@ class SaveFailed(Refused):
 _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
     # Before those about passwords, as its text says a lot about them.
     (
-        "running in protected mode",
+        "[Rr]unning in protected mode",
         Refused,
         "{address} is in protected mode: it has no password, so it refuses other hosts",
         "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",

@@ -69,6 +69,12 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             Refused,
             "protected mode",
         ),
+        (
+            "-DENIED Running in protected mode because protected mode is enabled and no password is "
+            "set for the default user. In this mode connections are only accepted from the",
+            Refused,
+            "protected mode",
+        ),
         ("-ERR max number of clients reached\r\n", Refused, "maxclients is reached"),
         (
             "MISCONF Redis is configured to save RDB snapshots, "
