@@ -67,8 +67,11 @@ class Server:
     def __init__(self, folder: Path, program: Path, *options: str) -> None:
         folder.mkdir(parents=True)
         self.port, self.folder, self._password = _port(), folder, ""
+        # A configuration file comes first, if there is one.
+        file = [option for option in options[:1] if not option.startswith("--")]
         command = [
             str(program),
+            *file,
             "--port",
             str(self.port),
             "--bind",
@@ -80,7 +83,7 @@ class Server:
         ]
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [*command, "--save", "", *options], stdout=log, stderr=log
+                [*command, "--save", "", *options[len(file) :]], stdout=log, stderr=log
             )
         end = time.monotonic() + 20
         while True:

@@ -27,6 +27,7 @@ from .errors import (
     SaveFailed,
     error_of_exception,
     error_of_reply,
+    sentinel_instead,
     with_detail,
 )
 from .options import Options
@@ -105,6 +106,8 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
         unknown = Refused(reason, "Allow this user to run INFO under its own name.")
         return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
     many = _MANY_CLIENTS * info.get("maxclients", float("inf"))
+    if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
+        return replace(snapshot, error=sentinel_instead(endpoint))
     settings = {
         name: value
         for answer in answers

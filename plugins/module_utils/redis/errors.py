@@ -134,6 +134,15 @@ def _user_without_password(endpoint: Endpoint) -> RunbookError:
     )
 
 
+def sentinel_instead(endpoint: Endpoint) -> RunbookError:
+    """The error of a URL that names a Sentinel, which has no data."""
+    return Refused(
+        f"{endpoint.address} is a Sentinel, which has no data",
+        "Use the address of the server in redis_url: 'SENTINEL masters' names the primaries that "
+        "it watches.",
+    )
+
+
 def with_detail(error: RunbookError, detail: str) -> RunbookError:
     """The same error with more at the end of its message."""
     return type(error)(f"{error}{detail}", error.remedy)

@@ -172,6 +172,44 @@ def own_address() -> str:
 
 
 @on_each(
+    "a frozen server",
+    {REACHABLE: "critical"},
+    says="(?s)frozen.*kill -CONT",
+    never="systemctl restart",
+)
+def frozen(bed: Bed, start: Start) -> Answer:
+    own = start()
+    own.process.send_signal(signal.SIGSTOP)
+    return ask(bed, own.url, timeout=3)
+
+
+@on_each(
+    "all clients are paused",
+    {REACHABLE: "critical"},
+    says="CLIENT PAUSE",
+    never="systemctl restart",
+)
+def all_paused(bed: Bed, start: Start) -> Answer:
+    own = start()
+    own.client.execute_command("CLIENT", "PAUSE", "60000", "ALL")
+    return ask(bed, own.url, timeout=3)
+
+
+@on_each(
+    "the address of a Sentinel",
+    {REACHABLE: "critical"},
+    says="is a Sentinel.*",
+    never="restart|INFO does not contain",
+)
+def sentinel(bed: Bed, start: Start) -> Answer:
+    watched = start()
+    settings = bed.folder / "sentinel.conf"
+    settings.write_text(f"sentinel monitor main 127.0.0.1 {watched.port} 1\n")
+    own = start(str(settings), "--sentinel", folder="sentinel")
+    return ask(bed, own.url)
+
+
+@on_each(
     "protected mode, asked from another address",
     {REACHABLE: "critical"},
     says="(?s)protected mode.*requirepass",

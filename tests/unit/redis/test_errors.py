@@ -70,8 +70,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             "protected mode",
         ),
         (
-            "-DENIED Running in protected mode because protected mode is enabled and no password is "
-            "set for the default user. In this mode connections are only accepted from the",
+            "-DENIED Running in protected mode because protected mode is enabled and no password "
+            "is set for the default user. In this mode connections are only accepted from the",
             Refused,
             "protected mode",
         ),
