@@ -13,8 +13,12 @@ author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
   - Asks a Redis or Valkey server about itself with several C(PING) and one pipeline of C(INFO),
-    C(CONFIG GET save) and C(DBSIZE), and returns one check for each finding. It changes nothing and
-    reads no key.
+    C(CONFIG GET) and C(DBSIZE), and returns one check for each finding. It reads no key, and
+    changes nothing unless O(canary) is switched on.
+  - C(redis.writable) tells whether a write would succeed now, by what the server says of itself.
+    It would not if C(min-replicas-to-write) asks for more replicas than are good, data could not be
+    saved, memory is full and nothing may be evicted, writes are paused, the server is a
+    replica, or its cluster is down. Writes that ACL rules have lately refused are reported, too.
   - If the server cannot be used, only C(redis.reachable) is returned, with the reason. It
     distinguishes a refused connection, no answer, a frozen server, a missing or wrong password,
     loading, a replica that has lost its primary, a busy script, protected mode and maxclients. A
@@ -22,17 +26,20 @@ description:
     well, together with the other checks.
   - C(redis.memory) is judged against C(maxmemory). If that is 0, it is judged against the memory of
     the host or of the server's cgroup. A cache that may evict any key is expected to be full.
-  - C(redis.eviction_policy) and C(redis.evictions) depend on O(purpose), and are V(unknown) without
-    it if it matters.
+  - C(redis.eviction_policy), C(redis.evictions) and C(redis.persistence) depend on O(purpose), and
+    are not judged without it if it matters.
+  - C(redis.replication) judges first how long ago the other side was heard from. What the server
+    says it expects (C(min-replicas-to-write)) counts as well as O(replicas).
+  - C(redis.cluster) is returned only by a node of a Redis Cluster.
   - C(redis.hit_rate), C(redis.evictions) and C(redis.rejected_connections) cover the time since the
     last run, or since the counters started if there is no usable earlier run. C(redis.hit_rate) is
-    V(unknown) with fewer lookups than O(min_lookups), and left out for a queue.
+    not judged with fewer lookups than O(min_lookups), and left out for a queue.
   - C(redis.fragmentation) is not judged below 100 MiB resident, as it means nothing on small data.
 options:
   purpose:
     description:
       - What this Redis is for. It decides whether keys may be evicted, and whether data must
-        survive a restart.
+        survive a restart. Neither is judged if it is not set.
       - V(cache) may lose any key at any time, and should evict when it is full.
       - V(queue) holds jobs (BullMQ and the like), none of which may be lost.
       - V(session) holds logins, which may expire but should not be lost.
@@ -40,9 +47,26 @@ options:
     choices: [cache, queue, session]
   replicas:
     description:
-      - Number of replicas that should be linked to this server if it is a primary.
+      - Number of replicas that should be linked to this server if it is a primary. If
+        C(min-replicas-to-write) is higher, that counts.
     type: int
     default: 0
+  role:
+    description:
+      - What this server should be. A V(primary) should take writes; one that turns out to be a
+        replica is V(critical).
+      - If it is not set, a replica that takes no writes is not judged, unless an app tried to write
+        to it.
+    type: str
+    choices: [primary, replica]
+  canary:
+    description:
+      - Whether C(redis.writable) may write a key and delete it again, if the server is a primary.
+        The key has a random name that starts with C(gpt-agent-runbook:canary:) and expires after
+        ten seconds, should it not be deleted.
+      - Never happens in check mode.
+    type: bool
+    default: false
   samples:
     description:
       - Number of C(PING) that are timed for C(redis.reachable), 1 to 1000. The slowest one counts.
@@ -57,6 +81,8 @@ notes:
   - A dedicated user needs no more than
     C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list). If
     C(CONFIG) or C(CLIENT LIST) is refused or renamed, the probe does without it.
+  - C(+acl|log +acl|cat) lets it tell which user was refused a write; a node of a cluster needs
+    C(+cluster|info), and O(canary) needs C(+set +del ~gpt-agent-runbook:canary:*).
   - The evidence of C(redis.clients) lists the clients' addresses, names and users, never their
     commands.
 extends_documentation_fragment:
@@ -75,6 +101,7 @@ EXAMPLES = r"""
     redis_url: "rediss://monitor:{{ vault_redis_password | urlencode }}@queue.internal:6380/0"
     ca_file: /etc/ssl/private-ca.pem
     purpose: queue
+    role: primary
     replicas: 1
     thresholds:
       redis.memory: {warning: 60, critical: 80}
@@ -147,6 +174,7 @@ checks:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -165,6 +193,8 @@ from ..module_utils.redis.options import Options
 ARGUMENT_SPEC = {
     "purpose": {"type": "str", "choices": ["cache", "queue", "session"]},
     "replicas": {"type": "int", "default": 0},
+    "role": {"type": "str", "choices": ["primary", "replica"]},
+    "canary": {"type": "bool", "default": False},
     "samples": {"type": "int", "default": 5},
     "min_lookups": {"type": "int", "default": 1000},
     **REDIS_OPTIONS,
@@ -177,6 +207,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, IMPORT_ERROR, "redis", "python3-redis")
     options = read_options(module, Options.from_params)
+    options = replace(options, canary=options.canary and not module.check_mode)
     state = StateFile(options.state_dir, "redis", options.endpoint.address)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:

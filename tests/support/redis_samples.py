@@ -16,7 +16,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.options im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot import Snapshot
 
 MIB, GIB = 1024**2, 1024**3
-ALL = {name for name in CATALOG if name.startswith("redis.")}
+#: The checks of a server that is not part of a cluster.
+ALL = {name for name in CATALOG if name.startswith("redis.")} - {"redis.cluster"}
 WINDOW = "2026-11-23T06:00Z/PT24H"
 
 INFO: dict[str, Any] = {

@@ -29,7 +29,8 @@ Start = Callable[..., "Server"]
 #: Written so that a URL has to percent-encode them; no part of them is a word of any message.
 PASSWORD = "Zq7/#@x ü"
 ENCODED = "Zq7%2F%23%40x%20%C3%BC"
-ALL = {name for name in CATALOG if name.startswith("redis.")}
+#: The checks of a server that is not part of a cluster.
+ALL = {name for name in CATALOG if name.startswith("redis.")} - {"redis.cluster"}
 
 
 def _program(package: str, pattern: str) -> Path | None:
@@ -52,14 +53,25 @@ needs_program = {
 }
 
 
+def _port() -> int:
+    """An unused port, to which a cluster can add 10,000 for its bus."""
+    while True:
+        port = unused_port()
+        if port <= 55_535:
+            return port
+
+
 class Server:
     """A server of the test's own on a port of its own."""
 
     def __init__(self, folder: Path, program: Path, *options: str) -> None:
         folder.mkdir(parents=True)
-        self.port, self.folder, self._password = unused_port(), folder, ""
+        self.port, self.folder, self._password = _port(), folder, ""
+        # A configuration file comes first, if there is one.
+        file = [option for option in options[:1] if not option.startswith("--")]
         command = [
             str(program),
+            *file,
             "--port",
             str(self.port),
             "--bind",
@@ -71,7 +83,7 @@ class Server:
         ]
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [*command, "--save", "", *options], stdout=log, stderr=log
+                [*command, "--save", "", *options[len(file) :]], stdout=log, stderr=log
             )
         end = time.monotonic() + 20
         while True:

@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote
 
-_CREDENTIALS = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/@]*:[^\s@]*@", re.IGNORECASE)
+#: A user without a password too: it is often a password in the wrong place.
+_CREDENTIALS = re.compile(
+    r"([a-z][a-z0-9+.-]*://)(?:[^\s/@]*:[^\s@]*|[^\s/?#@'\"]+)@", re.IGNORECASE
+)
 _ASSIGNED = re.compile(
     r"""(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|authorization)[\w-]*)"""
     r"""(['"]?\s*[=:]\s*['"]?)(?:(?:bearer|basic)\s+)?[^\s'",;&]+"""

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Callable
 
 from ..core.check import CRITICAL, UNKNOWN, Check
-from ..core.errors import NotCollected, RunbookError
+from ..core.errors import NotCollected, RunbookError, Unreachable
 from ..core.thresholds import Thresholds
 from ..core.units import format_value
 from .clients import assess_clients, assess_rejected_connections
+from .cluster import assess_cluster
 from .hit_rate import assess_hit_rate
 from .memory import (
     assess_eviction_policy,
@@ -24,9 +25,12 @@ from .options import Options
 from .persistence import assess_persistence
 from .replication import assess_replication
 from .snapshot import Snapshot
+from .writable import assess_writable
 
 #: The verdicts that need INFO; each raises KeyError if a figure is missing from it.
 _VERDICTS: Mapping[str, Callable[[Snapshot, Options, Thresholds], Check]] = {
+    "redis.writable": assess_writable,
+    "redis.cluster": assess_cluster,
     "redis.memory": assess_memory,
     "redis.eviction_policy": assess_eviction_policy,
     "redis.evictions": assess_evictions,
@@ -38,15 +42,23 @@ _VERDICTS: Mapping[str, Callable[[Snapshot, Options, Thresholds], Check]] = {
     "redis.fragmentation": assess_fragmentation,
 }
 
+_DEFAULT_URL = (
+    "This is the default address: if Redis runs elsewhere, set redis_url in the inventory; a "
+    "REDIS_URL that is exported only on the controller is not seen by a module that runs on the "
+    "host."
+)
+
 
 def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iterator[Check]:
     """All checks of Redis, or ``redis.reachable`` alone if it cannot be used."""
-    yield _reachable(snapshot, thresholds)
+    yield _reachable(snapshot, options, thresholds)
     if snapshot.error and not snapshot.info:
         return
     for name, verdict in _VERDICTS.items():
         # A worker that polls an empty queue has missed nothing.
         if name == "redis.hit_rate" and options.purpose == "queue":
+            continue
+        if name == "redis.cluster" and not snapshot.info.get("cluster_enabled"):
             continue
         if snapshot.info_error:
             yield _info_refused(name, snapshot.info_error, thresholds)
@@ -64,14 +76,19 @@ def no_answer(options: Options, thresholds: Thresholds) -> Check:
         CRITICAL,
         f"{options.endpoint.address} gave no complete answer within "
         f"{format_value(options.timeout, 'seconds')}",
+        remedy="It answers, but too slowly: check the network between here and there, and the "
+        "load of its host with 'top'.",
     )
 
 
-def _reachable(snapshot: Snapshot, thresholds: Thresholds) -> Check:
+def _reachable(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
     error = snapshot.error
     if error:
         status = UNKNOWN if isinstance(error, NotCollected) else CRITICAL
-        return thresholds.verdict("redis.reachable", status, str(error), remedy=error.remedy)
+        remedy = error.remedy
+        if isinstance(error, Unreachable) and options.is_default_url:
+            remedy = f"{remedy} {_DEFAULT_URL}".strip()
+        return thresholds.verdict("redis.reachable", status, str(error), remedy=remedy)
     slowest = max(snapshot.latencies)
     summary = (
         f"{_product(snapshot)} on {snapshot.address} answers in {format_value(slowest, 'seconds')}"

@@ -10,11 +10,20 @@ from ..core.definition import BENCHMARKS, METRICS, Definition, above, below
 CHECKS: dict[str, Definition] = {
     "redis.reachable": Definition(
         "Redis answers PING; the value is the slowest of several.",
-        "Check Redis: 'systemctl status redis', its log and memory; restart it if it is not "
-        "running.",
+        "Check Redis: 'systemctl status redis', its log and memory.",
         "seconds",
         above(0.1, 1.0),
         "a healthy local Redis answers in less than a millisecond",
+    ),
+    "redis.writable": Definition(
+        "Nothing refuses writes: replicas that min-replicas-to-write asks for, failed saves, full "
+        "memory, a pause, the role, the cluster; with canary, a key is written and deleted.",
+        "The summary names what refuses writes; Redis' log says since when.",
+    ),
+    "redis.cluster": Definition(
+        "Every slot of the cluster is served; only if the server is part of a Redis Cluster.",
+        "See 'CLUSTER NODES' for nodes that fail, and 'redis-cli --cluster check HOST:PORT'.",
+        "count",
     ),
     "redis.memory": Definition(
         "Memory in use, of maxmemory, or of the host's memory if maxmemory is 0.",
@@ -60,11 +69,11 @@ CHECKS: dict[str, Definition] = {
     ),
     "redis.persistence": Definition(
         "The last snapshot and the last writes to the append-only file worked.",
-        "Read Redis' log; check free space and permissions on its disk, then run BGSAVE and check "
-        "again.",
+        "Read Redis' log, which names the reason; check free space and permissions on its disk.",
     ),
     "redis.replication": Definition(
-        "A replica is linked to its primary; a primary has the replicas it should have.",
+        "A replica is linked to its primary and hears from it; a primary has the replicas it "
+        "should have, and hears from them.",
         "Check the network and the password between replica and primary, and the logs of both.",
         "count",
     ),

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,16 +20,18 @@ from ..core.units import format_duration
 from ..linux.cgroup import memory_group
 from ..linux.proc import read_text
 from .connection import Endpoint, connect, redis
+from .details import add_details
 from .errors import (
     Loading,
     PrimaryDown,
     SaveFailed,
     error_of_exception,
     error_of_reply,
+    sentinel_instead,
     with_detail,
 )
 from .options import Options
-from .snapshot import Snapshot
+from .snapshot import Disk, Snapshot
 
 #: Seconds to wait for each answer, at most half of the module's time limit.
 _TIMEOUT = 3.0
@@ -35,6 +39,15 @@ _TIMEOUT = 3.0
 _MANY_CLIENTS = 0.5
 #: Counters that are judged over the span since the last run.
 _COUNTERS = ("keyspace_hits", "keyspace_misses", "evicted_keys", "rejected_connections")
+#: Refusals that are counted as well; INFO has only those that happened.
+_REFUSALS = ("errorstat_OOM", "errorstat_READONLY")
+#: Settings that decide about writes and replication.
+_SETTINGS = (
+    "save",
+    "stop-writes-on-bgsave-error",
+    "min-replicas-*",
+    "repl-ping-replica-period",
+)
 
 
 def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
@@ -46,6 +59,7 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
     try:
         snapshot = _ping(client, options, snapshot)
         snapshot = _ask(client, endpoint, snapshot)
+        snapshot = add_details(client, options, snapshot)
     except (redis.RedisError, OSError) as exception:
         error = error_of_exception(exception, endpoint, timeout)
         return replace(snapshot, error=with_detail(error, _detail(client, error)))
@@ -76,25 +90,35 @@ def _ping_seconds(client: redis.Redis) -> float:
 
 
 def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapshot:
-    """INFO, the save points and, if there are many, the clients."""
+    """INFO, some settings and, if there are many, the clients."""
     pipeline = client.pipeline(transaction=False)
     pipeline.info()
-    pipeline.config_get("save")
     pipeline.dbsize()  # a harmless command on data
-    info, save, data = pipeline.execute(raise_on_error=False)
+    for pattern in _SETTINGS:
+        pipeline.config_get(pattern)
+    info, data, *answers = pipeline.execute(raise_on_error=False)
     if isinstance(data, Exception):
         error = error_of_reply(str(data), endpoint)
         if isinstance(error, PrimaryDown):  # Redis 6 answers PING all the same
             return replace(snapshot, error=with_detail(error, _detail(client, error)))
     if isinstance(info, Exception):
-        reason = shorten(redact(str(info), [endpoint.password]), 200)
+        reason = shorten(redact(str(info), endpoint.secrets), 200)
         unknown = Refused(reason, "Allow this user to run INFO under its own name.")
         return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
     many = _MANY_CLIENTS * info.get("maxclients", float("inf"))
+    if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
+        return replace(snapshot, error=sentinel_instead(endpoint))
+    settings = {
+        name: value
+        for answer in answers
+        if isinstance(answer, dict)
+        for name, value in answer.items()
+    }
     return replace(
         snapshot,
         info=info,
-        save=save.get("save") if isinstance(save, dict) else None,
+        settings=settings,
+        save=settings.get("save"),
         clients=_client_counts(client) if info.get("connected_clients", 0) > many else [],
     )
 
@@ -104,12 +128,14 @@ def _detail(client: redis.Redis, error: RunbookError) -> str:
     try:
         if isinstance(error, Loading):
             info = client.info("persistence")
-            left = format_duration(info["loading_eta_seconds"])
-            return f": {info['loading_loaded_perc']:.0f} % done, about {left} left"
+            left = info["loading_eta_seconds"]
+            rest = f", about {format_duration(left)} left" if left >= 0 else ""
+            return f": {info['loading_loaded_perc']:.0f} % done{rest}"
         if isinstance(error, PrimaryDown):
             info = client.info("replication")
-            down = format_duration(info["master_link_down_since_seconds"])
-            return f" ({info['master_host']}:{info['master_port']}, down for {down})"
+            seconds = info["master_link_down_since_seconds"]
+            down = f"for {format_duration(seconds)}" if seconds >= 0 else "since its start"
+            return f" ({info['master_host']}:{info['master_port']}, down {down})"
     except (redis.RedisError, OSError, KeyError, ValueError):
         pass
     return ""
@@ -139,6 +165,7 @@ def _compare_counters(snapshot: Snapshot, state: StateFile) -> Snapshot:
     """The snapshot with its counters, and their rise since the last run."""
     info = snapshot.info
     counters = {name: info[name] for name in _COUNTERS if name in info}
+    counters.update((name, info.get(name, {}).get("count", 0)) for name in _REFUSALS)
     sample = now_sample(str(info.get("run_id", "")), counters)
     # CONFIG RESETSTAT may have reset them since the start; it does not record when.
     epoch = "start or CONFIG RESETSTAT, at most"
@@ -158,6 +185,21 @@ def _add_process(snapshot: Snapshot) -> Snapshot:
         if not any(name in status["Name"] for name in ("redis", "valkey", "keydb")):
             return snapshot
         swapped = int(status["VmSwap"].split()[0]) * 1024
-        return replace(snapshot, cgroup=memory_group(pid), swapped=swapped)
+        disk = _disk(pid) if _save_failed(snapshot.info) else None
+        return replace(snapshot, cgroup=memory_group(pid), swapped=swapped, disk=disk)
     except (OSError, KeyError, ValueError):
         return snapshot
+
+
+def _save_failed(info: Mapping[str, Any]) -> bool:
+    return "err" in (info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status"))
+
+
+def _disk(pid: str) -> Disk | None:
+    """The folder for data, in which the server runs; none without permission to see it."""
+    folder = f"/proc/{pid}/cwd"
+    try:
+        room = os.statvfs(folder)
+        return Disk(os.readlink(folder), room.f_bavail * room.f_frsize)
+    except OSError:
+        return None

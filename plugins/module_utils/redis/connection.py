@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
+from ..core.text import MASK
 from ..net.url import host_port
 
 IMPORT_ERROR: str | None = None
@@ -26,12 +27,14 @@ except ImportError as missing:
     redis = None  # type: ignore[assignment]
     IMPORT_ERROR = str(missing)
 
+DEFAULT_URL = "redis://127.0.0.1:6379/0"
+
 #: Options of every module that connects to Redis, documented in ``gpt_agent.runbook.redis``.
 REDIS_OPTIONS: dict[str, Any] = {
     "redis_url": {
         "type": "str",
         "no_log": True,
-        "default": "redis://127.0.0.1:6379/0",
+        "default": DEFAULT_URL,
         "fallback": (env_fallback, ["REDIS_URL"]),
     },
     "ca_file": {"type": "path"},
@@ -47,10 +50,22 @@ class Endpoint:
     path: str = ""
     """Path of a Unix socket; host and port have no meaning then."""
     database: int = 0
-    username: str = ""
+    username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     tls: dict[str, Any] | None = None
     """redis-py's TLS options; none if the connection is not encrypted."""
+
+    @property
+    def user(self) -> str:
+        """The user as people may see it. Without a password it may be one in the wrong place."""
+        if self.username and not self.password:
+            return MASK
+        return self.username or "default"
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown."""
+        return [self.password or self.username]
 
     @property
     def address(self) -> str:

@@ -15,7 +15,7 @@ from ..core.errors import NotCollected, Refused, RunbookError, Unreachable
 from ..core.text import redact, shorten
 from ..core.units import format_value
 from .connection import Endpoint, redis
-from .listen import first_words, speaks_tls
+from .listen import first_words, requires_certificate, speaks_tls
 
 
 class Loading(Refused):
@@ -26,6 +26,10 @@ class PrimaryDown(Refused):
     """A replica has lost its primary and does not serve old data."""
 
 
+class WrongLogin(Refused):
+    """The user or the password is wrong."""
+
+
 class SaveFailed(Refused):
     """The server refuses writes because it could not save its data to disk."""
 
@@ -33,6 +37,13 @@ class SaveFailed(Refused):
 #: What a server replies, by a pattern in its text: the error, its message and remedy. redis-py
 #: drops the code word of some replies, so the patterns do without.
 _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
+    # Before those about passwords, as its text says a lot about them.
+    (
+        "[Rr]unning in protected mode",
+        Refused,
+        "{address} is in protected mode: it has no password, so it refuses other hosts",
+        "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",
+    ),
     (
         "Authentication required",
         Refused,
@@ -41,7 +52,7 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
     ),
     (
         "invalid username-password|invalid password",
-        Refused,
+        WrongLogin,
         "{address} refuses the password for user {user}",
         "Correct the password in redis_url; 'ACL GETUSER {user}' shows if the user is enabled.",
     ),
@@ -77,8 +88,9 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "MISCONF|able to persist|errors writing to the AOF file",
         SaveFailed,
         "{address} refuses every write, because it could not save its data to disk",
-        "Read its log; check free space and permissions on its disk, then run 'BGSAVE' and check "
-        "again. Reads still work.",
+        "Read its log, which names the reason: often a full disk, permissions of its folder, or no "
+        "memory to fork. Remove that first; the next snapshot that succeeds clears this. Reads "
+        "still work.",
     ),
     (
         "is busy running a",
@@ -86,12 +98,6 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "{address} has been busy with one script for seconds and refuses everything else",
         "Stop it with 'SCRIPT KILL' or 'FUNCTION KILL'; if it has already written, only waiting "
         "or 'SHUTDOWN NOSAVE' remains.",
-    ),
-    (
-        "running in protected mode",
-        Refused,
-        "{address} is in protected mode: it has no password, so it refuses other hosts",
-        "Set a password (requirepass) and add it to redis_url, or connect through 127.0.0.1.",
     ),
     (
         "max number of clients",
@@ -111,11 +117,30 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
 
 def error_of_reply(text: str, endpoint: Endpoint) -> RunbookError | None:
     """The error that a reply of the server means; none if it is not a known one."""
-    words = {"address": endpoint.address, "user": endpoint.username or "default"}
+    words = {"address": endpoint.address, "user": endpoint.user}
     for pattern, kind, message, remedy in _REPLIES:
         if re.search(pattern, text):
+            if kind is WrongLogin and endpoint.username and not endpoint.password:
+                return _user_without_password(endpoint)
             return kind(message.format(**words), remedy.format(**words))
     return None
+
+
+def _user_without_password(endpoint: Endpoint) -> RunbookError:
+    return WrongLogin(
+        f"{endpoint.address} refuses the login: redis_url has a user and no password",
+        "If what stands before the @ is the password, write a colon before it: "
+        "redis://:PASSWORD@HOST:6379/0.",
+    )
+
+
+def sentinel_instead(endpoint: Endpoint) -> RunbookError:
+    """The error of a URL that names a Sentinel, which has no data."""
+    return Refused(
+        f"{endpoint.address} is a Sentinel, which has no data",
+        "Use the address of the server in redis_url: 'SENTINEL masters' names the primaries that "
+        "it watches.",
+    )
 
 
 def with_detail(error: RunbookError, detail: str) -> RunbookError:
@@ -132,6 +157,8 @@ def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> 
     known = error_of_reply(str(error), endpoint) or _first_system_error(causes, endpoint)
     if known:
         return known
+    if isinstance(error, redis.ResponseError):
+        return _refused(error, endpoint)
     try:
         heard = first_words(endpoint)
     except OSError as again:
@@ -140,11 +167,11 @@ def error_of_exception(error: Exception, endpoint: Endpoint, timeout: float) -> 
             f"{format_value(timeout, 'seconds')}",
             "Check that the host is up, and that no firewall drops the connection.",
         )
-    return (
-        error_of_reply(heard, endpoint)
-        or _wrong_protocol(heard, endpoint)
-        or _no_answer(error, causes, endpoint, timeout)
-    )
+    # A server that speaks plainly does not encrypt, whatever it says.
+    wrong = _wrong_protocol(heard, endpoint)
+    if endpoint.password and heard.startswith("-NOAUTH"):
+        heard = ""  # asked without the password, so it is no reason
+    return wrong or error_of_reply(heard, endpoint) or _no_answer(error, causes, endpoint, timeout)
 
 
 def _wrong_protocol(heard: str, endpoint: Endpoint) -> RunbookError | None:
@@ -152,11 +179,12 @@ def _wrong_protocol(heard: str, endpoint: Endpoint) -> RunbookError | None:
     where, speaks_redis = endpoint.address, heard[:1] in ("+", "-")
     if endpoint.tls is not None:
         if not speaks_redis:
-            return None
+            has_one = "ssl_certfile" in endpoint.tls
+            return None if has_one or not requires_certificate(endpoint) else _no_certificate(where)
         return Unreachable(
             f"{where} does not encrypt", "Use redis:// in redis_url, or give Redis a tls-port."
         )
-    if not endpoint.path and not heard.startswith("+PONG") and speaks_tls(endpoint):
+    if not endpoint.path and not speaks_redis and speaks_tls(endpoint):
         return Unreachable(
             f"{where} needs an encrypted connection",
             "Use rediss:// in redis_url, with ca_file for a private CA.",
@@ -176,9 +204,10 @@ def _no_answer(
     if any(isinstance(each, (TimeoutError, socket.timeout, redis.TimeoutError)) for each in causes):
         return Unreachable(
             f"{where} accepts connections but gave no answer within "
-            f"{format_value(timeout, 'seconds')}: frozen, or busy with one long command",
-            "Check the process with 'top', and its log; if it does not recover, "
-            "'systemctl restart redis'.",
+            f"{format_value(timeout, 'seconds')}: frozen, paused, or busy with one long command",
+            "See the Redis process with 'top': at 100 % CPU it is busy, in state D it waits for "
+            "its disk, in state T it is stopped ('kill -CONT PID' lets it go on); else all clients "
+            "may be paused (CLIENT PAUSE). A restart loses what is not saved yet.",
         )
     closed = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
     if any(isinstance(each, closed) for each in causes) or "closed by server" in str(error):
@@ -188,7 +217,18 @@ def _no_answer(
             "'systemctl status redis'.",
         )
     return Unreachable(
-        f"{where} cannot be used: {shorten(redact(str(error), [endpoint.password]), 200)}"
+        f"{where} cannot be used: {shorten(redact(str(error), endpoint.secrets), 200)}",
+        "Check that redis_url names a Redis server, and what stands between here and there.",
+    )
+
+
+def _refused(error: Exception, endpoint: Endpoint) -> RunbookError:
+    """The error of a server, or of a proxy in front of it, that refuses in words of its own."""
+    return Refused(
+        f"{endpoint.address} answers, and refuses: "
+        f"{shorten(redact(str(error), endpoint.secrets), 200)}",
+        "It runs. Look up these words in the documentation of the server, or of the proxy or "
+        "service in front of it; its log and its configuration say more.",
     )
 
 
@@ -203,19 +243,19 @@ def _first_system_error(causes: Sequence[BaseException], endpoint: Endpoint) -> 
 def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | None:
     """The error if the operating system or the TLS library says what is wrong."""
     where = endpoint.address
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"The certificate of {where} is not trusted: {cause.verify_message}",
-            "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
-            "it is issued for.",
-        )
+    if isinstance(cause, ssl.SSLError):
+        return _tls_error(cause, where)
     if isinstance(cause, socket.gaierror):
         return Unreachable(
             f"The name {endpoint.host} does not resolve: {cause.strerror}",
             "Check the host in redis_url, and DNS.",
         )
     if isinstance(cause, ConnectionRefusedError):
-        return Unreachable(f"Nothing listens on {where}: connection refused")
+        return Unreachable(
+            f"Nothing listens on {where}: connection refused",
+            "If Redis should run there, 'systemctl status redis' and its log say why it does not; "
+            "start it. Otherwise correct host and port in redis_url.",
+        )
     if isinstance(cause, FileNotFoundError):
         return Unreachable(
             f"There is no socket {where}",
@@ -233,6 +273,24 @@ def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | No
             "Check that the host is up, the network and the routes.",
         )
     return None
+
+
+def _tls_error(cause: ssl.SSLError, where: str) -> RunbookError | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"The certificate of {where} is not trusted: {cause.verify_message}",
+            "Give the CA's certificate as ca_file; or renew the certificate, or use the name that "
+            "it is issued for.",
+        )
+    return _no_certificate(where) if "CERTIFICATE_REQUIRED" in str(cause.reason) else None
+
+
+def _no_certificate(where: str) -> RunbookError:
+    return Refused(
+        f"{where} requires a certificate of the client",
+        "Add it to redis_url: ?ssl_certfile=FILE&ssl_keyfile=FILE; or set 'tls-auth-clients no' in "
+        "redis.conf.",
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

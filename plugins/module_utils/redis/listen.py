@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import suppress
 
 from ..net.tls import unverified_context
@@ -42,6 +43,24 @@ def speaks_tls(endpoint: Endpoint) -> bool:
             return True
     except (OSError, ValueError):
         return False
+
+
+def requires_certificate(endpoint: Endpoint) -> bool:
+    """Whether the address speaks TLS, and only with clients that have a certificate.
+
+    With TLS 1.3 the server says so after the handshake, which a client that sends may miss.
+    """
+    try:
+        with (
+            _connect(endpoint) as connection,
+            unverified_context().wrap_socket(connection, server_hostname=endpoint.host) as inside,
+        ):
+            inside.recv(1)
+    except ssl.SSLError as error:
+        return "CERTIFICATE_REQUIRED" in str(error.reason)
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _connect(endpoint: Endpoint) -> socket.socket:

@@ -22,7 +22,7 @@ _SMALL = 100 * 1024**2
 #: Share of keys with a TTL from which on a volatile policy can evict nearly everything.
 _NEARLY_ALL = 0.9
 _LOST = {"queue": "jobs", "session": "sessions"}
-_UNDECLARED = "what this Redis is for is not declared"
+_UNDECLARED = "what this Redis is for is not declared (purpose)"
 
 
 def assess_memory(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
@@ -59,7 +59,8 @@ def _memory_of_maxmemory(
     may_be_full = policy.startswith("allkeys-") and options.purpose in ("", "cache")
     if check.status == OK or not may_be_full:
         return check
-    summary += f": full, which is normal for a cache that evicts ({policy})"
+    whose = "a cache" if options.purpose else "one"
+    summary += f": full, which is normal for {whose} that evicts ({policy})"
     return thresholds.verdict("redis.memory", OK, summary, value=percent)
 
 
@@ -67,9 +68,8 @@ def assess_eviction_policy(snapshot: Snapshot, options: Options, thresholds: Thr
     """``redis.eviction_policy``: whether it fits the purpose."""
     policy, maximum = snapshot.info["maxmemory_policy"], snapshot.info["maxmemory"]
     if not options.purpose:
-        status, summary = UNKNOWN, f"{policy}; {_UNDECLARED}"
-        remedy = "Declare it: purpose (redis_purpose in the inventory) is cache, queue or session."
-    elif not re.match("noeviction|allkeys-|volatile-", policy):
+        return thresholds.not_judged("redis.eviction_policy", policy, _UNDECLARED)
+    if not re.match("noeviction|allkeys-|volatile-", policy):
         status, summary = UNKNOWN, f"{policy} is not a policy that this collection knows"
         remedy = "Read its description in redis.conf."
     elif options.purpose == "cache":
@@ -122,14 +122,9 @@ def assess_evictions(snapshot: Snapshot, options: Options, thresholds: Threshold
             summary += ", as a full cache does"
         return thresholds.verdict("redis.evictions", OK, summary, value=count, window=window)
     if count and not options.purpose:
-        return thresholds.verdict(
-            "redis.evictions",
-            UNKNOWN,
-            f"{summary}; {_UNDECLARED}",
-            value=count,
-            window=window,
-            remedy="Normal for a cache, loss of data for anything else: declare purpose "
-            "(redis_purpose in the inventory).",
+        summary += ": normal for a cache, loss of data for anything else"
+        return thresholds.not_judged(
+            "redis.evictions", summary, _UNDECLARED, value=count, window=window
         )
     return thresholds.evaluate("redis.evictions", count, summary, window=window)
 
@@ -140,8 +135,10 @@ def assess_fragmentation(snapshot: Snapshot, options: Options, thresholds: Thres
     resident, ratio = info["used_memory_rss"], info["mem_fragmentation_ratio"]
     size = format_value(resident, "bytes")
     if resident < _SMALL:
-        summary = f"Only {size} resident: not judged below {format_value(_SMALL, 'bytes')}"
-        return thresholds.verdict("redis.fragmentation", OK, summary, value=ratio)
+        reason = f"it means nothing below {format_value(_SMALL, 'bytes')}"
+        return thresholds.not_judged(
+            "redis.fragmentation", f"Only {size} resident", reason, value=ratio
+        )
     summary = f"{ratio:.2f} resident bytes for each byte in use, {size} in all"
     if ratio < 1 and snapshot.swapped is None:
         return thresholds.verdict(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import UsageError
 from ..core.options import checked_seconds
-from .connection import Endpoint
+from .connection import DEFAULT_URL, Endpoint
 from .url import parse_url
 
 
@@ -31,6 +31,12 @@ class Options:
     min_lookups: int = 1000
     """Key lookups in the window, below which the hit rate is not judged."""
     state_dir: str | None = None
+    role: str = ""
+    """``primary`` or ``replica``; empty if it is not declared."""
+    canary: bool = False
+    """Whether a key may be written and deleted."""
+    is_default_url: bool = False
+    """Whether the address is the one that is used if none is given."""
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
@@ -46,4 +52,7 @@ class Options:
             params["samples"],
             params["min_lookups"],
             params["state_dir"],
+            params["role"] or "",
+            params["canary"],
+            params["redis_url"] == DEFAULT_URL,
         )

@@ -11,27 +11,50 @@ from typing import Any
 
 from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ..core.thresholds import Thresholds
-from ..core.units import format_duration
+from ..core.units import format_duration, format_value
 from .options import Options
 from .snapshot import Snapshot
 
 #: Seconds that a snapshot may be late.
 _TOLERANCE = 60
+#: Seconds after which a running snapshot seems to hang, unless the last one took as long.
+_LONG = 1800
+_CLEARS = "the next snapshot that succeeds clears this"
 
 
 def assess_persistence(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
     """``redis.persistence``: whether writes to disk work, and data survives a restart."""
     status, failure = _failure(snapshot)
     facts = _facts(snapshot)
-    remedy = ""
+    if not failure and not facts:
+        return _not_persistent(snapshot, options, thresholds)
     if failure:
         facts = [failure, *facts]
-    elif not facts:
-        status, fact, remedy = _not_persistent(snapshot, options)
-        facts = [fact]
     summary = ", ".join(facts)
+    remedy = save_remedy(snapshot) if status == CRITICAL else ""
     return thresholds.verdict(
         "redis.persistence", status, summary[0].upper() + summary[1:], remedy=remedy
+    )
+
+
+def save_remedy(snapshot: Snapshot) -> str:
+    """What to do if data cannot be saved: by the room on its disk, where that is known."""
+    disk = snapshot.disk
+    if not disk:
+        return (
+            "Read its log, which names the reason: often a full disk, permissions of its folder, "
+            f"or no memory to fork. Remove that first; {_CLEARS}."
+        )
+    free = format_value(disk.free, "bytes")
+    if disk.free < snapshot.info["used_memory"]:
+        return (
+            f"The disk of {disk.folder} has only {free} left: free space there or enlarge it "
+            f"first, as every attempt to save fails until then; {_CLEARS}."
+        )
+    return (
+        f"The disk of {disk.folder} has {free} left, so the reason is another: its log names it, "
+        "often permissions of the folder or no memory to fork. Remove that, then run 'BGSAVE' and "
+        "check again."
     )
 
 
@@ -51,7 +74,7 @@ def _failure(snapshot: Snapshot) -> tuple[str, str]:
     """Status and fact if a write to disk failed or is overdue; ok and an empty text otherwise."""
     info = snapshot.info
     if info["rdb_last_bgsave_status"] != "ok":
-        return CRITICAL, "the last snapshot failed, so Redis may refuse every write"
+        return CRITICAL, f"the last snapshot failed, so {_effect(snapshot)}"
     if info["aof_enabled"] and info["aof_last_write_status"] != "ok":
         return (
             CRITICAL,
@@ -59,27 +82,40 @@ def _failure(snapshot: Snapshot) -> tuple[str, str]:
         )
     if info["aof_enabled"] and info["aof_last_bgrewrite_status"] != "ok":
         return WARNING, "the last rewrite of the append-only file failed, so it grows"
+    running = info.get("rdb_current_bgsave_time_sec", -1)
+    if running > max(_LONG, 3 * info.get("rdb_last_bgsave_time_sec", 0)):
+        return WARNING, f"a snapshot has been running for {format_duration(running)}"
     overdue = _overdue(snapshot)
     if overdue:
         return WARNING, f"a snapshot is overdue by {format_duration(overdue)}"
     return OK, ""
 
 
-def _not_persistent(snapshot: Snapshot, options: Options) -> tuple[str, str, str]:
-    """Status, fact and remedy if nothing is kept on disk, or that is not known."""
-    must_survive = options.purpose in ("queue", "session")
-    if snapshot.save is None:
-        return (
-            UNKNOWN if must_survive else OK,
-            "no append-only file; whether snapshots are on is not known, as CONFIG is refused",
-            "Allow the command: 'ACL SETUSER USER +config|get'.",
-        )
-    return (
-        WARNING if must_survive else OK,
-        "neither snapshots nor append-only file: it is empty after a restart",
+def _effect(snapshot: Snapshot) -> str:
+    """What a failed snapshot means for writes."""
+    stops = snapshot.settings.get("stop-writes-on-bgsave-error")
+    if snapshot.save == "" or stops == "no":
+        return "a restart loses what was written since the one before"
+    return f"Redis {'refuses' if stops else 'may refuse'} every write"
+
+
+def _not_persistent(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
+    """The verdict if nothing is kept on disk, or that is not known."""
+    fact = "Neither snapshots nor append-only file: it is empty after a restart"
+    status = WARNING
+    remedy = (
         f"A {options.purpose} store must survive a restart: 'CONFIG SET appendonly yes', and the "
-        "same in redis.conf.",
+        "same in redis.conf."
     )
+    if snapshot.save is None:
+        fact = "No append-only file; whether snapshots are on is not known, as CONFIG is refused"
+        status, remedy = UNKNOWN, "Allow the command: 'ACL SETUSER USER +config|get'."
+    if not options.purpose:
+        reason = "whether its data must survive is not declared (purpose)"
+        return thresholds.not_judged("redis.persistence", fact, reason)
+    if options.purpose == "cache":
+        status = OK
+    return thresholds.verdict("redis.persistence", status, fact, remedy=remedy)
 
 
 def _snapshot_age(info: Mapping[str, Any]) -> float:

@@ -12,6 +12,16 @@ from typing import Any
 from ..core.errors import RunbookError
 from ..core.state import Delta, Sample
 from ..linux.cgroup import MemoryGroup
+from .canary import Canary
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The folder for snapshots and the append-only file."""
+
+    folder: str
+    free: int
+    """Bytes that Redis may still write there."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,18 @@ class Snapshot:
     """Why it answers PING but not INFO."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """INFO, as redis-py parses it."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that decide about writes and replication; empty if CONFIG was refused."""
     save: str | None = None
     """The save points; empty if snapshots are off, none if CONFIG was refused."""
+    cluster: Mapping[str, str] | None = None
+    """CLUSTER INFO; none if it is no cluster, or that was refused."""
+    canary: Canary | None = None
+    """How a real write ended, if one was allowed."""
+    denials: Sequence[Mapping[str, Any]] = ()
+    """Writes of others that ACL rules refused lately."""
+    disk: Disk | None = None
+    """Where it saves its data, if that failed and it runs on this host."""
     cgroup: MemoryGroup | None = None
     """Memory limit of the server's cgroup; none if it has none or runs on another host."""
     swapped: int | None = None

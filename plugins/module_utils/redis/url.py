@@ -13,6 +13,7 @@ from ..core.errors import UsageError
 from .connection import Endpoint
 
 _ENCODE = "percent-encode characters such as # / ? @ : in a password, as in %23 for #"
+_QUOTES = "'\"`“”‘’"
 _FALSE = ("false", "no", "0", "f", "n")
 
 
@@ -41,8 +42,19 @@ def parse_url(url: str, ca_file: str | None = None) -> Endpoint:
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
     """The parts and the port of a URL, of which only one reading is possible."""
+    url = url.strip()
+    if not url:
+        raise UsageError(
+            "redis_url: is empty, as is REDIS_URL if that is where it comes from; give it a value "
+            "as in redis://:PASSWORD@HOST:6379/0, or remove it"
+        )
+    if url[0] in _QUOTES or url[-1] in _QUOTES:
+        raise UsageError(
+            "redis_url: has quotes around it, which are taken for a part of it; remove them "
+            "(docker --env-file, for one, keeps the quotes in its file)"
+        )
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise UsageError(

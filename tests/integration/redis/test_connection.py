@@ -77,6 +77,29 @@ def test_a_usage_error_is_one_sentence(ask: Ask, options: dict[str, Any], said: 
     assert said in answer["msg"]
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("", "is empty"),
+        ('"redis://:{}@127.0.0.1"', "has quotes around it"),
+        ("'redis://:{}@127.0.0.1'", "has quotes around it"),
+    ],
+)
+def test_a_url_as_an_environment_file_spoils_it(ask: Ask, url: str, said: str) -> None:
+    answer = ask(env={"REDIS_URL": url.format(ENCODED)})
+    assert answer["failed"]
+    assert answer["msg"].startswith("redis_url: ")
+    assert said in answer["msg"]
+
+
+def test_a_user_in_the_place_of_a_password_is_in_no_output(start_each: Start, ask: Ask) -> None:
+    server = start_each()
+    server.lock(PASSWORD)
+    check = only(ask(f"redis://{ENCODED}@127.0.0.1:{server.port}"))  # ask() looks for it
+    assert "a user and no password" in check["summary"]
+    assert ":PASSWORD@" in check["remedy"]
+
+
 def test_unneeded_password_and_missing_database(start_each: Start, ask: Ask) -> None:
     server = start_each()
     assert (

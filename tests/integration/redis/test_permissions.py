@@ -40,6 +40,23 @@ def test_a_user_without_permission_for_info(start_each: Start, ask: Ask) -> None
     assert all("+info" in check["remedy"] for check in answer["checks"][1:])
 
 
+def test_cluster_info_refused(start_each: Start, ask: Ask) -> None:
+    server = start_each("--cluster-enabled", "yes")
+    rights = "on +ping +info +select +dbsize +config|get +client|list"
+    server.client.execute_command("ACL", "SETUSER", "monitor", *rights.split(), f">{PASSWORD}")
+    answer = ask(f"redis://monitor:{ENCODED}@127.0.0.1:{server.port}")
+    for name in ("redis.cluster", "redis.writable"):
+        check = by_name(answer, name)
+        assert check["status"] == "unknown"
+        assert "+cluster|info" in check["remedy"]
+
+
+def test_no_canary_in_check_mode(start_each: Start, ask: Ask) -> None:
+    server = start_each()
+    assert by_name(ask(server.url, canary=True, check=True), "redis.writable")["status"] == "ok"
+    assert "cmdstat_set" not in server.client.info("commandstats")
+
+
 def test_config_refused(start_each: Start, ask: Ask) -> None:
     server = start_each("--rename-command", "CONFIG", "")
     cache, queue = (

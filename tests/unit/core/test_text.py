@@ -23,6 +23,7 @@ def test_no_form_of_a_secret_survives(secret: str) -> None:
     ("text", "hidden"),
     [
         ("could not connect to postgresql://app:hunter2@db/x", "hunter2"),
+        ("no answer from redis://hunter2@cache:6379/0", "hunter2"),
         ("password=hunter2 refused", "hunter2"),
         ("Authorization: Bearer hunter2", "hunter2"),
         ('{"api_key": "hunter2"}', "hunter2"),
@@ -30,6 +31,11 @@ def test_no_form_of_a_secret_survives(secret: str) -> None:
 )
 def test_credentials_in_foreign_texts_are_masked(text: str, hidden: str) -> None:
     assert hidden not in redact(text)
+
+
+def test_a_url_without_credentials_is_left_alone() -> None:
+    text = "https://registry.test/@scope/name and https://a.test?to=me@b.test"
+    assert redact(text) == text
 
 
 def test_shortening_keeps_one_line() -> None:

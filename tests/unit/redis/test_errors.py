@@ -20,6 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
     Loading,
     PrimaryDown,
     SaveFailed,
+    WrongLogin,
     error_of_exception,
     error_of_reply,
 )
@@ -30,8 +31,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
     [
         ("Authentication required.", Refused, "needs a password"),
         ("NOAUTH Authentication required.", Refused, "needs a password"),
-        ("invalid username-password pair or user is disabled.", Refused, "refuses the password"),
-        ("WRONGPASS invalid username-password pair", Refused, "refuses the password"),
+        ("invalid username-password pair or user is disabled.", WrongLogin, "refuses the password"),
+        ("WRONGPASS invalid username-password pair", WrongLogin, "refuses the password"),
         (
             "AUTH <password> called without any password configured for the default user. "
             "Are you sure your configuration is correct?",
@@ -63,7 +64,14 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             "busy with one script",
         ),
         (
-            "DENIED Redis is running in protected mode because protected mode is enabled",
+            "DENIED Redis is running in protected mode because protected mode is enabled and no "
+            "password is set for the default user.",
+            Refused,
+            "protected mode",
+        ),
+        (
+            "-DENIED Running in protected mode because protected mode is enabled and no password "
+            "is set for the default user. In this mode connections are only accepted from the",
             Refused,
             "protected mode",
         ),
@@ -78,12 +86,20 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
     ],
 )
 def test_replies(text: str, kind: type[RunbookError], said: str) -> None:
-    error = error_of_reply(text, Endpoint("db1", 7, username="u"))
+    error = error_of_reply(text, Endpoint("db1", 7, username="u", password="p"))
     assert type(error) is kind
     assert said in str(error)
     assert "db1:7" in str(error)
     assert error.remedy
     assert "{" not in str(error) + error.remedy
+
+
+@pytest.mark.parametrize("text", ["WRONGPASS invalid username-password pair", "NOPERM"])
+def test_a_user_without_a_password_is_not_shown(text: str) -> None:
+    endpoint = Endpoint("db1", 7, username="hunter2")
+    error = error_of_reply(text, endpoint)
+    assert error
+    assert "hunter2" not in f"{error} {error.remedy} {endpoint}"
 
 
 def test_a_reply_that_is_not_known_means_nothing() -> None:
