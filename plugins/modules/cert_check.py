@@ -191,14 +191,13 @@ from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.collect import collect
 from ..module_utils.certificates.connection import TlsClient
+from ..module_utils.certificates.judge import Judge
 from ..module_utils.certificates.options import Options
-from ..module_utils.certificates.trust import TrustStore
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.net.tls import root_files
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "host": {"type": "str", "required": True},
@@ -241,10 +240,9 @@ def main() -> None:
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         options = Options.from_params(module.params)
         starttls = {target.endpoint.starttls for target in options.targets if target.endpoint}
-        client = TlsClient(options.ca_file, options.connect_timeout, starttls)
-        own_roots = [options.ca_file] if options.ca_file else []
-        trust_store = TrustStore([*own_roots, *root_files()])
-        snapshot = collect(options, client, trust_store, deadline.remaining() - RESERVE)
+        judge = Judge(options.ca_file)
+        client = TlsClient(judge, options.connect_timeout, starttls)
+        snapshot = collect(options, client, judge, deadline.remaining() - RESERVE)
         yield from assess(snapshot, thresholds, datetime.now(timezone.utc))
 
     run_probe(

@@ -17,11 +17,11 @@ from typing import Any, Callable
 from ..core.errors import Refused
 from ..core.units import format_value
 from ..net.failures import connection_failure, timed_out, tls_failure
-from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context, verified_context
+from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context
 from ..net.url import host_port
+from .judge import Judge
 from .options import Endpoint
 
-_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 #: Seconds to wait for the other side to close TLS.
 _CLOSE_TIMEOUT = 0.25
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -52,31 +52,25 @@ class Handshake:
 class _Contexts:
     """Three ways to connect: as a client does, without checking dates, without any check."""
 
-    def __init__(self, ca_file: str | None, alpn: str) -> None:
-        self.strict = verified_context(ca_file)
-        self.ignoring_dates = verified_context(ca_file)
-        self.ignoring_dates.verify_flags |= _NO_CHECK_TIME
-        for verifying in (self.strict, self.ignoring_dates):
-            verifying.check_hostname = False  # the name is a check of its own
+    def __init__(self, judge: Judge, alpn: str) -> None:
+        self.judge = Judge(judge.ca_file) if alpn else judge
         self.lenient = unverified_context()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             self.lenient.minimum_version = ssl.TLSVersion.TLSv1
         self.lenient.set_ciphers("ALL:@SECLEVEL=0")
         if alpn:
-            for context in (self.strict, self.ignoring_dates, self.lenient):
+            for context in (self.judge.strict, self.judge.ignoring_dates, self.lenient):
                 context.set_alpn_protocols([alpn])
 
 
 class TlsClient:
     """Fetches certificates, from several threads at once."""
 
-    def __init__(
-        self, ca_file: str | None, timeout: float, starttls: Iterable[str] = ("none",)
-    ) -> None:
+    def __init__(self, judge: Judge, timeout: float, starttls: Iterable[str] = ("none",)) -> None:
         self._timeout = timeout
         self._contexts = {
-            kind: _Contexts(ca_file, "postgresql" if kind == "postgres_direct" else "")
+            kind: _Contexts(judge, "postgresql" if kind == "postgres_direct" else "")
             for kind in set(starttls)
         }
 
@@ -84,12 +78,13 @@ class TlsClient:
         """The server's certificates and OpenSSL's verdict on them.
 
         ``in_date`` says whether a certificate is within its dates. A chain that verifies takes one
-        connection. One that does not takes a second, to get the certificates anyway, and a third if
-        the server's own certificate is out of date: that must not hide an untrusted issuer.
+        connection. One that does not takes a second, to get the certificates anyway. Where this
+        Python shows only the first of them, it takes a third if that is out of date: this must not
+        hide an untrusted issuer.
         """
         contexts = self._contexts[endpoint.starttls]
         try:
-            return self._handshake(endpoint, contexts.strict)
+            return self._handshake(endpoint, contexts.judge.strict)
         except ssl.SSLCertVerificationError as error:
             code, message = error.verify_code, error.verify_message
         except ssl.SSLError as error:
@@ -98,7 +93,8 @@ class TlsClient:
             return self._failed(endpoint, error)
         try:
             handshake = self._handshake(endpoint, contexts.lenient)
-            if code in (EXPIRED, NOT_YET_VALID) and not in_date(handshake.chain[0]):
+            outdated = code in (EXPIRED, NOT_YET_VALID) and not in_date(handshake.chain[0])
+            if outdated and not handshake.complete:
                 code, message = self._verify_ignoring_dates(endpoint)
         except (OSError, Refused) as error:
             return self._failed(endpoint, error)
@@ -115,7 +111,7 @@ class TlsClient:
 
     def _verify_ignoring_dates(self, endpoint: Endpoint) -> tuple[int, str]:
         try:
-            self._handshake(endpoint, self._contexts[endpoint.starttls].ignoring_dates)
+            self._handshake(endpoint, self._contexts[endpoint.starttls].judge.ignoring_dates)
         except ssl.SSLCertVerificationError as error:
             return error.verify_code, error.verify_message
         return 0, ""

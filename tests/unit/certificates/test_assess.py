@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.assess import covers
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.files import (
     InvalidFile,
 )
@@ -63,26 +60,6 @@ def test_a_file_without_a_certificate(problem: RunbookError, status: str) -> Non
         ("certificate.expiry", status, "the certificate file /x.pem is bad")
     ]
     assert checks["certificate.expiry"].remedy == problem.remedy
-
-
-NAMES = st.from_regex(r"[a-z]{1,5}(\.[a-z]{1,5}){1,3}", fullmatch=True)
-
-
-@given(NAMES, NAMES)
-def test_a_name_is_covered_by_itself_and_by_a_wildcard_for_its_first_label(
-    name: str, other: str
-) -> None:
-    parent = name.partition(".")[2]
-    assert covers(certificate(names=(name,)), name)
-    assert covers(certificate(names=(f"*.{parent}",)), name) == ("." in parent)
-    assert covers(certificate(names=(other,)), name) == (name == other)
-    assert not covers(certificate(names=(f"*.{name}",)), name)
-    assert not covers(certificate(names=(f"*.{name}",)), f"a.b.{name}")
-
-
-def test_addresses_are_compared_as_addresses() -> None:
-    assert covers(certificate(names=(), addresses=("0:0:0:0:0:0:0:1",)), "::1")
-    assert not covers(certificate(names=("10.0.0.1",)), "10.0.0.1")
 
 
 @pytest.mark.parametrize(
