@@ -76,7 +76,7 @@ def issue(
     path_length: int | None = None,
     extensions: Sequence[x509.ExtensionType] = (),
 ) -> Pair:
-    """A certificate, signed by the issuer or by itself; extensions beyond the usual are critical."""
+    """A certificate, signed by the issuer or by itself; further extensions are critical."""
     own = new_key(key) if isinstance(key, str) else key
     starts = starts or now() - DAY
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

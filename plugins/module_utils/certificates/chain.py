@@ -89,7 +89,7 @@ def _date_finding(
     """The certificate's own dates are another check's matter; those of its issuers are ours."""
     if seen.verdict.code not in (EXPIRED, NOT_YET_VALID):
         return None
-    for one in path[1:]:
+    for one in reversed(path[1:]):
         if one.in_date(now):
             continue
         day = f"{one.not_before:%Y-%m-%d}"

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
+import ssl
 
 from ..core.errors import RunbookError
 
 _BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
+_KNOWS_MARKS = ssl.OPENSSL_VERSION_INFO >= (3,)
 _CERTIFICATES = (b"CERTIFICATE", b"X509 CERTIFICATE")
 
 
@@ -21,11 +24,13 @@ class InvalidCertificate(RunbookError):
 def certificate_blocks(data: bytes) -> list[bytes]:
     """The certificates in DER; raises `InvalidCertificate` for what OpenSSL would stumble over."""
     blocks: list[bytes] = []
-    kind, body = b"", b""
+    kind, body, begun = b"", b"", 0
     for line in map(bytes.rstrip, data.split(b"\n")):
         if not kind:
+            line = _without_mark(line)
             if line.startswith(_BEGIN) and line.endswith(_DASHES):
                 kind, body = line[len(_BEGIN) : -len(_DASHES)], b""
+                begun += kind == b"CERTIFICATE"
         elif not line.startswith(_END):
             body += b"".join(line.split())
         elif line != _END + kind + _DASHES:
@@ -38,14 +43,17 @@ def certificate_blocks(data: bytes) -> list[bytes]:
             kind = b""
     if kind in _CERTIFICATES:
         raise InvalidCertificate("its last certificate is cut off")
-    if data.count(_BEGIN + b"CERTIFICATE" + _DASHES) > sum(
-        line.startswith(_BEGIN + b"CERTIFICATE" + _DASHES) for line in data.split(b"\n")
-    ):
+    if data.count(_BEGIN + b"CERTIFICATE" + _DASHES) > begun:
         raise InvalidCertificate(
-            "something precedes '-----BEGIN CERTIFICATE-----' on its line (blanks, or a byte order"
-            " mark of an editor), so servers skip that certificate"
+            "'-----BEGIN CERTIFICATE-----' does not start its line, so servers skip it"
         )
     return blocks
+
+
+def _without_mark(line: bytes) -> bytes:
+    """OpenSSL 3 looks past an editor's byte order mark."""
+    mark = codecs.BOM_UTF8
+    return line[len(mark) :] if line.startswith(mark) and _KNOWS_MARKS else line
 
 
 def _decoded(body: bytes) -> bytes:

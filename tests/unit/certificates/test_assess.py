@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.files import (
@@ -14,7 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors impo
     NotCollected,
     RunbookError,
 )
-from tests.support.certificates import TARGET, assessed, certificate
+from tests.support.certificates import assessed
 
 
 def test_a_good_certificate() -> None:
@@ -60,14 +58,3 @@ def test_a_file_without_a_certificate(problem: RunbookError, status: str) -> Non
         ("certificate.expiry", status, "the certificate file /x.pem is bad")
     ]
     assert checks["certificate.expiry"].remedy == problem.remedy
-
-
-@pytest.mark.parametrize(
-    ("left", "fingerprint", "status"),
-    [(60, "aa", "ok"), (89, "bb", "critical"), (30, "bb", "warning")],
-)
-def test_served_and_on_disk(left: float, fingerprint: str, status: str) -> None:
-    checks = assessed(
-        target=replace(TARGET, file="/f.pem"), disk=(certificate(left, fingerprint=fingerprint),)
-    )
-    assert checks["certificate.served_is_file"].status == status
