@@ -75,7 +75,7 @@ def _trust_finding(seen: CertificateSnapshot, path: Sequence[Certificate]) -> _F
         remedy = (
             "Enable TLS 1.2 or 1.3 with a current cipher on the server."
             if seen.target.name
-            else "Look at it by hand: 'openssl verify -untrusted FILE FILE'."
+            else "Inspect it by hand: 'openssl verify -untrusted FILE FILE'."
         )
         return UNKNOWN, f"not verified: {message}", remedy
     if code in (0, EXPIRED, NOT_YET_VALID):

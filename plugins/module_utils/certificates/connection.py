@@ -16,15 +16,20 @@ from typing import Any, Callable
 
 from ..core.errors import Refused
 from ..core.units import format_value
-from ..net.failures import connection_failure, timed_out, tls_failure
+from ..net.failures import TLS, connection_failure, timed_out, tls_failure
 from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context
-from ..net.url import host_port
+from ..net.url import host_port, is_address
 from .judge import Judge
 from .options import Endpoint
 
 #: Seconds to wait for the other side to close TLS.
 _CLOSE_TIMEOUT = 0.25
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+#: What a server's refusal of a client without a certificate is called up to TLS 1.2.
+_WANTS_OURS = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_BAD_CERTIFICATE")
+_NO_NAME_REMEDY = (
+    "Set server_name to a name that the server serves: with an address none is sent (SNI)."
+)
 _NO_TLS_REMEDY = (
     "Set ssl = on, ssl_cert_file and ssl_key_file in postgresql.conf and reload PostgreSQL;"
     " or remove it from the endpoints if it is meant to run without TLS."
@@ -125,7 +130,8 @@ class TlsClient:
             where = host_port(host, endpoint.port)
             return Handshake(failure=f"{where} sent no certificate within {limit}")
         failure = connection_failure(error, host, endpoint.port, endpoint.server_name)
-        return Handshake(failure=failure.text)
+        nameless = failure.kind == TLS and is_address(endpoint.server_name)
+        return Handshake(failure=failure.text, remedy=_NO_NAME_REMEDY if nameless else "")
 
     def _handshake(self, endpoint: Endpoint, context: ssl.SSLContext) -> Handshake:
         host, port = endpoint.address or endpoint.host, endpoint.port
@@ -133,7 +139,14 @@ class TlsClient:
             if endpoint.starttls == "postgres":
                 _request_tls_of_postgres(plain, host_port(host, port))
             peer = plain.getpeername()
-            with context.wrap_socket(plain, server_hostname=endpoint.server_name) as tls:
+            with context.wrap_socket(
+                plain, server_hostname=endpoint.server_name, do_handshake_on_connect=False
+            ) as tls:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLError as error:
+                    if not _asked_for_ours(tls, error):
+                        raise
                 chain, complete = _sent_chain(tls)
                 version = tls.version() or ""
                 _close(tls)
@@ -169,6 +182,14 @@ def _close(tls: ssl.SSLSocket) -> None:
     tls.settimeout(_CLOSE_TIMEOUT)
     with suppress(OSError):
         tls.unwrap()
+
+
+def _asked_for_ours(tls: ssl.SSLSocket, error: ssl.SSLError) -> bool:
+    """Whether the server showed its certificates, and refused a client that has none of its own."""
+    if isinstance(error, ssl.SSLCertVerificationError) or error.reason not in _WANTS_OURS:
+        return False
+    inner: Any = getattr(tls, "_sslobj", None)
+    return hasattr(inner, "get_unverified_chain") and bool(inner.get_unverified_chain())
 
 
 def _sent_chain(tls: ssl.SSLSocket) -> tuple[tuple[bytes, ...], bool]:

@@ -30,7 +30,7 @@ def assess_hostname(
         return thresholds.not_judged(
             "certificate.hostname",
             f"issued for {listed or 'no name'}",
-            "clients refuse the certificate before they look at its names",
+            "clients refuse the certificate before they read its names",
             subject=target.subject,
         )
     if covered:

@@ -75,7 +75,7 @@ class Judge:
 def matches(leaf: bytes, name: str) -> bool | None:
     """Whether OpenSSL accepts a certificate (DER) for a host name or address.
 
-    None if it refuses the certificate for another reason before it looks at the names.
+    None if it refuses the certificate for another reason before it reads the names.
     """
     context = no_system_roots()
     # As it is trusted itself, only the name is left to be refused.

@@ -42,7 +42,7 @@ def certificate_blocks(data: bytes) -> list[bytes]:
                 blocks.append(_decoded(body))
             kind = b""
     if kind in _CERTIFICATES:
-        raise InvalidCertificate("its last certificate is cut off")
+        raise InvalidCertificate("its last certificate has no end")
     if data.count(_BEGIN + b"CERTIFICATE" + _DASHES) > begun:
         raise InvalidCertificate(
             "'-----BEGIN CERTIFICATE-----' does not start its line, so servers skip it"

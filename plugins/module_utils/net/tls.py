@@ -83,7 +83,7 @@ _CODES: dict[int, tuple[str, str]] = {
     ),
     28: (
         "this machine's trust settings reject a CA of it",
-        "Look at the distrusted roots here ('trust list'), or have it issued by another CA.",
+        "Check the distrusted roots here ('trust list'), or have it issued by another CA.",
     ),
     34: (
         "it has a critical extension that clients do not know",

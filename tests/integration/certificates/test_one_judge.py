@@ -100,7 +100,7 @@ FILES: dict[str, tuple[Any, str]] = {
         lambda pem, _rest: pem.replace(b"-----BEGIN", b"  -----BEGIN"),
         "'-----BEGIN CERTIFICATE-----'",
     ),
-    "cut off": (lambda pem, _rest: pem[:-60], "cut off"),
+    "cut off": (lambda pem, _rest: pem[:-60], "has no end"),
     "cut off within its lines": (
         lambda pem, _rest: pem[:-300] + b"\n-----END CERTIFICATE-----\n",
         CUT,

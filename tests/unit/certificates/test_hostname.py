@@ -12,7 +12,7 @@ from tests.support.certificates import TARGET, assessed, certificate
 def test_not_judged_where_openssl_did_not_get_to_the_names() -> None:
     check = assessed(named=None)["certificate.hostname"]
     assert check.status == "ok"
-    assert check.not_judged == "clients refuse the certificate before they look at its names"
+    assert check.not_judged == "clients refuse the certificate before they read its names"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_each_certificate_between_its_lines(data: bytes) -> None:
     [
         (A.pem.rstrip() + B.pem, "put a line break between the two"),
         (A.pem + b" " + B.pem, "does not start its line"),
-        (A.pem + B.pem[:-40], "cut off"),
+        (A.pem + B.pem[:-40], "has no end"),
         (A.pem.replace(b"MII", b"M!!", 1), "damaged"),
     ],
 )
