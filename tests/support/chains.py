@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from demo import packages
 from tests.support.throwaway import DAY, Pair, issue, now, write
 
 HOST = "localhost"
@@ -353,19 +352,3 @@ def openssl_accepts_file(file: str, ca_file: str, name: str = "") -> tuple[bool,
         *("-CAfile", ca_file, "-untrusted", file, *(_name_options(name) if name else ()), file),
     )
     return done.returncode == 0, done.stdout + done.stderr
-
-
-def nginx_accepts(folder: Path, file: str, key_file: str) -> tuple[bool, str]:
-    """``nginx -t``."""
-    program = packages.programs(lambda package: package).nginx
-    (folder / "logs").mkdir(exist_ok=True)
-    configuration = write(
-        folder / "nginx.conf",
-        (
-            f"pid {folder}/nginx.pid; error_log stderr; events {{}}\n"
-            "http { access_log off; server { listen 127.0.0.1:1 ssl;\n"
-            f"ssl_certificate {file}; ssl_certificate_key {key_file}; }} }}\n"
-        ).encode(),
-    )
-    done = run(program, "-t", "-p", folder, "-c", configuration)
-    return done.returncode == 0, done.stderr

@@ -13,10 +13,10 @@ from tests.support.chains import (
     NAME,
     Case,
     Chain,
-    nginx_accepts,
     openssl_accepts_file,
     openssl_accepts_server,
 )
+from tests.support.nginx_tls import nginx_accepts
 from tests.support.throwaway import server_context, site, write
 from tests.support.web import HEALTH, endpoint_check
 
