@@ -51,14 +51,17 @@ def facts(pair: Pair) -> Certificate:
 
 
 def assessed(
-    *chain: Certificate, overrides: dict[str, Any] | None = None, **more: Any
+    *chain: Certificate,
+    overrides: dict[str, Any] | None = None,
+    at: datetime = NOW,
+    **more: Any,
 ) -> dict[str, Check]:
-    """The checks of one target at `NOW`, by name."""
+    """The checks of one target, by name."""
     values: dict[str, Any] = {"target": TARGET, "chain": chain or (certificate(),)}
     if "code" in more or "message" in more:
         more["verdict"] = Verdict(more.pop("code", 0), more.pop("message", ""))
     seen = CertificateSnapshot(**{**values, **more})
-    checks = assess_certificate(seen, Thresholds(CHECKS, overrides), NOW)
+    checks = assess_certificate(seen, Thresholds(CHECKS, overrides), at)
     return {check.name: check for check in checks}
 
 

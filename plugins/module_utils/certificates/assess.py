@@ -43,7 +43,7 @@ def assess_certificate(
         return
     leaf, path = seen.chain[0], seen.verdict.path or build_path(seen.chain)
     yield assess_expiry(target.subject, seen.chain, thresholds, now)
-    if target.name or not all(one.authority for one in seen.chain):
+    if target.name or leaf.names or not all(one.authority for one in seen.chain):
         yield assess_chain(seen, path, thresholds, now)
     if target.name:
         yield assess_hostname(target, leaf, seen.named, thresholds)

@@ -12,7 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors impo
     NotCollected,
     RunbookError,
 )
-from tests.support.certificates import assessed
+from tests.support.certificates import assessed, certificate
 
 
 def test_a_good_certificate() -> None:
@@ -58,3 +58,11 @@ def test_a_file_without_a_certificate(problem: RunbookError, status: str) -> Non
         ("certificate.expiry", status, "the certificate file /x.pem is bad")
     ]
     assert checks["certificate.expiry"].remedy == problem.remedy
+
+
+def test_the_file_of_a_ca_has_no_chain_to_judge_and_that_of_a_server_has() -> None:
+    target = Target("/x.pem", file="/x.pem")
+    root = certificate(names=(), authority=True)
+    assert "certificate.chain" not in assessed(root, target=target)
+    own = certificate(authority=True)  # as 'openssl req -x509' makes them
+    assert assessed(own, target=target, code=18)["certificate.chain"].status == "critical"

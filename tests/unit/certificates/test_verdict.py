@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates import judge as judging
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.judge import Judge
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.verdict import (
     Verdict,
     examine,
 )
-from tests.support.certificates import facts
+from tests.support.certificates import assessed, facts
+from tests.support.chains import CASES
 from tests.support.throwaway import DAY, Authority, Pair, issue, now, write
 
 
@@ -59,3 +63,27 @@ def test_a_trusted_root_that_ends_first_is_the_weakest_unless_it_has_a_successor
     assert weakest
     assert weakest.der == root.der
     assert verdict(tmp_path, [server], root, successor).weakest is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("healthy", 0, "trusted: leads to 'Root' through 'Intermediate'"),
+        ("an expired cross-sign is still sent", 0, "trusted"),
+        ("an expired intermediate", 10, "'Intermediate' expired"),
+        ("an expired root", 10, "a certificate above 'Intermediate' has expired"),
+        ("an issuer that is no CA", 79, "not a CA's: 'Intermediate'"),
+        ("the intermediate is missing", 20, "the intermediate 'Intermediate' is missing"),
+    ],
+)
+def test_a_python_that_does_not_show_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, says: str
+) -> None:
+    """3.9; the verdicts are the same, in fewer words."""
+    monkeypatch.setattr(judging, "_verified_path", lambda _client: ())
+    chain = CASES[words].make()
+    sent = [chain.leaf, *chain.sent]
+    found = verdict(tmp_path, sent, *chain.trusted)
+    assert (found.code, found.path) == (code, ())
+    check = assessed(*map(facts, sent), verdict=found, at=now())["certificate.chain"]
+    assert says in check.summary
