@@ -16,15 +16,18 @@ description:
     C(certificate.expiry), or the shares of the lifetime in C(certificate.lifetime_left) where these
     are fewer days, so that certificates of 6 and of 398 days are both judged well. Expired, and not
     valid yet, are always critical.
-  - C(certificate.chain) says whether clients find a path to a trusted root (for an endpoint by
-    OpenSSL's own verdict), and if not, why. An expired certificate or a wrong name does not hide
-    it.
-  - C(certificate.hostname) says whether the certificate is issued for the name that clients use.
+  - C(certificate.chain) says whether clients find a path to a trusted root, and if not, why. That
+    is OpenSSL's verdict, for a file as for an endpoint, with the roots that this host trusts; so
+    purposes, path lengths, name constraints, and weak keys and signatures count. The remedy follows
+    OpenSSL's code. An expired certificate or a wrong name does not hide it. What is sent, has
+    expired and is needed by no client, such as an old cross-signed root, is a remark.
+  - C(certificate.hostname) says whether the certificate is issued for the name that clients use,
+    as OpenSSL compares names.
   - C(certificate.key) says whether keys and signatures are strong enough, and whether the key file
     matches the certificate.
   - C(certificate.served_is_file) says whether an endpoint serves the certificate on disk. Renewed
-    but not reloaded is critical, since only a reload fixes it; a file that is older than what is
-    served is a warning.
+    but not reloaded is critical, since only a reload fixes it, and so is a renewed file that
+    clients would refuse after the reload; a file that is older than what is served is a warning.
   - An endpoint that sends no certificate (connection refused, no TLS, timeout) gets one
     C(certificate.expiry) that is V(unknown), with the reason. The check of that service says
     whether it is down.
@@ -102,11 +105,14 @@ options:
     type: float
     default: 5.0
 notes:
+  - Not judged are revocation (CRL, OCSP), stapling, Certificate Transparency, and what single
+    browsers demand beyond OpenSSL. A file with a certificate for clients only gets dates and key
+    judged, not its chain.
   - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and
     E(SSL_CERT_DIR).
   - Connects directly, never through a proxy.
   - With Python 3.9 only the first certificate of an endpoint is visible. The verdicts are the same,
-    but a missing intermediate is not named.
+    but a missing intermediate is not named, nor one that expires soon.
 requirements:
   - cryptography >= 38
 seealso:
@@ -191,14 +197,13 @@ from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.collect import collect
 from ..module_utils.certificates.connection import TlsClient
+from ..module_utils.certificates.judge import Judge
 from ..module_utils.certificates.options import Options
-from ..module_utils.certificates.trust import TrustStore
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.net.tls import root_files
 
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "host": {"type": "str", "required": True},
@@ -241,10 +246,9 @@ def main() -> None:
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         options = Options.from_params(module.params)
         starttls = {target.endpoint.starttls for target in options.targets if target.endpoint}
-        client = TlsClient(options.ca_file, options.connect_timeout, starttls)
-        own_roots = [options.ca_file] if options.ca_file else []
-        trust_store = TrustStore([*own_roots, *root_files()])
-        snapshot = collect(options, client, trust_store, deadline.remaining() - RESERVE)
+        judge = Judge(options.ca_file)
+        client = TlsClient(judge, options.connect_timeout, starttls)
+        snapshot = collect(options, client, judge, deadline.remaining() - RESERVE)
         yield from assess(snapshot, thresholds, datetime.now(timezone.utc))
 
     run_probe(

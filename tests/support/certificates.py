@@ -18,6 +18,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.opt
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.snapshot import (
     CertificateSnapshot,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.verdict import Verdict
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from tests.conftest import RunModule
@@ -50,12 +51,17 @@ def facts(pair: Pair) -> Certificate:
 
 
 def assessed(
-    *chain: Certificate, overrides: dict[str, Any] | None = None, **more: Any
+    *chain: Certificate,
+    overrides: dict[str, Any] | None = None,
+    at: datetime = NOW,
+    **more: Any,
 ) -> dict[str, Check]:
-    """The checks of one target at `NOW`, by name."""
+    """The checks of one target, by name."""
     values: dict[str, Any] = {"target": TARGET, "chain": chain or (certificate(),)}
+    if "code" in more or "message" in more:
+        more["verdict"] = Verdict(more.pop("code", 0), more.pop("message", ""))
     seen = CertificateSnapshot(**{**values, **more})
-    checks = assess_certificate(seen, Thresholds(CHECKS, overrides), NOW)
+    checks = assess_certificate(seen, Thresholds(CHECKS, overrides), at)
     return {check.name: check for check in checks}
 
 

@@ -73,8 +73,10 @@ def issue(
     authority: bool = False,
     key: Any = "ec",
     digest: Any = None,
+    path_length: int | None = None,
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Pair:
-    """A certificate, signed by the issuer or by itself."""
+    """A certificate, signed by the issuer or by itself; further extensions are critical."""
     own = new_key(key) if isinstance(key, str) else key
     starts = starts or now() - DAY
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -88,7 +90,10 @@ def issue(
         .not_valid_before(starts)
         .not_valid_after(starts + lifetime)
     )
-    builder = _with_extensions(builder, own.public_key(), signer.public_key(), authority, names)
+    constraints = x509.BasicConstraints(authority, path_length)
+    builder = _with_extensions(builder, own.public_key(), signer.public_key(), constraints, names)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
     algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey) else digest or hashes.SHA256()
     return Pair(builder.sign(signer, algorithm), own)
 
@@ -97,12 +102,12 @@ def _with_extensions(
     builder: x509.CertificateBuilder,
     own_key: Any,
     issuer_key: Any,
-    authority: bool,
+    constraints: x509.BasicConstraints,
     names: Sequence[str],
 ) -> x509.CertificateBuilder:
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key)
     builder = (
-        builder.add_extension(x509.BasicConstraints(authority, None), critical=True)
+        builder.add_extension(constraints, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own_key), critical=False)
         .add_extension(issuer_id, critical=False)
     )

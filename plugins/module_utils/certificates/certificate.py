@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..core.errors import RunbookError
+from .pem import InvalidCertificate, certificate_blocks
 
 IMPORT_ERROR: str | None = None
 try:
@@ -22,12 +20,7 @@ try:
 except ImportError as error:
     IMPORT_ERROR = str(error)
 
-_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END ", re.DOTALL)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-
-
-class InvalidCertificate(RunbookError):
-    """This is not a certificate; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,8 @@ class Certificate:
     addresses: tuple[str, ...] = ()
     authority: bool = False
     """A CA certificate, which may sign others."""
+    for_clients: bool = False
+    """Issued for clients only: servers cannot use it."""
     key: str = "ECDSA P-256"
     key_bits: int = 256
     signature: str = "SHA-256"
@@ -60,6 +55,14 @@ class Certificate:
     @property
     def self_issued(self) -> bool:
         return self.subject_name == self.issuer_name
+
+    def in_date(self, now: datetime) -> bool:
+        return self.not_before <= now < self.not_after
+
+    @property
+    def key_kind(self) -> str:
+        """``RSA``, ``ECDSA`` and so on."""
+        return self.key.split(" ", 1)[0]
 
     @property
     def lifetime_days(self) -> float:
@@ -86,6 +89,7 @@ def parse(der: bytes) -> Certificate:
             names=names,
             addresses=addresses,
             authority=_is_authority(found),
+            for_clients=_is_for_clients(found),
             key=key,
             key_bits=key_bits,
             signature=_signature(found),
@@ -112,11 +116,7 @@ def parse_all(data: bytes) -> list[Certificate]:
 
     Raises `InvalidCertificate` where there is none or where one of them is broken.
     """
-    if pem_blocks := _PEM.findall(data):
-        try:
-            blocks = [base64.b64decode(b"".join(one.split()), validate=True) for one in pem_blocks]
-        except binascii.Error:
-            raise InvalidCertificate("its PEM is damaged") from None
+    if blocks := certificate_blocks(data):
         return [parse(block) for block in blocks]
     if b"PRIVATE KEY-----" in data:
         raise InvalidCertificate("it holds a private key and no certificate")
@@ -127,11 +127,6 @@ def parse_all(data: bytes) -> list[Certificate]:
     if not data.startswith(b"\x30"):
         raise InvalidCertificate("it holds neither PEM nor DER")
     return [parse(data)]
-
-
-def der_blocks(data: bytes) -> list[bytes]:
-    """The certificates of a PEM file, unparsed."""
-    return [base64.b64decode(block) for block in _PEM.findall(data)]
 
 
 def public_key_bytes(key: Any) -> bytes:
@@ -182,6 +177,13 @@ def _alternative_names(found: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _is_authority(found: Any) -> bool:
     extension = _extension(found, x509.BasicConstraints)
     return bool(extension is not None and extension.ca)
+
+
+def _is_for_clients(found: Any) -> bool:
+    usages = _extension(found, x509.ExtendedKeyUsage) or ()
+    usage = x509.ExtendedKeyUsageOID
+    wide = (usage.SERVER_AUTH, x509.ObjectIdentifier("2.5.29.37.0"))  # any usage
+    return usage.CLIENT_AUTH in usages and not any(one in usages for one in wide)
 
 
 def _key(found: Any) -> tuple[str, int, bytes]:

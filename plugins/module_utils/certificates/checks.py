@@ -26,8 +26,10 @@ CHECKS: dict[str, Definition] = {
         "ACME clients renew at a third, or at half for lifetimes up to ten days",
     ),
     "certificate.chain": Definition(
-        "Clients can build a chain from the served certificates to a trusted root.",
-        "Serve the full chain (certbot's fullchain.pem, not cert.pem) and reload.",
+        "Clients can build a chain from the served certificates to a trusted root, as OpenSSL"
+        " does.",
+        "Follows OpenSSL's reason: serve the full chain (certbot's fullchain.pem, not cert.pem), a"
+        " current intermediate, or a certificate of a CA that clients trust; then reload.",
     ),
     "certificate.hostname": Definition(
         "The certificate is issued for the name that clients use.",
@@ -39,7 +41,8 @@ CHECKS: dict[str, Definition] = {
         "Issue the certificate again with an ECDSA P-256 or RSA 2048 key or stronger, and SHA-256.",
     ),
     "certificate.served_is_file": Definition(
-        "The endpoint serves the certificate that is on disk.",
+        "The endpoint serves the certificate that is on disk, and clients accept what the next"
+        " reload brings.",
         "Reload what serves it: 'nginx -t && systemctl reload nginx'.",
     ),
 }

@@ -16,11 +16,12 @@ from ..core.units import format_value
 from ..net.failures import connection_failure
 from ..net.url import host_port
 from .certificate import Certificate, InvalidCertificate, parse
-from .connection import TlsClient, resolve
+from .connection import Handshake, TlsClient, resolve
 from .files import read_certificates, read_public_key
+from .judge import Judge, matches
 from .options import Endpoint, Options, Target
 from .snapshot import CertificateSnapshot, Snapshot
-from .trust import TrustStore, build_path, verify
+from .verdict import Verdict, examine
 
 #: More connections at once gain nothing.
 MAX_PARALLEL = 32
@@ -33,9 +34,7 @@ _UNREACHABLE_REMEDY = (
 _Numbered = tuple[int, Target]
 
 
-def collect(
-    options: Options, client: TlsClient, trust_store: TrustStore, seconds: float
-) -> Snapshot:
+def collect(options: Options, client: TlsClient, judge: Judge, seconds: float) -> Snapshot:
     """What is seen of all targets; those that are not done within the seconds say so."""
     calls: ParallelCalls[_Numbered] = ParallelCalls()
     end = time.monotonic() + seconds
@@ -46,7 +45,7 @@ def collect(
         while waiting and len(running) < MAX_PARALLEL:
             item = waiting.pop(0)
             running.add(item)
-            calls.start(item, partial(_collect_one, item[1], client, trust_store))
+            calls.start(item, partial(_collect_one, item[1], client, judge))
         done = calls.next(end - time.monotonic())
         if done is None:
             break
@@ -68,14 +67,14 @@ def _late(target: Target, seconds: float) -> CertificateSnapshot:
 
 
 def _collect_one(
-    target: Target, client: TlsClient, trust_store: TrustStore
+    target: Target, client: TlsClient, judge: Judge
 ) -> CertificateSnapshot | list[Target]:
     """What is seen of one target; for a host whose addresses are all checked, their targets."""
     if target.endpoint is None:
-        return _collect_file(target, trust_store)
+        return _collect_file(target, judge)
     if target.all_addresses:
         return _address_targets(target, target.endpoint)
-    return _collect_endpoint(target, target.endpoint, client)
+    return _collect_endpoint(target, target.endpoint, client, judge)
 
 
 def _address_targets(target: Target, endpoint: Endpoint) -> CertificateSnapshot | list[Target]:
@@ -96,7 +95,9 @@ def _address_targets(target: Target, endpoint: Endpoint) -> CertificateSnapshot 
     ]
 
 
-def _collect_endpoint(target: Target, endpoint: Endpoint, client: TlsClient) -> CertificateSnapshot:
+def _collect_endpoint(
+    target: Target, endpoint: Endpoint, client: TlsClient, judge: Judge
+) -> CertificateSnapshot:
     handshake = client.fetch(endpoint, _in_date)
     if handshake.failure:
         remedy = handshake.remedy or _UNREACHABLE_REMEDY
@@ -109,26 +110,41 @@ def _collect_endpoint(target: Target, endpoint: Endpoint, client: TlsClient) -> 
             failure=f"the server sent a certificate that cannot be read: {error}",
             remedy="Issue it again with a current tool.",
         )
-    return CertificateSnapshot(
+    seen = CertificateSnapshot(
         target,
         chain=chain,
         complete=handshake.complete,
-        verify_code=handshake.verify_code,
-        verify_message=handshake.verify_message,
+        verdict=_verdict(handshake, chain, judge),
+        named=matches(chain[0].der, target.name),
         peer=handshake.peer,
         tls=handshake.tls,
         disk=_read_certificates(target.file),
         key=_read_key(target.key_file),
     )
+    if isinstance(seen.disk, RunbookError) or seen.disk in ((), chain):
+        return replace(seen, disk_verdict=seen.verdict, disk_named=seen.named)
+    return replace(
+        seen,
+        disk_verdict=examine(judge, seen.disk, datetime.now(timezone.utc)),
+        disk_named=matches(seen.disk[0].der, target.name),
+    )
 
 
-def _collect_file(target: Target, trust_store: TrustStore) -> CertificateSnapshot:
+def _verdict(handshake: Handshake, chain: tuple[Certificate, ...], judge: Judge) -> Verdict:
+    """The handshake's own verdict; from the chain it sent, more about how it comes about."""
+    own = Verdict(handshake.verify_code, handshake.verify_message)
+    if not handshake.complete or own.code is None:
+        return own
+    found = examine(judge, chain, datetime.now(timezone.utc))
+    return own if found.code is None or (own.code == 0 and found.code != 0) else found
+
+
+def _collect_file(target: Target, judge: Judge) -> CertificateSnapshot:
     chain = _read_certificates(target.file)
     if isinstance(chain, RunbookError):
         return CertificateSnapshot(target, disk=chain)
-    code = verify(build_path(chain), trust_store)
-    key = _read_key(target.key_file)
-    return CertificateSnapshot(target, chain=chain, verify_code=code, key=key)
+    verdict = examine(judge, chain, datetime.now(timezone.utc))
+    return CertificateSnapshot(target, chain=chain, verdict=verdict, key=_read_key(target.key_file))
 
 
 def _read_certificates(path: str) -> tuple[Certificate, ...] | RunbookError:
@@ -150,4 +166,4 @@ def _in_date(der: bytes) -> bool:
         certificate = parse(der)
     except InvalidCertificate:
         return True
-    return certificate.not_before <= datetime.now(timezone.utc) < certificate.not_after
+    return certificate.in_date(datetime.now(timezone.utc))

@@ -16,15 +16,20 @@ from typing import Any, Callable
 
 from ..core.errors import Refused
 from ..core.units import format_value
-from ..net.failures import connection_failure, timed_out, tls_failure
-from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context, verified_context
-from ..net.url import host_port
+from ..net.failures import TLS, connection_failure, timed_out, tls_failure
+from ..net.tls import EXPIRED, NOT_YET_VALID, unverified_context
+from ..net.url import host_port, is_address
+from .judge import Judge
 from .options import Endpoint
 
-_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 #: Seconds to wait for the other side to close TLS.
 _CLOSE_TIMEOUT = 0.25
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+#: What a server's refusal of a client without a certificate is called up to TLS 1.2.
+_WANTS_OURS = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_BAD_CERTIFICATE")
+_NO_NAME_REMEDY = (
+    "Set server_name to a name that the server serves: with an address none is sent (SNI)."
+)
 _NO_TLS_REMEDY = (
     "Set ssl = on, ssl_cert_file and ssl_key_file in postgresql.conf and reload PostgreSQL;"
     " or remove it from the endpoints if it is meant to run without TLS."
@@ -52,31 +57,25 @@ class Handshake:
 class _Contexts:
     """Three ways to connect: as a client does, without checking dates, without any check."""
 
-    def __init__(self, ca_file: str | None, alpn: str) -> None:
-        self.strict = verified_context(ca_file)
-        self.ignoring_dates = verified_context(ca_file)
-        self.ignoring_dates.verify_flags |= _NO_CHECK_TIME
-        for verifying in (self.strict, self.ignoring_dates):
-            verifying.check_hostname = False  # the name is a check of its own
+    def __init__(self, judge: Judge, alpn: str) -> None:
+        self.judge = Judge(judge.ca_file) if alpn else judge
         self.lenient = unverified_context()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             self.lenient.minimum_version = ssl.TLSVersion.TLSv1
         self.lenient.set_ciphers("ALL:@SECLEVEL=0")
         if alpn:
-            for context in (self.strict, self.ignoring_dates, self.lenient):
+            for context in (self.judge.strict, self.judge.ignoring_dates, self.lenient):
                 context.set_alpn_protocols([alpn])
 
 
 class TlsClient:
     """Fetches certificates, from several threads at once."""
 
-    def __init__(
-        self, ca_file: str | None, timeout: float, starttls: Iterable[str] = ("none",)
-    ) -> None:
+    def __init__(self, judge: Judge, timeout: float, starttls: Iterable[str] = ("none",)) -> None:
         self._timeout = timeout
         self._contexts = {
-            kind: _Contexts(ca_file, "postgresql" if kind == "postgres_direct" else "")
+            kind: _Contexts(judge, "postgresql" if kind == "postgres_direct" else "")
             for kind in set(starttls)
         }
 
@@ -84,12 +83,13 @@ class TlsClient:
         """The server's certificates and OpenSSL's verdict on them.
 
         ``in_date`` says whether a certificate is within its dates. A chain that verifies takes one
-        connection. One that does not takes a second, to get the certificates anyway, and a third if
-        the server's own certificate is out of date: that must not hide an untrusted issuer.
+        connection. One that does not takes a second, to get the certificates anyway. Where this
+        Python shows only the first of them, it takes a third if that is out of date: this must not
+        hide an untrusted issuer.
         """
         contexts = self._contexts[endpoint.starttls]
         try:
-            return self._handshake(endpoint, contexts.strict)
+            return self._handshake(endpoint, contexts.judge.strict)
         except ssl.SSLCertVerificationError as error:
             code, message = error.verify_code, error.verify_message
         except ssl.SSLError as error:
@@ -98,7 +98,8 @@ class TlsClient:
             return self._failed(endpoint, error)
         try:
             handshake = self._handshake(endpoint, contexts.lenient)
-            if code in (EXPIRED, NOT_YET_VALID) and not in_date(handshake.chain[0]):
+            outdated = code in (EXPIRED, NOT_YET_VALID) and not in_date(handshake.chain[0])
+            if outdated and not handshake.complete:
                 code, message = self._verify_ignoring_dates(endpoint)
         except (OSError, Refused) as error:
             return self._failed(endpoint, error)
@@ -115,7 +116,7 @@ class TlsClient:
 
     def _verify_ignoring_dates(self, endpoint: Endpoint) -> tuple[int, str]:
         try:
-            self._handshake(endpoint, self._contexts[endpoint.starttls].ignoring_dates)
+            self._handshake(endpoint, self._contexts[endpoint.starttls].judge.ignoring_dates)
         except ssl.SSLCertVerificationError as error:
             return error.verify_code, error.verify_message
         return 0, ""
@@ -129,7 +130,8 @@ class TlsClient:
             where = host_port(host, endpoint.port)
             return Handshake(failure=f"{where} sent no certificate within {limit}")
         failure = connection_failure(error, host, endpoint.port, endpoint.server_name)
-        return Handshake(failure=failure.text)
+        nameless = failure.kind == TLS and is_address(endpoint.server_name)
+        return Handshake(failure=failure.text, remedy=_NO_NAME_REMEDY if nameless else "")
 
     def _handshake(self, endpoint: Endpoint, context: ssl.SSLContext) -> Handshake:
         host, port = endpoint.address or endpoint.host, endpoint.port
@@ -137,7 +139,14 @@ class TlsClient:
             if endpoint.starttls == "postgres":
                 _request_tls_of_postgres(plain, host_port(host, port))
             peer = plain.getpeername()
-            with context.wrap_socket(plain, server_hostname=endpoint.server_name) as tls:
+            with context.wrap_socket(
+                plain, server_hostname=endpoint.server_name, do_handshake_on_connect=False
+            ) as tls:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLError as error:
+                    if not _asked_for_ours(tls, error):
+                        raise
                 chain, complete = _sent_chain(tls)
                 version = tls.version() or ""
                 _close(tls)
@@ -173,6 +182,14 @@ def _close(tls: ssl.SSLSocket) -> None:
     tls.settimeout(_CLOSE_TIMEOUT)
     with suppress(OSError):
         tls.unwrap()
+
+
+def _asked_for_ours(tls: ssl.SSLSocket, error: ssl.SSLError) -> bool:
+    """Whether the server showed its certificates, and refused a client that has none of its own."""
+    if isinstance(error, ssl.SSLCertVerificationError) or error.reason not in _WANTS_OURS:
+        return False
+    inner: Any = getattr(tls, "_sslobj", None)
+    return hasattr(inner, "get_unverified_chain") and bool(inner.get_unverified_chain())
 
 
 def _sent_chain(tls: ssl.SSLSocket) -> tuple[tuple[bytes, ...], bool]:

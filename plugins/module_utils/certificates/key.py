@@ -72,5 +72,4 @@ def _key_file_finding(seen: CertificateSnapshot, leaf: Certificate) -> _Finding:
 
 def is_weak_key(one: Certificate) -> bool:
     """Whether clients refuse the key, or soon will: DSA, RSA below 2048 bits, ECDSA below 256."""
-    kind = one.key.split(" ", 1)[0]
-    return kind == "DSA" or one.key_bits < _MINIMUM_BITS.get(kind, 0)
+    return one.key_kind == "DSA" or one.key_bits < _MINIMUM_BITS.get(one.key_kind, 0)

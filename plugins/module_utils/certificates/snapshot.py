@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.errors import RunbookError
 from .certificate import Certificate
 from .options import Target
+from .verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,17 @@ class CertificateSnapshot:
     """As it was sent or as the file has it, the target's own certificate first."""
     complete: bool = True
     """False where this Python shows only the first certificate."""
-    verify_code: int | None = 0
-    """OpenSSL's code for the chain: 0 for trusted, none if it was not verified."""
-    verify_message: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
+    """OpenSSL's, on the chain."""
+    named: bool | None = True
+    """Whether the certificate is issued for the target's name; none if OpenSSL did not say."""
     peer: str = ""
     tls: str = ""
     disk: tuple[Certificate, ...] | RunbookError = ()
     """The certificates in the endpoint's file, or why there are none."""
+    disk_verdict: Verdict = field(default_factory=Verdict)
+    """OpenSSL's, on these."""
+    disk_named: bool | None = True
     key: bytes | RunbookError = b""
     """Public half of the key file, or why there is none."""
 

@@ -1,58 +1,17 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How certificates follow from one another, and whether they lead to a trusted root.
+"""How the certificates of a chain follow from one another.
 
-For an endpoint OpenSSL decides that in the handshake (see `connection`); for a file it is decided
-here, with the same codes.
+Whether they lead to a trusted root is for OpenSSL to say (see `judge`); this finds words for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ..net.tls import INVALID_CA, NO_LOCAL_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN
-from .certificate import Certificate, InvalidCertificate, der_blocks, parse
-
-
-class TrustStore:
-    """The trusted root certificates, from files of many; parsed only as far as they are needed."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = tuple(paths)
-        self._blocks: list[bytes] | None = None
-
-    def trusts(self, certificate: Certificate) -> bool:
-        """Whether one of the roots is the certificate or signed it."""
-        if self._blocks is None:
-            self._blocks = list(self._load())
-        for der in self._blocks:
-            if der == certificate.der:
-                return True
-            if certificate.issuer_name in der and _signed_by_der(certificate, der):
-                return True
-        return False
-
-    def _load(self) -> Iterable[bytes]:
-        for path in self._paths:
-            try:
-                with open(path, "rb") as stream:
-                    data = stream.read()
-            except OSError:
-                continue
-            yield from der_blocks(data)
-
-
-def verify(path: Sequence[Certificate], trust_store: TrustStore) -> int:
-    """OpenSSL's code for a path: 0 if it leads to a trusted root. Ignores dates."""
-    if not all(one.authority for one in path[1:]):
-        return INVALID_CA
-    if trust_store.trusts(path[-1]):
-        return 0
-    if path[-1].self_issued:
-        return SELF_SIGNED if len(path) == 1 else SELF_SIGNED_IN_CHAIN
-    return NO_LOCAL_ISSUER
+from .certificate import Certificate
 
 
 def build_path(chain: Sequence[Certificate]) -> tuple[Certificate, ...]:
@@ -68,7 +27,7 @@ def build_path(chain: Sequence[Certificate]) -> tuple[Certificate, ...]:
 
 def in_order(chain: Sequence[Certificate], path: Sequence[Certificate]) -> bool:
     """Whether each certificate of the path comes before its issuer in the chain."""
-    places = [chain.index(one) for one in path]
+    places = [chain.index(one) for one in path if one in chain]
     return places == sorted(places)
 
 
@@ -98,10 +57,3 @@ def signed_by(child: Certificate, parent: Certificate) -> bool:
     except (UnsupportedAlgorithm, TypeError, ValueError, AttributeError):
         return True
     return True
-
-
-def _signed_by_der(child: Certificate, parent: bytes) -> bool:
-    try:
-        return signed_by(child, parse(parent))
-    except InvalidCertificate:
-        return False

@@ -13,21 +13,96 @@ from ..core.errors import UsageError
 from ..core.text import shorten
 from .url import is_address
 
-_PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN; ssl names it only from Python 3.10 on
-
-#: Where distributions keep all roots in one file, in case OpenSSL does not know.
-_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-)
+PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN; ssl names it only from Python 3.10 on
+NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 
 #: OpenSSL's verification codes (x509_vfy.h).
 EXPIRED, NOT_YET_VALID = 10, 9
 SELF_SIGNED, SELF_SIGNED_IN_CHAIN, NO_LOCAL_ISSUER, NO_ISSUER, UNVERIFIED_LEAF = 18, 19, 20, 2, 21
 WRONG_HOSTNAME, WRONG_ADDRESS = 62, 64
-INVALID_CA = 79  # 24 before OpenSSL 3
+WRONG_NAMES = (WRONG_HOSTNAME, 63, WRONG_ADDRESS)
+WRONG_PURPOSE = 26
+INVALID_CAS = (79, 24, 32)  # 79 is 24 before OpenSSL 3
 UNTRUSTED = (NO_ISSUER, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, NO_LOCAL_ISSUER, UNVERIFIED_LEAF)
+
+_PRIVATE_CA = "If it is a private CA, name its certificate in ca_file."
+_FULL_CHAIN = "Serve the full chain (certbot's fullchain.pem, not cert.pem) and reload."
+_REISSUE_CA = (
+    "Have the certificate issued by a real CA certificate (basicConstraints CA:TRUE, keyUsage"
+    " keyCertSign); a server's certificate cannot issue others."
+)
+_CONSTRAINTS = (
+    "Have it issued by a CA that may issue for these names, or have that CA's certificate issued"
+    " again with name constraints that allow them."
+)
+_STRONGER = (
+    "Issue the certificate again with an ECDSA P-256 or RSA 2048 key or stronger, and SHA-256."
+)
+_STRONGER_CA = (
+    "Have the certificate issued by a CA whose own key and signatures are current (RSA 2048, ECDSA"
+    " P-256, SHA-256), and serve that CA's intermediate."
+)
+
+#: What a code means, and what to do about it.
+_CODES: dict[int, tuple[str, str]] = {
+    EXPIRED: (
+        "a certificate has expired",
+        "Renew it ('certbot renew'), serve the issuer's current chain, and reload.",
+    ),
+    NOT_YET_VALID: (
+        "a certificate is not valid yet (is this machine's clock right?)",
+        "Check this machine's clock ('timedatectl'); if it is right, serve the previous certificate"
+        " until then.",
+    ),
+    SELF_SIGNED: (
+        "the certificate is self-signed, not trusted",
+        "Have it issued by a CA that clients trust, such as Let's Encrypt; or name it in ca_file.",
+    ),
+    SELF_SIGNED_IN_CHAIN: (
+        "the root is not trusted: neither a system root nor in ca_file",
+        _PRIVATE_CA,
+    ),
+    7: (
+        "a signature does not fit the issuer's key: another certificate of the same name is sent",
+        "Serve the intermediate that came with this very certificate (certbot's fullchain.pem), and"
+        " reload.",
+    ),
+    22: ("the chain is longer than clients accept", "Serve only what leads to the root."),
+    23: ("a certificate has been revoked", "Issue a new one with a new key, and reload."),
+    79: ("it was signed with a certificate that is not a CA's", _REISSUE_CA),
+    24: ("it was signed with a certificate that is not a CA's", _REISSUE_CA),
+    32: ("it was signed with a CA certificate whose key may not sign others", _REISSUE_CA),
+    25: (
+        "there are more CAs below a CA than its path length allows",
+        "Have it issued by the CA above, or have that CA's certificate issued again with a larger"
+        " pathlen.",
+    ),
+    WRONG_PURPOSE: (
+        "it is not issued for servers (keyUsage or extendedKeyUsage)",
+        "Issue it, and each CA above it, with the purpose serverAuth, or with none.",
+    ),
+    28: (
+        "this machine's trust settings reject a CA of it",
+        "Check the distrusted roots here ('trust list'), or have it issued by another CA.",
+    ),
+    34: (
+        "it has a critical extension that clients do not know",
+        "Issue it again without that extension, or not critical.",
+    ),
+    47: ("its names are outside the name constraints of a CA above it", _CONSTRAINTS),
+    48: ("its names are excluded by the name constraints of a CA above it", _CONSTRAINTS),
+    66: ("the key of the certificate is too weak", _STRONGER),
+    67: ("the key of a CA above it is too weak", _STRONGER_CA),
+    68: (
+        "a signature is made with a hash that is too weak",
+        "Issue the certificate again with SHA-256; if the issuer's own is the weak one, from a"
+        " current CA.",
+    ),
+}
+_NO_ISSUER_REASON = (
+    "the issuer is not trusted: the server does not send the intermediate, or the root is"
+    " neither a system root nor in ca_file"
+)
 
 
 def verified_context(
@@ -40,7 +115,7 @@ def verified_context(
     context = context_class(ssl.PROTOCOL_TLS_CLIENT)
     context.hostname_checks_common_name = False
     # The file of a private CA may hold its intermediate only, which curl accepts as well.
-    context.verify_flags |= _PARTIAL_CHAIN
+    context.verify_flags |= PARTIAL_CHAIN
     folder = _root_folder()
     if folder:
         context.load_verify_locations(capath=folder)
@@ -64,14 +139,12 @@ def unverified_context() -> ssl.SSLContext:
     return context
 
 
-def root_files() -> list[str]:
-    """The files with the system's root certificates; a single bundle if there is one."""
-    bundle = ssl.get_default_verify_paths().cafile
-    for path in (bundle, *_BUNDLES):
-        if path and os.path.isfile(path):
-            return [path]
-    folder = _root_folder()
-    return [entry.path for entry in os.scandir(folder) if entry.is_file()] if folder else []
+def no_system_roots() -> ssl.SSLContext:
+    """A client context that verifies name and chain, and trusts nothing yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.hostname_checks_common_name = False
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
 
 def _root_folder() -> str | None:
@@ -99,22 +172,23 @@ def verification_reason(code: int, message: str, server_name: str) -> str:
 
     ``message`` is OpenSSL's own text, for a code that this function does not know.
     """
-    if code == EXPIRED:
-        return "a certificate has expired"
-    if code == NOT_YET_VALID:
-        return "a certificate is not valid yet (is this machine's clock right?)"
-    if code in (WRONG_HOSTNAME, WRONG_ADDRESS):
+    if code in WRONG_NAMES:
         what = "address" if is_address(server_name) else "name"
         return f"the certificate is issued for another {what}, not for {server_name!r}"
-    if code == SELF_SIGNED:
-        return "the certificate is self-signed, not trusted"
-    if code == SELF_SIGNED_IN_CHAIN:
-        return "the root is not trusted: neither a system root nor in ca_file"
+    if code in _CODES:
+        return _CODES[code][0]
     if code in UNTRUSTED:
-        return (
-            "the issuer is not trusted: the server does not send the intermediate, or the root is"
-            " neither a system root nor in ca_file"
-        )
-    if code == INVALID_CA:
-        return "it was signed with a certificate that is not a CA's"
+        return _NO_ISSUER_REASON
     return shorten(message or f"OpenSSL verification error {code}", 80)
+
+
+def verification_remedy(code: int) -> str:
+    """What to do about one of OpenSSL's verification codes."""
+    if code in _CODES:
+        return _CODES[code][1]
+    if code in UNTRUSTED:
+        return f"{_FULL_CHAIN} {_PRIVATE_CA}"
+    return (
+        "See what OpenSSL says: 'openssl s_client -connect HOST:PORT -servername HOST"
+        " -verify_return_error </dev/null', for a file 'openssl verify -untrusted FILE FILE'."
+    )

@@ -7,11 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.certificate import (
-    parse_all,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.trust import TrustStore
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import root_files
 from tests.conftest import by_name
 from tests.support.certificates import CertCheck, said
 from tests.support.throwaway import DAY, Authority, issue, now, write
@@ -113,17 +108,6 @@ def test_the_certificate_of_an_authority_needs_no_chain(cert_check: CertCheck) -
         "certificate.expiry",
         "certificate.key",
     }
-
-
-@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # some roots are odd
-def test_the_systems_roots_are_trusted(cert_check: CertCheck) -> None:
-    """A real root: trusted though it is not in ca_file."""
-    files = root_files()
-    if not files:
-        pytest.skip("this machine has no root certificates (package ca-certificates)")
-    root = parse_all(Path(files[0]).read_bytes())[0]
-    assert TrustStore(files).trusts(root)
-    assert not TrustStore([cert_check.ca_file]).trusts(root)
 
 
 def test_files_that_are_no_certificates_are_one_clear_sentence_each(

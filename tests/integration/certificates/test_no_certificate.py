@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import by_name
 from tests.support.certificates import CertCheck
 from tests.support.throwaway import Authority, listening, server_context, silent, tls, unused_port
 
@@ -117,3 +118,36 @@ def test_each_address_of_a_name_is_looked_at(
         },
         "no-such-host.invalid:443": "unknown",
     }
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_requires_a_client_certificate_shows_its_own(
+    cert_check: CertCheck, authority: Authority, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    context = server_context(tmp_path, authority.server(), authority.intermediate.pem)
+    context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, version
+    context.load_verify_locations(cert_check.ca_file)
+    with listening(tls(context)) as port:
+        answer = cert_check.run(
+            endpoints=[{"host": "127.0.0.1", "server_name": "localhost", "port": port}]
+        )
+    assert {check["name"]: check["status"] for check in answer["checks"]} == dict.fromkeys(
+        ("certificate.expiry", "certificate.chain", "certificate.hostname", "certificate.key"), "ok"
+    )
+
+
+def test_a_server_that_needs_a_name_says_so(
+    cert_check: CertCheck, authority: Authority, tmp_path: Path
+) -> None:
+    context = server_context(tmp_path, authority.server(), authority.intermediate.pem)
+    context.sni_callback = lambda _connection, name, _context: (
+        None if name else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    )
+    with listening(tls(context)) as port:
+        one = {"host": "127.0.0.1", "port": port}
+        answer = cert_check.run(endpoints=[one, {**one, "server_name": "localhost"}])
+    check = by_name(answer, "certificate.expiry", f"127.0.0.1:{port}")
+    assert check["status"] == "unknown"
+    assert "server_name" in check["remedy"]
+    check = by_name(answer, "certificate.expiry", f"localhost:{port} at 127.0.0.1")
+    assert check["status"] == "ok"

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.assess import covers
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.files import (
     InvalidFile,
 )
@@ -17,7 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors impo
     NotCollected,
     RunbookError,
 )
-from tests.support.certificates import TARGET, assessed, certificate
+from tests.support.certificates import assessed, certificate
 
 
 def test_a_good_certificate() -> None:
@@ -65,32 +60,9 @@ def test_a_file_without_a_certificate(problem: RunbookError, status: str) -> Non
     assert checks["certificate.expiry"].remedy == problem.remedy
 
 
-NAMES = st.from_regex(r"[a-z]{1,5}(\.[a-z]{1,5}){1,3}", fullmatch=True)
-
-
-@given(NAMES, NAMES)
-def test_a_name_is_covered_by_itself_and_by_a_wildcard_for_its_first_label(
-    name: str, other: str
-) -> None:
-    parent = name.partition(".")[2]
-    assert covers(certificate(names=(name,)), name)
-    assert covers(certificate(names=(f"*.{parent}",)), name) == ("." in parent)
-    assert covers(certificate(names=(other,)), name) == (name == other)
-    assert not covers(certificate(names=(f"*.{name}",)), name)
-    assert not covers(certificate(names=(f"*.{name}",)), f"a.b.{name}")
-
-
-def test_addresses_are_compared_as_addresses() -> None:
-    assert covers(certificate(names=(), addresses=("0:0:0:0:0:0:0:1",)), "::1")
-    assert not covers(certificate(names=("10.0.0.1",)), "10.0.0.1")
-
-
-@pytest.mark.parametrize(
-    ("left", "fingerprint", "status"),
-    [(60, "aa", "ok"), (89, "bb", "critical"), (30, "bb", "warning")],
-)
-def test_served_and_on_disk(left: float, fingerprint: str, status: str) -> None:
-    checks = assessed(
-        target=replace(TARGET, file="/f.pem"), disk=(certificate(left, fingerprint=fingerprint),)
-    )
-    assert checks["certificate.served_is_file"].status == status
+def test_the_file_of_a_ca_has_no_chain_to_judge_and_that_of_a_server_has() -> None:
+    target = Target("/x.pem", file="/x.pem")
+    root = certificate(names=(), authority=True)
+    assert "certificate.chain" not in assessed(root, target=target)
+    own = certificate(authority=True)  # as 'openssl req -x509' makes them
+    assert assessed(own, target=target, code=18)["certificate.chain"].status == "critical"

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.trust import (
-    TrustStore,
     build_path,
     in_order,
     signed_by,
-    verify,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import (
-    INVALID_CA,
-    NO_LOCAL_ISSUER,
-    SELF_SIGNED,
-    SELF_SIGNED_IN_CHAIN,
 )
 from tests.support.certificates import facts
-from tests.support.throwaway import Authority, issue, new_key, write
+from tests.support.throwaway import Authority, issue, new_key
 
 SAMPLE = issue("sample", names=["sample.test", "10.0.0.1"])
 
@@ -61,27 +51,3 @@ def test_two_that_sign_one_another_make_no_endless_path() -> None:
         issue("B", a, key=key_b, authority=True),
     )
     assert len(build_path([facts(a_by_b), facts(b_by_a)])) == 2
-
-
-def test_a_trust_store_trusts_its_roots_and_what_they_signed(
-    authority: Authority, tmp_path: Path
-) -> None:
-    bundle = write(tmp_path / "bundle.pem", SAMPLE.pem, b"# a comment\n", authority.root.pem)
-    trust_store = TrustStore([bundle, str(tmp_path / "none.pem")])
-    assert trust_store.trusts(facts(authority.intermediate))
-    assert trust_store.trusts(facts(authority.root))
-    assert not trust_store.trusts(facts(authority.server()))
-    assert not trust_store.trusts(facts(Authority.create("Test").intermediate))
-
-
-def test_the_code_of_a_path(authority: Authority, tmp_path: Path) -> None:
-    trust_store = TrustStore([write(tmp_path / "ca.pem", authority.root.pem)])
-    leaf, middle, root = map(facts, (authority.server(), authority.intermediate, authority.root))
-    foreign = Authority.create("Foreign")
-    assert verify((leaf, middle), trust_store) == 0
-    assert verify((leaf, middle, root), trust_store) == 0
-    assert verify((leaf,), trust_store) == NO_LOCAL_ISSUER
-    assert verify((facts(issue("own")),), trust_store) == SELF_SIGNED
-    strangers = tuple(map(facts, (foreign.server(), foreign.intermediate, foreign.root)))
-    assert verify(strangers, trust_store) == SELF_SIGNED_IN_CHAIN
-    assert verify((leaf, facts(authority.server())), trust_store) == INVALID_CA

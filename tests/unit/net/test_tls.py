@@ -10,6 +10,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors impo
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.tls import (
     unverified_context,
     verification_reason,
+    verification_remedy,
     verified_context,
 )
 
@@ -30,9 +31,26 @@ def test_verification_codes_in_plain_words(code: int, words: str) -> None:
 
 
 def test_an_unknown_code_keeps_openssl_s_own_text() -> None:
-    assert (
-        verification_reason(66, "EE certificate key too weak", "x") == "EE certificate key too weak"
-    )
+    assert verification_reason(99, "OpenSSL's own words", "x") == "OpenSSL's own words"
+    assert "openssl s_client" in verification_remedy(99)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (10, "certbot renew"),
+        (18, "Let's Encrypt"),
+        (19, "ca_file"),
+        (20, "fullchain.pem"),
+        (79, "CA:TRUE"),
+        (25, "pathlen"),
+        (47, "name constraints"),
+        (68, "SHA-256"),
+    ],
+)
+def test_the_remedy_follows_the_code(code: int, words: str) -> None:
+    assert words in verification_remedy(code)
+    assert ("full chain" in verification_remedy(code)) == (code == 20)
 
 
 def test_a_wrong_address_is_called_an_address() -> None:
