@@ -15,6 +15,9 @@ DEFAULT_PAUSE = 1.0
 _SHORTEST = 0.25
 _TOO_MANY = re.compile(rb"too many requests|rate[ -]?limit", re.IGNORECASE)
 
+EXEMPT_BRIEFLY = (
+    "exempt this probe's address (in nginx: geo, map, and an empty key for limit_req_zone)"
+)
 EXEMPT = (
     "in nginx, give its address an empty key: 'geo $limited { default 1; ADDRESS 0; }',"
     " 'map $limited $limit_key { 0 \"\"; 1 $binary_remote_addr; }' and"

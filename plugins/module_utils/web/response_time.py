@@ -15,7 +15,7 @@ from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
 from .options import Endpoint
-from .rate_limit import EXEMPT
+from .rate_limit import EXEMPT_BRIEFLY
 from .sampling import MOST, decided, lower_bound, slow_requests
 from .snapshot import EndpointSnapshot, Sample
 
@@ -76,7 +76,7 @@ def _single(
 def _limit_reason(seen: EndpointSnapshot) -> str:
     """Why a rate limit left too few requests, and what to do about it."""
     status = seen.limited[-1]
-    return f"a rate limit refused further requests (HTTP {status}); to exempt this probe, {EXEMPT}"
+    return f"a rate limit refused further requests (HTTP {status}); {EXEMPT_BRIEFLY}"
 
 
 def _doubtful(

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from ..core.check import CRITICAL, OK
 from ..core.definition import Threshold
@@ -33,6 +34,7 @@ _CERTAIN, _RULED_OUT = 0.001, 0.01
 MOST = 100
 
 
+@cache
 def at_least(slow: int, requests: int, share: float) -> float:
     """Probability of so many slow requests or more, if this share of all requests is slow."""
     return math.fsum(
