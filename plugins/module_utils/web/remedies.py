@@ -87,6 +87,10 @@ _STATUSES = {
         " slow queries and locks, a full connection pool and an event loop that is busy (CPU)."
     ),
 }
+_APP_UNAVAILABLE = (
+    "The app itself answers that it cannot serve, and its answer in the evidence says why: check"
+    " what it depends on (PostgreSQL, Redis) first."
+)
 _CLOUDFLARE = (
     "The CDN answers, and cannot reach your server. Check the server itself (address: its IP"
     " address), then its firewall: the CDN's addresses must be allowed."
@@ -112,6 +116,8 @@ def status_remedy(endpoint: Endpoint, answer: Answer) -> str:
         return _bad_request_remedy(answer)
     if status == 503 and re.search(rb"maintenance", answer.body[:4000], re.IGNORECASE):
         return MAINTENANCE_REMEDY
+    if status == 503 and "json" in answer.content_type:
+        return _APP_UNAVAILABLE
     if 520 <= status <= 530:
         return _CLOUDFLARE
     if status in _STATUSES:
