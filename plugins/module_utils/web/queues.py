@@ -85,7 +85,7 @@ class Queue:
     def waits_until(self) -> float | None:
         """When its next request may start, if it waits for a rate limit; none if it does not."""
         waiting = self.pending in (FIRST, AGAIN, UNCACHED) and self.server.pause
-        return self.server.resume_at if waiting and not self.running else None
+        return self.server.resume_at if waiting and not self.server.running else None
 
     def start(self) -> tuple[str, Endpoint]:
         """What the next request is for, and what it asks for."""

@@ -118,6 +118,20 @@ def exempt(bed: Bed) -> Answer:
     return first_only(limited(bed, "", zone))
 
 
+@situation(
+    "web",
+    "nginx allows one request in half a second, and four URLs are checked",
+    {f"{ENDPOINT} {number}": "ok" for number in range(4)},
+    says="HTTP 200",
+    never=RESTART,
+)
+def no_burst(bed: Bed) -> Answer:
+    web = bed.enter(site({"/": HEALTH}))
+    location = f"location / {{ limit_req zone=one; proxy_pass http://127.0.0.1:{web.port}/; }}"
+    url = nginx_of(bed, location.replace("zone=one", "zone=one nodelay"), LIMIT_ZONE)
+    return ask(bed, *({"url": url, "name": str(number)} for number in range(4)))
+
+
 def first_only(answer: Answer) -> Answer:
     """The checks of the first endpoint, without a subject to name."""
     subject = answer["checks"][0]["subject"]
