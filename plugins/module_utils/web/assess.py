@@ -9,13 +9,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
+from ..core.check import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Check
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
 from ..net.url import host_port
 from .options import Endpoint, Options
+from .rate_limit import EXEMPT
 from .response_time import assess_response_time
 from .snapshot import Answer, EndpointSnapshot, Sample, Snapshot
+
+_CACHE_REMEDY = (
+    "Keep this URL out of the cache: let the app send 'Cache-Control: no-store', or except the URL"
+    " in the CDN or in nginx (proxy_no_cache, proxy_cache_bypass); or ask the server itself with"
+    " address."
+)
 
 
 def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iterator[Check]:
@@ -25,8 +32,10 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
         if not samples:
             yield _not_requested(endpoint, thresholds, snapshot.seconds)
             continue
-        yield _assess_answers(endpoint, seen.first, samples, thresholds)
-        response_time = assess_response_time(endpoint, seen.first, samples, thresholds)
+        yield _assess_cache(endpoint, seen, thresholds) or _assess_answers(
+            endpoint, seen, samples, thresholds
+        )
+        response_time = assess_response_time(endpoint, seen, samples, thresholds)
         if response_time:
             yield response_time
 
@@ -69,24 +78,59 @@ def _not_requested(endpoint: Endpoint, thresholds: Thresholds, seconds: float) -
     )
 
 
+def _assess_cache(
+    endpoint: Endpoint, seen: EndpointSnapshot, thresholds: Thresholds
+) -> Check | None:
+    """The verdict if a cache answered and the app does not, or may not; none otherwise."""
+    if not seen.cached:
+        return None
+    evidence = [{**_request_evidence(endpoint, seen.first), "cache": seen.cached}]
+    failed = seen.uncached if seen.uncached and seen.uncached.problem else None
+    if failed:
+        evidence += [{"past the cache": failed.problem, "answer": failed.excerpt}]
+        text = f"a cache answers ({seen.cached}), the app does not: {failed.problem}"
+        status, remedy = CRITICAL, failed.remedy
+    elif seen.still_cached and endpoint.kind == "api":
+        text = f"a cache answers ({seen.cached}): that says nothing about the app now"
+        status, remedy = UNKNOWN, _CACHE_REMEDY
+    else:
+        return None
+    return thresholds.verdict(
+        "web.endpoint",
+        status,
+        text,
+        subject=endpoint.subject,
+        evidence=evidence,
+        remedy=remedy,
+    )
+
+
 def _assess_answers(
-    endpoint: Endpoint, first: Answer | None, samples: Sequence[Sample], thresholds: Thresholds
+    endpoint: Endpoint, seen: EndpointSnapshot, samples: Sequence[Sample], thresholds: Thresholds
 ) -> Check:
+    first = seen.first
     problems = Counter(sample.problem for sample in samples if sample.problem)
     evidence = [_request_evidence(endpoint, first), *_problem_evidence(problems, samples)]
+    if seen.limited:
+        refused = {"refused by a rate limit": len(seen.limited), "status": seen.limited[-1]}
+        evidence.append({**refused, "to exempt the probe": EXEMPT})
     if not problems:
         return thresholds.verdict(
             "web.endpoint",
             OK,
-            _ok_summary(endpoint, first, len(samples)),
+            _ok_summary(endpoint, seen, len(samples)),
             subject=endpoint.subject,
             evidence=evidence,
         )
     commonest = problems.most_common(1)[0][0]
     failed = sum(problems.values())
+    status = CRITICAL if failed * 2 >= len(samples) else WARNING
+    levels = {sample.level for sample in samples if sample.problem}
+    if "" not in levels:
+        status = max(levels, key=STATUSES.index)
     return thresholds.verdict(
         "web.endpoint",
-        CRITICAL if failed * 2 >= len(samples) else WARNING,
+        status,
         commonest + _other_problems(len(problems) - 1) + _share(failed, len(samples)),
         subject=endpoint.subject,
         evidence=evidence,
@@ -123,7 +167,8 @@ def _share(failed: int, requests: int) -> str:
     return f"; {failed} of {requests} requests failed"
 
 
-def _ok_summary(endpoint: Endpoint, first: Answer | None, requests: int) -> str:
+def _ok_summary(endpoint: Endpoint, seen: EndpointSnapshot, requests: int) -> str:
+    first = seen.first
     if first is None:
         return f"as expected, {pluralize(requests, 'time')}"
     parts = [f"HTTP {first.status} in {format_value(first.seconds, 'seconds')}"]
@@ -135,6 +180,13 @@ def _ok_summary(endpoint: Endpoint, first: Answer | None, requests: int) -> str:
         parts.append(f"{pluralize(first.redirects, 'redirect')} to {first.url}")
     if first.tls:
         parts.append(first.tls)
+    if first.unreadable:
+        parts.append(f"content not read ({first.unreadable})")
+    if seen.cached:
+        parts.append("from a cache" if seen.still_cached else "from a cache, fresh as well")
+    if seen.limited:
+        refused = pluralize(len(seen.limited), "further request")
+        parts.append(f"a rate limit refused {refused} (HTTP {seen.limited[-1]})")
     return ", ".join(parts)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -14,12 +15,15 @@ from urllib.parse import urljoin, urlsplit
 from ..core.errors import Unreachable, UsageError
 from ..core.text import shorten
 from ..core.units import format_value, pluralize
-from ..net.failures import CERTIFICATE, NAME, TLS, connection_failure, dropped, timed_out
+from ..net.failures import causes, connection_failure, dropped, timed_out
 from ..net.tls import unverified_context, verified_context
 from ..net.url import Url, host_port, is_loopback, mask_url
+from .body import CannotDecompress, decompressed, unknown_coding
 from .connections import Adapter, TlsContext, thread_state
 from .options import Endpoint, Options
+from .pages import CACHE_HEADERS
 from .progress import ANSWER, BODY, RequestProgress
+from .remedies import FAILURES, TIMEOUTS
 from .snapshot import Answer
 
 IMPORT_ERROR: str | None = None
@@ -35,21 +39,14 @@ _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
 }
+#: Headers of an answer that verdicts and remedies need.
+_KEPT_HEADERS = {
+    *("retry-after", "ratelimit-reset", "ratelimit-remaining", "x-ratelimit-remaining"),
+    *("date", "location", *CACHE_HEADERS),
+}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REDIRECT_BODY = 1 << 16
 
-_CERTIFICATE_REMEDY = (
-    "Run cert_check: it says what is wrong with the certificate. Renew or complete it, then"
-    " 'nginx -t && systemctl reload nginx'."
-)
-#: What to do about failures that are neither the app's nor nginx's, by their kind.
-REMEDIES = {
-    TLS: _CERTIFICATE_REMEDY,
-    CERTIFICATE: _CERTIFICATE_REMEDY,
-    NAME: (
-        "Check the DNS record of that name ('dig NAME') and the name servers in /etc/resolv.conf."
-    ),
-}
 REDIRECT_REMEDY = (
     "Follow the redirects with 'curl -sIL URL' and fix them in nginx's configuration or in the app."
 )
@@ -85,13 +82,14 @@ class Client:
                 response.close()  # returns a connection that was read to the end, closes any other
         except Unreachable as failure:
             return Answer(failure=str(failure), remedy=failure.remedy)
-        limit = self._options.max_body
         return Answer(
             status=response.status_code,
-            content_type=response.headers.get("Content-Type", "").split(";")[0].strip().lower(),
-            body=body[:limit],
-            charset=response.encoding or "utf-8",
-            truncated_at=limit if len(body) > limit else 0,
+            **_content(response, body, self._options.max_body),
+            headers={
+                name.lower(): value
+                for name, value in response.headers.items()
+                if name.lower() in _KEPT_HEADERS
+            },
             seconds=time.perf_counter() - started - (progress.connect_seconds or 0.0),
             connect_seconds=progress.connect_seconds,
             url=url.shown,
@@ -178,10 +176,10 @@ class Client:
         try:
             return send()
         except requests.RequestException as error:
-            if progress.connect_seconds != connect_seconds or not dropped(error):
+            if progress.connect_seconds != connect_seconds or not _out_of_use(error):
                 raise
-        # The server closed an idle connection, as it may at any time: that says nothing about the
-        # endpoint.
+        # The server closed an idle connection, as it may at any time, or sent more on it than the
+        # answer: that says nothing about the endpoint.
         return send()
 
     def _failure(
@@ -192,9 +190,10 @@ class Client:
             failure = connection_failure(error, parts.hostname or "", parts.port or 80)
             return Unreachable(f"the proxy {mask_url(proxy)} failed: {failure.text}", PROXY_REMEDY)
         if timed_out(error):
-            return Unreachable(progress.timeout_problem(self._options.request_timeout))
+            problem = progress.timeout_problem(self._options.request_timeout)
+            return Unreachable(problem, TIMEOUTS[progress.phase])
         failure = connection_failure(error, url.host, url.port, name)
-        return Unreachable(failure.text, REMEDIES.get(failure.kind, ""))
+        return Unreachable(failure.text, FAILURES.get(failure.kind, ""))
 
     def _proxies(self, url: Url) -> dict[str, str]:
         """The environment's proxies, as NO_PROXY allows; loopback is never asked through one."""
@@ -229,6 +228,36 @@ class Client:
                 f"the answer from {progress.where} is incomplete: {received} of {announced}"
             )
         return body
+
+
+def _content(response: requests.Response, body: bytes, limit: int) -> dict[str, Any]:
+    """Body, type and charset as fields of an `Answer`.
+
+    Some servers compress although the request forbids it.
+    """
+    content_type = response.headers.get("Content-Type", "")
+    codings = response.headers.get("Content-Encoding", "")
+    truncated = len(body) > limit
+    fields: dict[str, Any] = {
+        "content_type": content_type.split(";")[0].strip().lower(),
+        "charset": (response.encoding or "") if "charset" in content_type.lower() else "",
+        "unreadable": unknown_coding(codings),
+    }
+    if fields["unreadable"]:
+        body = b""
+    elif codings:
+        try:
+            body = decompressed(body, codings, limit + 1)
+        except CannotDecompress as error:
+            fields["corrupt"], body = str(error), b""
+    truncated = truncated or len(body) > limit
+    return {**fields, "body": body[:limit], "truncated_at": limit if truncated else 0}
+
+
+def _out_of_use(error: BaseException) -> bool:
+    """Whether a connection that was kept open could not be used for another request."""
+    broken = any(isinstance(cause, http.client.HTTPException) for cause in causes(error))
+    return broken or dropped(error)
 
 
 def _credentials(endpoint: Endpoint) -> tuple[bytes, bytes] | None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 import ssl
 import threading
 import time
@@ -12,8 +14,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..net.url import host_port
-from .progress import ANSWER, CONNECT, HANDSHAKE, RequestProgress
+from ..net.url import host_port, is_address
+from .progress import ANSWER, CONNECT, HANDSHAKE, RESOLVE, RequestProgress
 
 try:
     from requests.adapters import HTTPAdapter
@@ -23,6 +25,12 @@ except ImportError:  # `client` says so
     if not TYPE_CHECKING:
         HTTPAdapter = HTTPConnection = HTTPSConnection = object
         HTTPConnectionPool = HTTPSConnectionPool = object
+
+
+#: As much as browsers accept; http.client gives up at 100 headers and at lines of 64 KiB.
+http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
+http.client._MAXLINE = 1 << 18  # type: ignore[attr-defined]
+_MOST_INTERIM_ANSWERS = 20
 
 
 class _ThreadState(threading.local):
@@ -46,11 +54,38 @@ class TlsContext(ssl.SSLContext):
         return super().wrap_socket(sock, **more)
 
 
+class _Response(http.client.HTTPResponse):
+    """A response that skips all interim answers, such as 103 Early Hints.
+
+    http.client skips 100 only, and takes another one for the answer itself. The connection is then
+    one answer behind.
+    """
+
+    _method: str
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _number in range(_MOST_INTERIM_ANSWERS):
+            status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status[1] < 200 or status[1] == http.client.SWITCHING_PROTOCOLS:
+                return status
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("the server sends interim answers without end")
+
+    def begin(self) -> None:
+        super().begin()
+        # Some servers send a body all the same, which would be read as the next answer.
+        if self._method == "HEAD" or self.status in (204, 304) or self.status < 200:
+            self.will_close = True
+
+
 class _TrackedConnection:
     """Mixin: reports to the `RequestProgress` of its thread."""
 
     sock: Any
     tls = False
+    response_class: Any = _Response
+    _dns_host: str
+    port: int
 
     def connect(self) -> None:
         progress = thread_state.progress
@@ -75,9 +110,29 @@ class _TrackedConnection:
             thread_state.progress.tls = version or ""
 
     def _new_conn(self) -> Any:
-        connected = super()._new_conn()  # type: ignore[misc]
-        thread_state.progress.phase = HANDSHAKE if self.tls else ANSWER
+        """Resolve the name, then try its addresses, so that a timeout says which of them it was."""
+        name, progress = self._dns_host, thread_state.progress
+        progress.phase = RESOLVE
+        addresses = [name] if is_address(name.strip("[]")) else _addresses(name, self.port)
+        progress.phase = CONNECT
+        try:
+            for left, address in enumerate(addresses, 1 - len(addresses)):
+                self._dns_host = address
+                try:
+                    connected = super()._new_conn()  # type: ignore[misc]
+                    break
+                except Exception:
+                    if left == 0:
+                        raise
+        finally:
+            self._dns_host = name
+        progress.phase = HANDSHAKE if self.tls else ANSWER
         return connected
+
+
+def _addresses(name: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_kind, address in found))
 
 
 class _PlainConnection(_TrackedConnection, HTTPConnection):

@@ -10,25 +10,79 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.check import UNKNOWN, WARNING
 from ..core.text import redact, shorten
 from ..core.units import format_value
+from .body import text_of
 from .options import Endpoint
-from .snapshot import Answer
+from .pages import foreign_page
+from .remedies import status_remedy
+from .snapshot import Answer, Problem
+
+#: What a health URL says of itself when it is not well, in lower case.
+_FAILING = {
+    *("error", "fail", "failed", "failing", "failure", "down", "unhealthy", "critical", "crit"),
+    *("unavailable", "offline", "dead", "out_of_service", "outage", "major_outage", "not_ok", "ko"),
+}
+_DEGRADED = {"degraded", "degraded_performance", "warn", "warning", "partial", "partial_outage"}
+_OWN_WORDS = ("status", "state", "health")
+_OWN_FLAGS = ("ok", "healthy", "success", "up")
+
+_OWN_REMEDY = (
+    "The URL answers and says itself that something is wrong: its answer in the evidence, and the"
+    " app's error log, say what. If that word is right, name it in json."
+)
+_UNREADABLE_REMEDY = (
+    "The server compresses although the request forbids it (Accept-Encoding: identity): correct"
+    " that in nginx, the CDN or the app, or expect no content of this URL."
+)
+_CONTENT_REMEDY = (
+    "Compare the answer ('curl -sL URL') with what the endpoint is to contain: another release or"
+    " site may answer, or the app shows an error."
+)
 
 
-def problem_with(endpoint: Endpoint, answer: Answer) -> str:
-    """What is wrong with an answer; empty if it is as expected."""
+def problem_with(endpoint: Endpoint, answer: Answer) -> Problem | None:
+    """What is wrong with an answer; none if it is as expected."""
     if answer.failure:
-        return answer.failure
+        return Problem(answer.failure, answer.remedy)
     if answer.status not in endpoint.statuses:
-        return f"HTTP {answer.status} instead of {' or '.join(map(str, endpoint.statuses))}"
+        wanted = " or ".join(map(str, endpoint.statuses))
+        text = f"HTTP {answer.status} instead of {wanted}"
+        return Problem(text, status_remedy(endpoint, answer))
+    if answer.corrupt:
+        text = f"the answer says that it is compressed ({answer.corrupt}) and is not"
+        return Problem(text, _UNREADABLE_REMEDY)
+    if answer.unreadable:
+        return _unreadable(endpoint, answer)
+    return _content_problem(endpoint, answer)
+
+
+def _unreadable(endpoint: Endpoint, answer: Answer) -> Problem | None:
+    if endpoint.json is None and not endpoint.contains and not endpoint.matches:
+        return None
+    text = (
+        f"HTTP {answer.status}, but its content could not be read: it is compressed"
+        f" ({answer.unreadable}), which the request forbids"
+    )
+    return Problem(text, _UNREADABLE_REMEDY, UNKNOWN)
+
+
+def _content_problem(endpoint: Endpoint, answer: Answer) -> Problem | None:
+    text, remedy = foreign_page(endpoint, answer)
+    if text and endpoint.json is None:
+        return Problem(text, remedy)
+    remedy = remedy or _CONTENT_REMEDY
     if endpoint.json is not None:
         problem = _json_problem(endpoint.json, answer)
-        if problem:
+        if isinstance(problem, Problem):
             return problem
+        if problem:
+            return Problem(problem, remedy)
     if endpoint.contains or endpoint.matches:
-        return _text_problem(endpoint, answer)
-    return ""
+        problem = _text_problem(endpoint, answer)
+        return Problem(problem, remedy) if problem else None
+    return None
 
 
 def _text_problem(endpoint: Endpoint, answer: Answer) -> str:
@@ -43,7 +97,7 @@ def _text_problem(endpoint: Endpoint, answer: Answer) -> str:
     return ""
 
 
-def _json_problem(expected: Mapping[str, Any], answer: Answer) -> str:
+def _json_problem(expected: Mapping[str, Any], answer: Answer) -> str | Problem | None:
     if answer.truncated_at:
         limit = format_value(answer.truncated_at, "bytes")
         return f"the answer is longer than max_body ({limit}), so its JSON cannot be read"
@@ -62,7 +116,25 @@ def _json_problem(expected: Mapping[str, Any], answer: Answer) -> str:
             return f"JSON: {path!r} is missing"
         if value != wanted or isinstance(value, bool) != isinstance(wanted, bool):
             return f"JSON: {path} is {_as_shown(value)}, expected {_as_shown(wanted)}"
-    return ""
+    return _own_verdict(expected, data) if 200 <= answer.status < 300 else None
+
+
+def _own_verdict(expected: Mapping[str, Any], data: Any) -> Problem | None:
+    """What the answer says of itself, unless the operator expects it by name."""
+    if not isinstance(data, dict):
+        return None
+    own = {key: value for key, value in data.items() if key not in expected}
+    for key in _OWN_WORDS:
+        value = own.get(key)
+        word = re.sub(r"[\s-]+", "_", value.strip().lower()) if isinstance(value, str) else ""
+        if word in _FAILING or word in _DEGRADED:
+            level = WARNING if word in _DEGRADED else ""
+            text = f"the answer says of itself: {key} is {_as_shown(value)}"
+            return Problem(text, _OWN_REMEDY, level)
+    for key in _OWN_FLAGS:
+        if own.get(key) is False:
+            return Problem(f"the answer says of itself: {key} is false", _OWN_REMEDY)
+    return None
 
 
 def look_up(data: Any, path: str) -> tuple[bool, Any]:
@@ -79,14 +151,6 @@ def look_up(data: Any, path: str) -> tuple[bool, Any]:
 
 def _as_shown(value: Any) -> str:
     return shorten(redact(json.dumps(value, ensure_ascii=False, default=str)), 60)
-
-
-def text_of(answer: Answer) -> str:
-    """The body as text; what cannot be decoded is replaced."""
-    try:
-        return answer.body.decode(answer.charset, "replace")
-    except LookupError:
-        return answer.body.decode("utf-8", "replace")
 
 
 def excerpt_of(answer: Answer) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,12 +18,17 @@ from ..net.url import Url, is_address, mask_url
 
 #: The check that judges the response time of each kind of endpoint.
 RESPONSE_TIME = {"api": "web.response_time_p95", "page": "web.page_load_time"}
+#: Requests after the first, unless the operator says how many: at least so many to each URL, and
+#: so many to each server. `sampling` says what these can tell.
+SAMPLES_PER_URL, SAMPLES_PER_SERVER = 10, 20
 MAX_CONCURRENCY = 16
 MAX_SAMPLES = 100
 MAX_REDIRECTS = 20
 MAX_BODY = 1 << 26
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Pages that are often protected against guessing passwords, so they are requested once.
+_SIGN_IN = re.compile(r"/(log|sign)[-_]?(in|on)/?(\?.*)?$", re.IGNORECASE)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -47,8 +53,13 @@ class Endpoint:
     address: str = ""
     """The IP address to connect to; empty to resolve the host of the URL."""
     samples: int = 10
-    """Number of requests after the first."""
+    """Number of requests after the first, while none of them is slow."""
     concurrency: int = 4
+
+    @property
+    def server(self) -> tuple[str, str, int, str]:
+        """Whose requests are counted together."""
+        return (*self.url.origin, self.address)
 
     @property
     def response_time_check(self) -> str:
@@ -81,7 +92,8 @@ class Options:
         """
         if not endpoints:
             raise UsageError("endpoints: the list is empty; name at least one URL")
-        _check_range("samples", params["samples"], 0, MAX_SAMPLES)
+        if params["samples"] is not None:
+            _check_range("samples", params["samples"], 0, MAX_SAMPLES)
         _check_range("concurrency", params["concurrency"], 1, MAX_CONCURRENCY)
         _check_range("max_body", params["max_body"], 1, MAX_BODY)
         checked_seconds("request_timeout", params["request_timeout"])
@@ -92,7 +104,8 @@ class Options:
         subjects = unique_names(endpoint.subject for endpoint in parsed)
         return cls(
             endpoints=tuple(
-                replace(endpoint, subject=subject) for endpoint, subject in zip(parsed, subjects)
+                replace(endpoint, subject=subject)
+                for endpoint, subject in zip(_with_samples(parsed), subjects)
             ),
             concurrency=params["concurrency"],
             request_timeout=params["request_timeout"],
@@ -101,6 +114,24 @@ class Options:
             ca_file=params["ca_file"],
             use_proxy=params["use_proxy"],
         )
+
+
+def _with_samples(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """Fill in the number of samples where the operator named none."""
+    open_ones = [endpoint for endpoint in endpoints if _is_sampled_by_default(endpoint)]
+    servers = Counter(endpoint.server for endpoint in open_ones)
+    filled = []
+    for endpoint in endpoints:
+        samples: int | None = endpoint.samples
+        if _is_sampled_by_default(endpoint):
+            share = -(-SAMPLES_PER_SERVER // servers[endpoint.server])
+            samples = max(SAMPLES_PER_URL, share)
+        filled.append(replace(endpoint, samples=samples or 0))
+    return filled
+
+
+def _is_sampled_by_default(endpoint: Endpoint) -> bool:
+    return endpoint.samples is None and not _SIGN_IN.search(endpoint.url.path)
 
 
 def mask_endpoint(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,14 +145,15 @@ def mask_endpoint(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_endpoint(
-    option: str, given: Mapping[str, Any], samples: int, concurrency: int
+    option: str, given: Mapping[str, Any], samples: int | None, concurrency: int
 ) -> Endpoint:
     url = Url.parse(f"{option}.url", given["url"])
     if given["samples"] is not None:
         samples = given["samples"]
     if given["concurrency"] is not None:
         concurrency = given["concurrency"]
-    _check_range(f"{option}.samples", samples, 0, MAX_SAMPLES)
+    if samples is not None:
+        _check_range(f"{option}.samples", samples, 0, MAX_SAMPLES)
     _check_range(f"{option}.concurrency", concurrency, 1, MAX_CONCURRENCY)
     _check_range(f"{option}.max_redirects", given["max_redirects"], 1, MAX_REDIRECTS)
     for status in given["status"]:
@@ -139,7 +171,7 @@ def _parse_endpoint(
         max_redirects=given["max_redirects"] if given["follow_redirects"] else 0,
         headers=_parse_headers(f"{option}.headers", given["headers"]),
         address=_parse_address(f"{option}.address", given["address"]),
-        samples=samples,
+        samples=samples,  # type: ignore[arg-type]  # filled in by _with_samples
         concurrency=concurrency,
     )
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from ..core.units import format_value
 
-CONNECT, HANDSHAKE, ANSWER, BODY = "connect", "handshake", "answer", "body"
+RESOLVE, CONNECT, HANDSHAKE = "resolve", "connect", "handshake"
+ANSWER, BODY = "answer", "body"
 
 _TIMEOUTS = {
+    RESOLVE: "the name of {where} did not resolve within {limit}: no name server answers",
     CONNECT: "no connection to {where} within {limit}",
     HANDSHAKE: (
         "{where} accepts the connection, but does not finish the TLS handshake within {limit}"

@@ -7,61 +7,128 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..core.check import Check
+from ..core.check import CRITICAL, OK, WARNING, Check
+from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
 from .options import Endpoint
-from .snapshot import Answer, Sample
+from .rate_limit import EXEMPT_BRIEFLY
+from .sampling import MOST, decided, lower_bound, slow_requests
+from .snapshot import EndpointSnapshot, Sample
 
 
 def assess_response_time(
-    endpoint: Endpoint, first: Answer | None, samples: Sequence[Sample], thresholds: Thresholds
+    endpoint: Endpoint, seen: EndpointSnapshot, samples: Sequence[Sample], thresholds: Thresholds
 ) -> Check | None:
     """The verdict on the response time; none if no request was answered as expected.
 
     `web.endpoint` then already says all there is to say. The first request opens the connection,
-    so it counts only where it is the only one that was answered.
+    so it does not count.
     """
-    if endpoint.samples == 0 or not samples:
-        return None
     later = samples[1:]
     times = sorted(sample.seconds for sample in later if not sample.problem)
-    failed = len(later) - len(times)
-    if times:
-        requests = pluralize(len(times), "request")
-        median = format_value(nearest_rank(times, 50), "seconds")
-        p95 = format_value(nearest_rank(times, 95), "seconds")
-        summary = f"p95 {p95} over {requests}, median {median}"
-    elif not samples[0].problem:
-        times, requests = [samples[0].seconds], "1 request"
-        duration = format_value(times[0], "seconds")
-        summary = f"{duration} for the first request, the only one that was answered"
+    if not times:
+        if not samples or samples[0].problem:
+            return None
+        return _single(endpoint, seen, samples[0], thresholds)
+    threshold = thresholds.of(endpoint.response_time_check, endpoint.subject)
+    p95 = nearest_rank(times, 95)
+    more: dict[str, Any] = {
+        "subject": endpoint.subject,
+        "window": f"{pluralize(len(times), 'request')} of this run",
+        "evidence": [_evidence(times, len(later) - len(times), seen)],
+    }
+    summary = f"p95 {format_value(p95, 'seconds')} over {pluralize(len(times), 'request')}"
+    if threshold.status_of(p95) != OK:
+        return _doubtful(endpoint, seen, times, thresholds, more)
+    summary += f", median {format_value(nearest_rank(times, 50), 'seconds')}"
+    summary += _missing(len(later) - len(times), len(later), endpoint.samples, bool(seen.limited))
+    if seen.limited and len(later) < endpoint.samples:
+        return thresholds.not_judged(
+            endpoint.response_time_check, summary, _limit_reason(seen), value=p95, **more
+        )
+    return thresholds.evaluate(endpoint.response_time_check, p95, summary, **more)
+
+
+def _single(
+    endpoint: Endpoint, seen: EndpointSnapshot, first: Sample, thresholds: Thresholds
+) -> Check:
+    """A page that was requested once: its time is no percentile."""
+    if seen.limited:
+        reason = _limit_reason(seen)
+    elif endpoint.samples:
+        reason = "no time was left for more requests"
     else:
-        return None
-    return thresholds.evaluate(
+        reason = "it is requested once only (samples: 0)"
+    return thresholds.not_judged(
         endpoint.response_time_check,
-        nearest_rank(times, 95),
-        summary + _missing(failed, len(later), endpoint.samples),
+        f"{format_value(first.seconds, 'seconds')} for the only request",
+        reason,
+        value=first.seconds,
         subject=endpoint.subject,
-        window=f"{requests} of this run",
-        evidence=[_evidence(times, failed, first)],
+        window="1 request of this run",
     )
 
 
-def _missing(failed: int, requests: int, wanted: int) -> str:
+def _limit_reason(seen: EndpointSnapshot) -> str:
+    """Why a rate limit left too few requests, and what to do about it."""
+    status = seen.limited[-1]
+    return f"a rate limit refused further requests (HTTP {status}); {EXEMPT_BRIEFLY}"
+
+
+def _doubtful(
+    endpoint: Endpoint,
+    seen: EndpointSnapshot,
+    times: Sequence[float],
+    thresholds: Thresholds,
+    more: dict[str, Any],
+) -> Check:
+    """The verdict if p95 of what was measured is beyond a limit: is it p95 of all requests?"""
+    name, requests, p95 = endpoint.response_time_check, len(times), nearest_rank(times, 95)
+    threshold = thresholds.of(name, endpoint.subject)
+    bound = lower_bound(times)
+    certain = OK if bound is None else threshold.status_of(bound)
+    slow, limit = _slow(times, threshold, certain == CRITICAL)
+    more["evidence"] = [{**more["evidence"][0], "slow": slow, "limit": limit}]
+    text = f"{slow} of {requests} requests took longer than {format_value(limit, 'seconds')}"
+    text += f", median {format_value(nearest_rank(times, 50), 'seconds')}"
+    if bound is not None and certain != OK:
+        summary = f"p95 is at least {format_value(bound, 'seconds')} (99 % certain): {text}"
+        return thresholds.evaluate(name, bound, summary, **more)
+    if bound is not None and decided(slow, requests, endpoint.samples):
+        summary = f"{text}; that is not enough to say that p95 is above it"
+        return thresholds.evaluate(name, bound, summary, **more)
+    if requests < MOST:
+        reason = _limit_reason(seen) if seen.limited else "too few requests to be certain of p95"
+        return thresholds.not_judged(name, text, reason, value=p95, **more)
+    summary = f"p95 {format_value(p95, 'seconds')}: {text}; likely, but not certain"
+    return replace(thresholds.evaluate(name, p95, summary, **more), status=WARNING)
+
+
+def _slow(times: Sequence[float], threshold: Threshold, critical: bool) -> tuple[int, float | None]:
+    """How many times are beyond the limit in question, and that limit."""
+    counts = slow_requests(times, threshold)
+    if critical or threshold.warning is None:
+        return counts["critical"], threshold.critical
+    return counts["slow"], threshold.warning
+
+
+def _missing(failed: int, requests: int, wanted: int, limited: bool) -> str:
     """What is said of requests that failed or that were never sent."""
     text = ""
     if failed:
         share = format_value(100 * failed / requests, "percent")
         text += f"; {failed} of {requests} failed ({share})"
-    if requests < wanted:
+    if requests < wanted and not limited:
         text += f"; no time left for {wanted - requests} more"
     return text
 
 
-def _evidence(times: Sequence[float], failed: int, first: Answer | None) -> dict[str, Any]:
+def _evidence(times: Sequence[float], failed: int, seen: EndpointSnapshot) -> dict[str, Any]:
+    first = seen.first
     row: dict[str, Any] = {
         "requests": len(times),
         "failed": failed,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -20,6 +21,13 @@ class Answer:
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     charset: str = "utf-8"
+    """What the server says; empty if it says nothing."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those that verdicts and remedies need, by their name in lower case."""
+    unreadable: str = ""
+    """A coding of the body that cannot be undone here."""
+    corrupt: str = ""
+    """A coding that the server names and that the body does not have."""
     truncated_at: int = 0
     """Bytes that were read of a longer body; 0 if it is complete."""
     seconds: float = 0.0
@@ -36,6 +44,17 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What is wrong with an answer."""
+
+    text: str
+    remedy: str = ""
+    """What to do about it, if the check's own remedy does not fit."""
+    level: str = ""
+    """The worst status that it deserves; empty if its share decides."""
+
+
+@dataclass(frozen=True)
 class Sample:
     """One request, and what was wrong with its answer."""
 
@@ -45,6 +64,8 @@ class Sample:
     """The beginning of an answer that was not as expected."""
     remedy: str = ""
     """What to do about the problem, if the check's own remedy does not fit."""
+    level: str = ""
+    """The worst status that the problem deserves; empty if its share decides."""
     pending: bool = False
     """Still had no answer when the probe ran out of time."""
 
@@ -57,6 +78,14 @@ class EndpointSnapshot:
     """The answer to the first request."""
     samples: list[Sample] = field(default_factory=list)
     """In the order in which they ended; the first request, which opens the connection, leads."""
+    limited: list[int] = field(default_factory=list)
+    """The statuses by which a rate limit refused further requests."""
+    cached: str = ""
+    """What shows that the first answer came from a cache."""
+    uncached: Sample | None = None
+    """The request past the cache, if the first answer came from one."""
+    still_cached: bool = False
+    """The cache answered that request as well."""
 
 
 @dataclass(frozen=True)

@@ -98,4 +98,6 @@ def test_the_remedy_is_that_of_the_commonest_problem() -> None:
 
 
 def test_a_problem_without_a_remedy_of_its_own_has_that_of_the_check() -> None:
-    assert "pm2" in assessed(Sample(0.0, "HTTP 500 instead of 200"))["web.endpoint"].remedy
+    remedy = assessed(Sample(0.0, "the answer is odd"))["web.endpoint"].remedy
+    assert "curl -iv URL" in remedy
+    assert "restart" not in remedy

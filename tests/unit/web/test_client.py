@@ -30,8 +30,8 @@ def rejected_certificate() -> ssl.SSLCertVerificationError:
         (rejected_certificate(), "TLS: a certificate has expired", "cert_check"),
         (ssl.SSLEOFError(8, "EOF"), "TLS: the server closed the connection", "cert_check"),
         (socket.gaierror(-2, "x"), "the name 'your-domain.com' does not resolve", "dig NAME"),
-        (ConnectionRefusedError(111, "x"), "connection refused: nothing listens on", ""),
-        (socket.timeout("x"), "your-domain.com:443 accepts the connection, but", ""),
+        (ConnectionRefusedError(111, "x"), "connection refused: nothing listens on", "ss -ltn"),
+        (socket.timeout("x"), "your-domain.com:443 accepts the connection, but", "slow queries"),
     ],
 )
 def test_a_failure_and_its_remedy(error: OSError, text: str, remedy: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.response_time import (
     nearest_rank,
 )
@@ -33,14 +34,34 @@ def test_the_first_request_does_not_decide_on_the_time() -> None:
     assert checks["web.response_time_p95"].value == 0.01
 
 
-def test_the_first_request_decides_where_it_is_the_only_one() -> None:
+def test_one_request_is_no_percentile() -> None:
     checks = assessed(Sample(1.5), first=answer(seconds=1.5))
     timing = checks["web.response_time_p95"]
-    assert (timing.status, timing.value) == ("critical", 1.5)
-    assert (
-        timing.summary
-        == "1.5 s for the first request, the only one that was answered; no time left for 10 more"
+    assert (timing.status, timing.value) == ("ok", 1.5)
+    assert timing.not_judged == "no time was left for more requests"
+    once = assessed(Sample(0.1), samples=0)["web.response_time_p95"]
+    assert once.not_judged == "it is requested once only (samples: 0)"
+
+
+def test_one_slow_request_of_ten_proves_nothing_and_four_do() -> None:
+    def timing(slow: int, fast: int) -> Check:
+        samples = [Sample(0.1), *[Sample(0.01)] * fast, *[Sample(1.2)] * slow]
+        return assessed(*samples)["web.response_time_p95"]
+
+    assert timing(1, 9).not_judged == "too few requests to be certain of p95"
+    assert timing(1, 41).summary == "p95 10 ms over 42 requests, median 10 ms"
+    assert timing(5, 79).summary == (
+        "5 of 84 requests took longer than 500 ms, median 10 ms;"
+        " that is not enough to say that p95 is above it"
     )
+    assert timing(5, 79).status == "ok"
+    assert (timing(4, 5).status, timing(4, 5).value) == ("critical", 1.2)
+    assert timing(4, 5).summary == (
+        "p95 is at least 1.2 s (99 % certain): 4 of 9 requests took longer than 1 s, median 10 ms"
+    )
+    assert timing(10, 90).status == "warning"
+    assert "likely, but not certain" in timing(10, 90).summary
+    assert timing(14, 86).status == "critical"
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(0.5, "ok"), (0.6, "warning"), (1.1, "critical")])
@@ -58,7 +79,7 @@ def test_a_page_is_judged_by_the_limits_of_a_page(seconds: float, status: str) -
 def test_limits_for_one_endpoint_alone() -> None:
     checks = assessed(
         Sample(0.1),
-        Sample(0.3),
+        *[Sample(0.3)] * 3,
         subject="web1",
         url="https://x/",
         overrides={"web.response_time_p95 web1": {"warning": 0.2}},
