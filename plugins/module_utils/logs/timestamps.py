@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ZONE = r"Z|[+-]\d\d:?\d\d"
@@ -54,14 +54,15 @@ class TimestampParser:
     """Splits lines into timestamp and text.
 
     ``date_format`` is PM2's ``log_date_format`` of the log, or empty; ``now`` is in seconds since
-    the epoch and decides the year of timestamps that have none.
+    the epoch and decides the year of timestamps that have none. Times without a zone are in
+    ``zone``, or in that of this process.
     """
 
-    def __init__(self, date_format: str, now: float) -> None:
-        self._prefixes = [_Prefix(_ISO, now)]
+    def __init__(self, date_format: str, now: float, zone: tzinfo | None = None) -> None:
+        self._prefixes = [_Prefix(_ISO, now, zone)]
         pattern = date_format_pattern(date_format)
         if pattern is not None:
-            self._prefixes.insert(0, _Prefix(pattern, now))
+            self._prefixes.insert(0, _Prefix(pattern, now, zone))
 
     def split(self, line: str) -> tuple[float | None, str]:
         """Seconds since the epoch, none if the line has no timestamp, and the rest of the line."""
@@ -75,7 +76,8 @@ class TimestampParser:
 class _Prefix:
     """One format of timestamps. Remembers the last one, as lines of the same second repeat it."""
 
-    def __init__(self, pattern: re.Pattern[str], now: float) -> None:
+    def __init__(self, pattern: re.Pattern[str], now: float, zone: tzinfo | None) -> None:
+        self._zone = zone
         self._pattern = pattern
         self._now = now
         self._last_text: str | None = None
@@ -87,7 +89,7 @@ class _Prefix:
             return None
         if match.group() != self._last_text:
             self._last_text = match.group()
-            self._last_time = _epoch_seconds(match.groupdict(), self._now)
+            self._last_time = _epoch_seconds(match.groupdict(), self._now, self._zone)
         if self._last_time is None:
             return None
         return self._last_time, line[match.end() :]
@@ -119,13 +121,16 @@ def date_format_pattern(date_format: str) -> re.Pattern[str] | None:
     return re.compile(pattern + re.escape(date_format[end:]) + r"(?:: ?|$)")
 
 
-def _epoch_seconds(parts: Mapping[str, str | None], now: float) -> float | None:
+def _epoch_seconds(
+    parts: Mapping[str, str | None], now: float, zone: tzinfo | None
+) -> float | None:
     """Seconds since the epoch, none if there is no such moment.
 
-    A time without a zone is in the host's own zone, as PM2 writes it.
+    A time without a zone is in the given one, or in that of this process.
     """
     try:
         moment = _date(parts, now)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         seconds = moment.timestamp()
         if not parts.get("Y") and seconds > now + 86400:  # a December line, read in January
             seconds = moment.replace(year=moment.year - 1).timestamp()
