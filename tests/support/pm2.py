@@ -55,6 +55,7 @@ class Pm2:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "pm2"
+        self.zone = ""
         self.node = packages.programs(lambda package: package).node
         self.package = Path(
             os.environ.get("PM2_UNDER_TEST") or packages.npm_install(packages.HERE, print) / "pm2"
@@ -69,6 +70,7 @@ class Pm2:
             "PM2_DISABLE_VERSION_CHECK": "true",
             "PM2_DISCRETE_MODE": "true",
             "DATABASE_PASSWORD": SECRET,
+            **({"TZ": self.zone} if self.zone else {}),
         }
         command = [self.node, self.package / "bin" / "pm2", *arguments]
         done = subprocess.run(

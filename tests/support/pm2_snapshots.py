@@ -9,6 +9,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2 import assess as pm2_assess
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.checks import CHECKS
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.history import History
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.instance import Instance
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.snapshot import Snapshot
@@ -39,6 +40,7 @@ def assess(
     expected: int | None = None,
     crash_restarts: dict[int, int] | None = None,
     delta: Delta | None = None,
+    history: History | None = None,
     thresholds: Thresholds = THRESHOLDS,
 ) -> dict[str, Check]:
     """The checks of one app by name; ``delta`` are its restarts since the last run."""
@@ -47,6 +49,7 @@ def assess(
         taken=NOW,
         instances=rows,
         daemon_id="1:2",
+        history=history or History(),
         watched=1.5 if crash_restarts else 0.0,
         crash_restarts=crash_restarts or {},
         restarts={"gpt-agent": delta or Delta(totals, "since it was added to PM2", 0.0, False)},

@@ -4,7 +4,8 @@
 """Lines of a Node.js app's log: their time, their severity, and which of them form one message.
 
 Understood are the prefixes that PM2 writes (``time``, ``log_date_format``, ``log_type: json``),
-ISO 8601 times at the start of a line, and JSON lines as written by pino, bunyan and winston.
+ISO 8601 times at the start of a line, JSON lines as written by pino, bunyan and winston, and what
+is in formats.py. Colours are ignored.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
+from .formats import Line, read_line
+from .levels import WARNING, level_of_fields
 from .timestamps import TimestampParser
 
 #: Maximum number of characters kept of a message.
@@ -25,14 +29,12 @@ _CRASH_PREAMBLE_LINES = 6
 
 _TIME_FIELDS = ("time", "timestamp", "@timestamp", "ts", "date", "datetime")
 _MESSAGE_FIELDS = ("msg", "message", "error", "err", "name")
-_INFO_LEVELS = frozenset(
-    ("trace", "silly", "debug", "verbose", "http", "info", "information", "notice", "log")
-)
-_INFO_NUMBER = 30  # pino and bunyan: 30 is info, 40 is warn
-
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_DIGITS = re.compile(r"\d+")
 _CONTINUATION = re.compile(
     r"\s|$|[}\])^]|at .*:\d+:\d+\)?$|Caused by:|\.\.\. \d+ more|Node\.js v\d|\(Use `node "
 )
+_STACK_FRAME = re.compile(r"\s+at \S")
 _ERROR = re.compile(
     r"(?:Uncaught |\[)?(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception|Rejection)\b"
     r"|Uncaught\b|\(node:\d+\)"
@@ -55,31 +57,60 @@ class Record:
     not marked."""
     standalone: bool = False
     """Whether it is a complete message, as every JSON line is."""
+    warning: bool = False
+    """Whether it is marked as a warning, and not as worse."""
+    headed: bool = False
+    """Whether it begins with a level or a time that the app itself wrote."""
+    same_time_as_previous: bool = False
+    """Whether PM2 alone put a time before it, as it does before each line of a message."""
 
 
 class LineParser:
     """Parses the lines of one log.
 
     ``date_format`` is PM2's ``log_date_format`` of the log, or empty; ``now`` is in seconds since
-    the epoch.
+    the epoch. Times without a zone are in ``zone`` if PM2 wrote them, in ``own_zone`` if the app
+    did. ``each_line`` says that PM2 puts a time before each line, not before each message.
     """
 
-    def __init__(self, date_format: str, now: float) -> None:
-        self._timestamps = TimestampParser(date_format, now)
+    def __init__(
+        self,
+        date_format: str,
+        now: float,
+        zone: tzinfo | None = None,
+        own_zone: tzinfo | None = None,
+        *,
+        each_line: bool = False,
+    ) -> None:
+        self.timestamps = TimestampParser(date_format, now, zone, own_zone)
+        self._each_line = each_line
 
     def parse(self, line: str) -> Iterator[Record]:
         """The records of a line: several if PM2 put several lines of output into one JSON line."""
-        time, text = self._timestamps.split(line.rstrip("\r\n"))
+        if "\x1b" in line:
+            line = _ANSI.sub("", line)
+        time, text = self.timestamps.split_prefix(line.rstrip("\r\n"))
+        by_pm2 = time is not None
         fields = _json_object(text)
         if fields is None:
-            yield Record(time, text[:HEADLINE_LENGTH])
-            return
+            found = read_line(text, self.timestamps)
+            time = found.time if time is None else time
+            fields = _json_object(found.text) if found.time is not None else None
+            if fields is None:
+                yield self._plain(time, found, by_pm2)
+                return
         if time is None:
             time = self._field_time(fields)
         if _is_written_by_pm2(fields):
-            yield from _pm2_records(time, fields)
+            yield from _pm2_records(time, fields, self.timestamps)
         else:
-            yield Record(time, _headline(fields), _is_error(fields), standalone=True)
+            yield _marked(time, _headline(fields), level_of_fields(fields), standalone=True)
+
+    def _plain(self, time: float | None, found: Line, by_pm2: bool) -> Record:
+        record = _marked(time, found.text[:HEADLINE_LENGTH], found.level)
+        if found.time is not None or found.level is not None:
+            return replace(record, headed=True)
+        return replace(record, same_time_as_previous=by_pm2 and self._each_line)
 
     def parse_all(self, lines: Iterable[str]) -> Iterator[Record]:
         """The records of several lines; empty lines have none."""
@@ -98,7 +129,7 @@ class LineParser:
         """Seconds since the epoch, from a timestamp or a number of seconds or milliseconds."""
         if isinstance(value, str):
             if not value.isdecimal() or len(value) >= 20:
-                return self._timestamps.split(value)[0]
+                return self.timestamps.split(value)[0]
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
@@ -114,30 +145,52 @@ def group_messages(records: Iterable[Record]) -> Iterator[Record]:
     lines and the error are one message, with the text of the error.
     """
     location: Record | None = None
+    head: Record | None = None
     lines_left = 0
     log_has_times = False
     for record in records:
         log_has_times = log_has_times or record.time is not None
         if location is not None:
             if _ERROR.match(record.text):
-                yield replace(record, time=location.time if record.time is None else record.time)
+                head = replace(record, time=location.time if record.time is None else record.time)
                 location = None
+                yield head
                 continue
             lines_left -= 1
             if lines_left > 0 and not record.standalone:
                 continue
             yield location
             location = None
-        if record.standalone:
+        if record.standalone or record.headed:
+            head = record
             yield record
-        elif _CONTINUATION.match(record.text):
-            continue
+        elif _CONTINUATION.match(record.text) or _continues(record, head):
+            if _STACK_FRAME.match(record.text):
+                head = None  # what follows a stack trace is another message
         elif _CRASH_LOCATION.match(record.text):
             location, lines_left = record, _CRASH_PREAMBLE_LINES
         elif record.time is not None or not log_has_times or _ERROR.match(record.text):
+            head = record
             yield record
     if location is not None:
         yield location
+
+
+def _continues(record: Record, head: Record | None) -> bool:
+    """Whether a line without a level or a time of its own belongs to the message before it."""
+    if head is None or head.standalone or record.time not in (None, head.time):
+        return False
+    if _ERROR.match(record.text):
+        # Loggers print the error's text, then its stack, which repeats the text.
+        return head.headed and head.error is True
+    if head.headed and record.time is None:
+        return True
+    # PM2 put the same time before each line of a message. Messages of one kind are several.
+    return record.same_time_as_previous and not _are_of_one_kind(record.text, head.text)
+
+
+def _are_of_one_kind(text: str, other: str) -> bool:
+    return _DIGITS.sub("0", text) == _DIGITS.sub("0", other)
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
@@ -159,16 +212,30 @@ def _is_written_by_pm2(fields: Mapping[str, Any]) -> bool:
     )
 
 
-def _pm2_records(time: float | None, fields: Mapping[str, Any]) -> Iterator[Record]:
+def _pm2_records(
+    time: float | None, fields: Mapping[str, Any], timestamps: TimestampParser
+) -> Iterator[Record]:
     """The lines of the app's output in a JSON line of PM2."""
     from_stderr = fields["type"] == "err"
     for line in fields["message"].rstrip("\n").split("\n"):
-        inner = _json_object(line)
+        plain = _ANSI.sub("", line) if "\x1b" in line else line
+        inner = _json_object(plain)
         if inner:
-            error = _is_error(inner) if from_stderr else False
-            yield Record(time, _headline(inner), error, standalone=True)
-        else:
-            yield Record(time, line[:HEADLINE_LENGTH], from_stderr)
+            level = level_of_fields(inner)
+            yield _marked(time, _headline(inner), level, standalone=True)
+            continue
+        found = read_line(plain, timestamps)
+        record = _marked(time, found.text[:HEADLINE_LENGTH], found.level)
+        headed = found.level is not None or found.time is not None
+        error = from_stderr if found.level is None else record.error
+        yield replace(record, error=error, headed=headed, same_time_as_previous=not headed)
+
+
+def _marked(
+    time: float | None, text: str, level: int | None, *, standalone: bool = False
+) -> Record:
+    error = None if level is None else level >= WARNING
+    return Record(time, text, error, standalone, level == WARNING)
 
 
 def _headline(fields: Mapping[str, Any]) -> str:
@@ -180,13 +247,3 @@ def _headline(fields: Mapping[str, Any]) -> str:
         if isinstance(value, str) and value.strip():
             return value.strip().split("\n", 1)[0][:HEADLINE_LENGTH]
     return "(no message)"
-
-
-def _is_error(fields: Mapping[str, Any]) -> bool | None:
-    """Whether the level of a JSON line is above information; none if it has no level."""
-    level = fields.get("level", fields.get("severity"))
-    if isinstance(level, str):
-        return level.lower() not in _INFO_LEVELS
-    if isinstance(level, (int, float)) and not isinstance(level, bool):
-        return level > _INFO_NUMBER
-    return None

@@ -9,15 +9,18 @@ that a verdict can take it into account.
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from datetime import tzinfo
+from typing import IO
 
-from .parse import LineParser, group_messages
+from .parse import LineParser, Record, group_messages
 from .rotation import rotated_files
 from .summary import (
     DISABLED,
@@ -32,9 +35,6 @@ from .summary import (
     MessageCounter,
 )
 
-if TYPE_CHECKING:
-    import gzip
-
 _BLOCK = 64 << 10
 _CHUNK = 1 << 20
 #: Bytes at the end of a log that are searched for a timestamp.
@@ -43,7 +43,17 @@ _TAIL = 256 << 10
 _DISORDER = 120.0
 #: Compressed logs must be read from their start, so larger ones are skipped; in bytes.
 _MAX_COMPRESSED = 8 << 20
-_OTHER_COMPRESSIONS = (".zst", ".xz", ".bz2", ".lz4", ".zip")
+_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+_OTHER_COMPRESSIONS = (".zst", ".lz4", ".zip", ".tar", ".tgz")
+
+#: Lines at the end of a log that are searched for its newest time, seconds between two zones,
+#: seconds within which the newest line is written, and the largest difference of two zones.
+_LINES_FOR_ZONE = 50
+_ZONE_STEP = 900
+_ZONE_PRECISION = 2.0
+_MAX_ZONES = 26 * 3600
+#: How an error looks that an app printed to its output.
+_THROWN = re.compile(r"(?:Uncaught )?(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: ")
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,16 @@ class LogFile:
     """PM2's ``log_date_format`` of the log."""
     mixed: bool = False
     """Whether ordinary output goes to the same file."""
+    output: bool = False
+    """Whether it holds ordinary output only: what is not marked as an error is not one."""
+    each_line: bool = False
+    """Whether PM2 puts a time before each line, rather than before each message."""
+    zone: tzinfo | None = None
+    """Zone of the times that PM2 writes; none is that of this process."""
+    own_zone: tzinfo | None = None
+    """Zone of the times that the app itself writes."""
+    opened_as: str = ""
+    """Where to read the log if it was deleted, and is still open: a file in /proc."""
 
 
 class Budget:
@@ -72,20 +92,27 @@ class Budget:
 def scan(logs: Iterable[LogFile], since: float, now: float, budget: Budget) -> LogSummary:
     """Count the messages since a moment; both times are in seconds since the epoch."""
     counter = MessageCounter(since)
-    for log in dict.fromkeys(logs):
-        _scan_log(log, now, budget, counter)
+    unique = list(dict.fromkeys(logs))
+    paths = {log.path for log in unique}
+    for log in unique:
+        _scan_log(log, paths, now, budget, counter)
     return counter.finish()
 
 
-def _scan_log(log: LogFile, now: float, budget: Budget, counter: MessageCounter) -> None:
+def _scan_log(
+    log: LogFile, paths: set[str], now: float, budget: Budget, counter: MessageCounter
+) -> None:
     """Count the messages of a log and its rotated files, as far back as the window goes."""
     if log.path in ("NULL", "/dev/null", ""):
         counter.add_problem(log.path, DISABLED)
         return
     found = False
-    for path in (log.path, *rotated_files(log.path)):
+    shift = 0.0
+    for path in (log.opened_as or log.path, *rotated_files(log.path, paths)):
         try:
-            covers_window = _scan_file(path, log, now, budget, counter)
+            parser = _parser(log, now, shift)
+            covers_window = _scan_file(path, parser, log, budget, counter)
+            shift = parser.timestamps.shifted
         except FileNotFoundError:
             continue
         except PermissionError:
@@ -104,11 +131,16 @@ def _scan_log(log: LogFile, now: float, budget: Budget, counter: MessageCounter)
         counter.add_problem(log.path, MISSING)
 
 
+def _parser(log: LogFile, now: float, shift: float) -> LineParser:
+    parser = LineParser(log.date_format, now, log.zone, log.own_zone, each_line=log.each_line)
+    parser.timestamps.shift(shift)
+    return parser
+
+
 def _scan_file(
-    path: str, log: LogFile, now: float, budget: Budget, counter: MessageCounter
+    path: str, parser: LineParser, log: LogFile, budget: Budget, counter: MessageCounter
 ) -> bool:
     """Count the messages of one file; true if no older file can hold any of the window."""
-    parser = LineParser(log.date_format, now)
     # O_NONBLOCK: never wait for the writer of a pipe
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as stream:
@@ -117,14 +149,17 @@ def _scan_file(
             raise OSError(0, "it is not a regular file")
         if status.st_mtime < counter.summary.since:
             return True
-        if path.endswith(".gz"):
-            return _scan_compressed(stream, status, parser, log, budget, counter)
+        if os.path.splitext(path)[1] in _COMPRESSIONS:
+            return _scan_compressed(
+                stream, status, parser, log, budget, counter, os.path.splitext(path)[1]
+            )
         if os.path.splitext(path)[1] in _OTHER_COMPRESSIONS:
-            raise OSError(0, "only gzip compression is supported")
+            raise OSError(0, "this compression is not supported")
         if not status.st_size:
             return False
-        if not _has_times(stream, status.st_size, parser):
-            _count_untimed(path, stream, status.st_size, parser, counter)
+        lines = _tail(stream, status.st_size).decode(errors="replace").split("\n")
+        if not correct_zone(lines, parser, status.st_mtime):
+            _count_untimed(log, lines, status.st_size > _TAIL, parser, counter)
             return True
         return _scan_plain(stream, status, parser, log, budget, counter)
 
@@ -158,26 +193,40 @@ def _scan_compressed(
     log: LogFile,
     budget: Budget,
     counter: MessageCounter,
+    extension: str,
 ) -> bool:
-    """Count the messages of a gzip file; true if no older file needs to be read."""
-    import gzip
-    import zlib
-
+    """Count the messages of a compressed file; true if no older file needs to be read."""
     if status.st_size > _MAX_COMPRESSED:
         raise OSError(0, "it is compressed and too large to read")
-    with gzip.open(stream) as content:
+    module = importlib.import_module(_COMPRESSIONS[extension])
+    with module.open(stream) as content:
         try:
             lines = _read_lines(content, 1 << 40, budget, counter.summary)
             oldest = _count_messages(lines, parser, status.st_mtime, log, counter)
-        except zlib.error:
-            raise OSError(0, "it is corrupted") from None
+        except (OSError, EOFError):
+            raise
+        except Exception as error:  # each library has its own
+            raise OSError(0, "it is corrupted") from error
     covers_window = oldest is not None and oldest < counter.summary.since
     return covers_window or not counter.summary.complete
 
 
-def _has_times(stream: IO[bytes], size: int, parser: LineParser) -> bool:
-    """Whether any line near the end of a log has a time."""
-    return _first_time(_tail(stream, size), parser) is not None
+def correct_zone(lines: list[str], parser: LineParser, modified: float) -> bool:
+    """Whether any of the last lines of a log has a time.
+
+    If the newest time is another one than that of the last write, and the difference is that
+    between two zones, the log's times are in that zone.
+    """
+    for line in reversed(lines[-_LINES_FOR_ZONE:]):
+        for record in parser.parse(line):
+            if record.time is None:
+                continue
+            offset = round((modified - record.time) / _ZONE_STEP) * _ZONE_STEP
+            is_exact = abs(modified - record.time - offset) <= _ZONE_PRECISION
+            if parser.timestamps.without_zone and is_exact and 0 < abs(offset) <= _MAX_ZONES:
+                parser.timestamps.shift(parser.timestamps.shifted + offset)
+            return True
+    return any(record.time is not None for line in lines for record in parser.parse(line))
 
 
 def _tail(stream: IO[bytes], size: int) -> bytes:
@@ -186,19 +235,27 @@ def _tail(stream: IO[bytes], size: int) -> bytes:
 
 
 def _count_untimed(
-    path: str, stream: IO[bytes], size: int, parser: LineParser, counter: MessageCounter
+    log: LogFile, lines: list[str], is_partial: bool, parser: LineParser, counter: MessageCounter
 ) -> None:
     """Count the messages at the end of a log without times, as messages that may be recent."""
-    lines = _tail(stream, size).decode(errors="replace").split("\n")
-    is_partial = size > _TAIL
     if is_partial:
         del lines[0]  # the rest of a line
+    messages = group_messages(parser.parse_all(lines))
     found = Counter(
-        counter.fingerprint(message.text) for message in group_messages(parser.parse_all(lines))
+        counter.fingerprint(message.text)
+        for message in messages
+        if message.error is not False and (not log.output or _is_marked_error(message))
     )
-    if found or is_partial:
+    if found or (is_partial and not log.output):
         counter.add_undated(found)
-        counter.add_problem(path, UNTIMED, count=sum(found.values()), at_least=is_partial)
+        counter.add_problem(log.path, UNTIMED, count=sum(found.values()), at_least=is_partial)
+
+
+def _is_marked_error(message: Record) -> bool:
+    """Whether a line of ordinary output says that it is an error, and not just a warning."""
+    if message.error is None:
+        return bool(_THROWN.match(message.text))
+    return message.error and not message.warning
 
 
 def _find_start(
@@ -232,9 +289,7 @@ def _first_time(block: bytes, parser: LineParser) -> float | None:
     return None
 
 
-def _read_lines(
-    stream: IO[bytes] | gzip.GzipFile, size: int, budget: Budget, summary: LogSummary
-) -> Iterator[str]:
+def _read_lines(stream: IO[bytes], size: int, budget: Budget, summary: LogSummary) -> Iterator[str]:
     """The lines within the next ``size`` bytes of a log; whatever is appended later is ignored."""
     rest = b""
     while size > 0:
@@ -279,7 +334,9 @@ def _count_messages(
             latest = moment if latest is None else max(latest, moment)
             if moment < counter.summary.since:
                 continue
-        if message.error is False:
+        if log.output and not _is_marked_error(message):
+            counter.summary.warnings += message.warning and moment is not None
+        elif message.error is False:
             counter.summary.informational += moment is not None
         elif log.mixed and message.error is None:
             unmarked += 1

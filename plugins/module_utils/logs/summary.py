@@ -64,15 +64,47 @@ class LogSummary:
     """All messages without a time that may be in the window, counted by fingerprint."""
     informational: int = 0
     """Lines in the window that are marked as information, and not counted."""
+    warnings: int = 0
+    """Lines of ordinary output in the window that are marked as warnings, and not counted."""
     problems: list[LogProblem] = field(default_factory=list)
     complete: bool = True
     """False if the window holds more than could be read; the latest messages are read first."""
     oldest: float | None = None
     """The earliest time that was read, in seconds since the epoch."""
 
+    unread: int = 0
+    """Errors to expect in the part of the ordinary output that was not read."""
+    output_since: float | None = None
+    """Since when the ordinary output was read, if not since the start of the window."""
+
     @property
     def count(self) -> int:
         return sum(group.count for group in self.groups)
+
+
+def with_output(errors: LogSummary, output: LogSummary, now: float) -> LogSummary:
+    """The summary of an app's error logs together with that of its ordinary output.
+
+    Output that is not there is no problem, and output that is too long to be read completely is
+    taken to go on as the part that was read.
+    """
+    counter = MessageCounter(errors.since)
+    for group in (*errors.groups, *output.groups):
+        counter.add(group.fingerprint, group.first, group.last, group.count)
+    counter.add_undated(errors.undated)
+    counter.add_undated(output.undated)
+    found = counter.finish()
+    found.possible = errors.possible + output.possible
+    found.informational, found.warnings = errors.informational, output.warnings
+    found.problems = errors.problems + [
+        problem for problem in output.problems if problem.kind not in (MISSING, DISABLED)
+    ]
+    found.complete, found.oldest = errors.complete, errors.oldest
+    if not output.complete:
+        found.output_since = now if output.oldest is None else max(output.oldest, errors.since)
+        covered = (now - found.output_since) / (now - errors.since)
+        found.unread = int(output.count / max(covered, 0.001)) - output.count
+    return found
 
 
 class MessageCounter:

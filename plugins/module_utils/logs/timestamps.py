@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ZONE = r"Z|[+-]\d\d:?\d\d"
@@ -16,6 +16,16 @@ _ISO = re.compile(
     r"(?P<Y>\d{4})[-/](?P<M>\d\d)[-/](?P<D>\d\d)"
     r"[T ](?P<H>\d\d):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?)?"
     rf" ?(?P<Z>{_ZONE})?\]?:? ?"
+)
+_LOCALIZED = re.compile(
+    r"(?:(?P<Y>\d{4})[-/.](?P<M>\d{1,2})[-/.](?P<D>\d{1,2})"
+    r"|(?P<us_M>\d{1,2})/(?P<us_D>\d{1,2})/(?P<us_Y>\d{4})(?=,?\s+[\d:]+\s?[AaPp])"
+    r"|(?P<eu_D>\d{1,2})[-/.](?P<eu_M>\d{1,2})[-/.](?P<eu_Y>\d{4}))"
+    r",?\s+(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d))?(?:\s?(?P<p>[AaPp])\.?[Mm]\.?)?"
+)
+_REQUEST = re.compile(
+    r"(?P<D>\d\d)/(?P<B>[A-Z][a-z]{2})/(?P<Y>\d{4}):(?P<H>\d\d):(?P<m>\d\d):(?P<s>\d\d)"
+    r" (?P<Z>[+-]\d{4})"
 )
 #: The tokens of dayjs, with which PM2 formats its prefix, in the order in which dayjs tries them.
 _DAYJS = re.compile(
@@ -54,28 +64,69 @@ class TimestampParser:
     """Splits lines into timestamp and text.
 
     ``date_format`` is PM2's ``log_date_format`` of the log, or empty; ``now`` is in seconds since
-    the epoch and decides the year of timestamps that have none.
+    the epoch and decides the year of timestamps that have none. Times without a zone are in
+    ``zone`` if PM2 wrote them, in ``own_zone`` if the app did; none is that of this process.
     """
 
-    def __init__(self, date_format: str, now: float) -> None:
-        self._prefixes = [_Prefix(_ISO, now)]
+    def __init__(
+        self,
+        date_format: str,
+        now: float,
+        zone: tzinfo | None = None,
+        own_zone: tzinfo | None = None,
+    ) -> None:
         pattern = date_format_pattern(date_format)
-        if pattern is not None:
-            self._prefixes.insert(0, _Prefix(pattern, now))
+        self.shifted = 0.0
+        self._of_pm2 = None if pattern is None else _Prefix(pattern, now, zone)
+        self._iso = _Prefix(_ISO, now, own_zone)
+        self._localized = _Prefix(_LOCALIZED, now, own_zone)
+        self._request = _Prefix(_REQUEST, now, own_zone)
+
+    def shift(self, seconds: float) -> None:
+        """Add so many seconds to times without a zone: they are in another zone than was said."""
+        self.shifted = seconds
+        for prefix in (self._of_pm2, self._iso, self._localized):
+            if prefix:
+                prefix.shift = seconds
+
+    @property
+    def without_zone(self) -> bool:
+        """Whether any of the times that were read had no zone, rather than the last of its kind."""
+        prefixes = (self._of_pm2, self._iso, self._localized)
+        return any(prefix.without_zone for prefix in prefixes if prefix)
 
     def split(self, line: str) -> tuple[float | None, str]:
         """Seconds since the epoch, none if the line has no timestamp, and the rest of the line."""
-        for prefix in self._prefixes:
-            found = prefix.split(line)
-            if found is not None:
-                return found
-        return None, line
+        time, rest = self.split_prefix(line)
+        return (time, rest) if time is not None else self.split_own(line)
+
+    def split_prefix(self, line: str) -> tuple[float | None, str]:
+        """As `split`, of the prefix that PM2 writes only."""
+        found = self._of_pm2.split(line) if self._of_pm2 else None
+        return found or (None, line)
+
+    def split_own(self, line: str) -> tuple[float | None, str]:
+        """As `split`, of the timestamps that apps write only."""
+        return self._iso.split(line) or (None, line)
+
+    def localized(self, text: str) -> float | None:
+        """The moment of a text such as ``11/27/2026, 5:00:00 AM`` or ``27.11.2026, 05:00:00``."""
+        found = self._localized.split(text)
+        return found[0] if found else None
+
+    def of_request(self, text: str) -> float | None:
+        """The moment of a text such as ``27/Nov/2026:05:00:00 +0000``, as in access logs."""
+        found = self._request.split(text)
+        return found[0] if found else None
 
 
 class _Prefix:
     """One format of timestamps. Remembers the last one, as lines of the same second repeat it."""
 
-    def __init__(self, pattern: re.Pattern[str], now: float) -> None:
+    def __init__(self, pattern: re.Pattern[str], now: float, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self.shift = 0.0
+        self.without_zone = False
         self._pattern = pattern
         self._now = now
         self._last_text: str | None = None
@@ -87,10 +138,12 @@ class _Prefix:
             return None
         if match.group() != self._last_text:
             self._last_text = match.group()
-            self._last_time = _epoch_seconds(match.groupdict(), self._now)
+            self._last_time = _epoch_seconds(match.groupdict(), self._now, self._zone)
         if self._last_time is None:
             return None
-        return self._last_time, line[match.end() :]
+        self.without_zone = not match.groupdict().get("Z")
+        shift = self.shift if self.without_zone else 0.0
+        return self._last_time + shift, line[match.end() :]
 
 
 def date_format_pattern(date_format: str) -> re.Pattern[str] | None:
@@ -119,13 +172,16 @@ def date_format_pattern(date_format: str) -> re.Pattern[str] | None:
     return re.compile(pattern + re.escape(date_format[end:]) + r"(?:: ?|$)")
 
 
-def _epoch_seconds(parts: Mapping[str, str | None], now: float) -> float | None:
+def _epoch_seconds(
+    parts: Mapping[str, str | None], now: float, zone: tzinfo | None
+) -> float | None:
     """Seconds since the epoch, none if there is no such moment.
 
-    A time without a zone is in the host's own zone, as PM2 writes it.
+    A time without a zone is in the given one, or in that of this process.
     """
     try:
         moment = _date(parts, now)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         seconds = moment.timestamp()
         if not parts.get("Y") and seconds > now + 86400:  # a December line, read in January
             seconds = moment.replace(year=moment.year - 1).timestamp()
@@ -135,6 +191,7 @@ def _epoch_seconds(parts: Mapping[str, str | None], now: float) -> float | None:
 
 
 def _date(parts: Mapping[str, str | None], now: float) -> datetime:
+    parts = {key.rpartition("_")[2]: value for key, value in parts.items() if value is not None}
     year = int(parts.get("Y") or datetime.fromtimestamp(now).year)
     moment = datetime(
         year + 2000 if year < 100 else year,
@@ -164,5 +221,7 @@ def _month(parts: Mapping[str, str | None]) -> int:
 def _hour(parts: Mapping[str, str | None]) -> int:
     if parts.get("H"):
         return int(parts["H"] or 0)
-    afternoon = (parts.get("p") or "").lower() == "pm"
-    return int(parts["h"] or 0) % 12 + (12 if afternoon else 0)
+    half = (parts.get("p") or "").lower()[:1]
+    if not half:
+        return int(parts["h"] or 0)
+    return int(parts["h"] or 0) % 12 + (12 if half == "p" else 0)

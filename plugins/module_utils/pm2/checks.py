@@ -32,8 +32,17 @@ CHECKS: dict[str, Definition] = {
         above(85, 95),
         f"{METRICS} (Memory Usage)",
     ),
+    "app.logs": Definition(
+        "What the app writes reaches its logs: PM2 has them open under their names, on a file "
+        "system that takes more. The value is the size of the largest.",
+        "Rotate the logs daily (pm2-logrotate, logrotate with copytruncate).",
+        "bytes",
+        above(2 << 30, None),
+        "a log that is rotated stays far below",
+    ),
     "app.errors": Definition(
-        "Messages in the app's error log in the window, counted by fingerprint.",
+        "Messages in the app's error log in the window, and those in its output that are marked as "
+        "errors, counted by fingerprint.",
         "Investigate the most frequent message first; compare its first appearance with the last "
         "deployment.",
         "count",

@@ -37,6 +37,7 @@ class Client:
     """A connection to the daemon of one PM2_HOME. Raises `Unreachable` if no daemon is running."""
 
     def __init__(self, home: str, deadline: Deadline) -> None:
+        self.home = home
         self.socket_path = os.path.join(home, "rpc.sock")
         self.daemon_pid = 0
         self._deadline = deadline

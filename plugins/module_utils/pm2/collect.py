@@ -11,8 +11,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..core.deadline import Deadline
+from ..logs.zones import process_zone
 from .client import Client
-from .daemon import is_suspended
+from .daemon import is_suspended, other_daemons
+from .evidence import with_evidence
+from .history import History, read_history
 from .instance import LAUNCHING, ONLINE, RECENT, STOPPED, STOPPING, Instance
 from .snapshot import Snapshot
 
@@ -35,7 +38,7 @@ def collect(client: Client, names: Collection[str], deadline: Deadline) -> Snaps
     began = time.monotonic()
     if is_suspended(client.daemon_pid):
         raise DaemonSuspended
-    first = rows = client.instances()
+    first = rows = with_evidence(client.instances(), client.daemon_pid)
     crash_restarts: dict[int, int] = {}
     at_rest: set[Instance] = set()
     until = began + min(_WATCH, deadline.remaining() / 3)
@@ -44,17 +47,41 @@ def collect(client: Client, names: Collection[str], deadline: Deadline) -> Snaps
         if not any(_is_unsettled(row, crash_restarts) for row in wanted if row not in at_rest):
             break
         time.sleep(deadline.remaining(_POLL))
-        # In a crash loop, an app is stopped for a moment only.
-        at_rest = {row for row in rows if row.status == STOPPED}
-        rows = client.instances()
+        # In a crash loop, an app is stopped, or its process gone, for a moment only.
+        at_rest = {row for row in rows if row.status == STOPPED or row.absent}
+        rows = with_evidence(client.instances(), client.daemon_pid)
         crash_restarts = count_crash_restarts(first, rows)
+    history = _history(client, rows)
     return Snapshot(
         taken=time.time(),
-        instances=tuple(_with_memory(row) for row in rows),
+        instances=tuple(_with_memory(_with_order(row, history)) for row in rows),
         daemon_id=client.daemon_id,
+        history=history,
+        other_daemons=_others(client, rows, names),
         watched=time.monotonic() - began,
         crash_restarts=crash_restarts,
     )
+
+
+def _history(client: Client, rows: Iterable[Instance]) -> History:
+    """What the daemon's log tells; not read if nothing was ever restarted or stopped."""
+    if not any(row.restarts or row.status == STOPPED for row in rows):
+        return History()
+    return read_history(client.home, time.time(), process_zone(client.daemon_pid))
+
+
+def _with_order(row: Instance, history: History) -> Instance:
+    return replace(row, stopped_by_hand=row.pm_id in history.stopped_by_hand)
+
+
+def _others(
+    client: Client, rows: Iterable[Instance], names: Collection[str]
+) -> tuple[tuple[str, str], ...]:
+    """The other daemons on this host, if an app is missing from this one."""
+    found = {row.name for row in rows if not row.module}
+    if found and found.issuperset(names):
+        return ()
+    return tuple(other_daemons(client.home))
 
 
 def count_crash_restarts(first: Iterable[Instance], last: Iterable[Instance]) -> dict[int, int]:
@@ -72,6 +99,8 @@ def count_crash_restarts(first: Iterable[Instance], last: Iterable[Instance]) ->
 
 def _is_unsettled(row: Instance, crash_restarts: Mapping[int, int]) -> bool:
     """Whether another look in a moment would show more."""
+    if row.absent:
+        return True
     if row.waiting_for_cron or crash_restarts.get(row.pm_id, 0) >= 2:
         return False
     if row.status in (LAUNCHING, STOPPING):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -24,21 +25,42 @@ from ..logs.summary import (
     LogSummary,
     MessageGroup,
 )
+from ..logs.zones import process_zone
 from .instance import App
+from .log_state import LogState
 
 
-def log_files(app: App, replacements: Sequence[str] = ()) -> list[LogFile]:
-    """The logs to read for an app: those that PM2 writes, unless others are given."""
+def log_files(
+    app: App,
+    replacements: Sequence[str] = (),
+    daemon_pid: int = 0,
+    states: Sequence[LogState] = (),
+) -> tuple[list[LogFile], list[LogFile]]:
+    """The error logs to read for an app, and its ordinary output if that is in other files.
+
+    They are those that PM2 writes, unless others are given.
+    """
     if replacements:
-        return [LogFile(path) for path in replacements]
-    return [
-        LogFile(
+        zone = process_zone(app.online[0].pid) if app.online else None
+        return [LogFile(path, own_zone=zone) for path in replacements], []
+    opened_as = {state.path: state.opened_as for state in states}
+    errors, output = [], []
+    for row in app.instances:
+        own_zone = process_zone(row.pid if row.alive else daemon_pid)
+        log = LogFile(
             "" if row.logs_disabled else row.error_log,
             row.log_date_format,
             row.error_log == row.out_log,
+            each_line=not row.cluster,
+            zone=own_zone if row.cluster else process_zone(daemon_pid),
+            own_zone=own_zone,
+            opened_as=opened_as.get(row.error_log, ""),
         )
-        for row in app.instances
-    ]
+        errors.append(log)
+        if row.out_log and not row.logs_disabled and not log.mixed:
+            opened = opened_as.get(row.out_log, "")
+            output.append(replace(log, path=row.out_log, output=True, opened_as=opened))
+    return errors, output
 
 
 def assess_errors(app: App, summary: LogSummary, now: float, thresholds: Thresholds) -> Check:
@@ -59,15 +81,30 @@ def assess_errors(app: App, summary: LogSummary, now: float, thresholds: Thresho
     if not caveats or check.status != OK:
         return check
     threshold = thresholds.of("app.errors", app.label)
-    worst_case = threshold.status_of(summary.count + summary.possible)
-    if not summary.problems and summary.complete and worst_case == OK:
-        return check
+    worst_case = threshold.status_of(summary.count + summary.possible + summary.unread)
+    kinds = {problem.kind for problem in summary.problems}
+    if summary.complete and worst_case == OK and kinds <= {UNTIMED}:
+        return check if not kinds else _not_judged(app, text, summary, thresholds, details)
     return thresholds.verdict(
         "app.errors",
         UNKNOWN,
         text,
         remedy=_remedy(app, summary.problems),
         value=summary.count or None,
+        **details,
+    )
+
+
+def _not_judged(
+    app: App, text: str, summary: LogSummary, thresholds: Thresholds, details: dict[str, Any]
+) -> Check:
+    """The verdict on messages of unknown age: nobody has switched on their times."""
+    return thresholds.not_judged(
+        "app.errors",
+        text,
+        "PM2 writes no times ('time: true' in the ecosystem file, or "
+        f"'pm2 restart {app.name} --time')",
+        value=summary.count,
         **details,
     )
 
@@ -91,19 +128,21 @@ def _last_hours(seconds: float) -> str:
 
 
 def _summary(summary: LogSummary, period: str, caveats: Sequence[str]) -> str:
-    where = f"in the error log in {period}"
+    where = f"in the app's logs in {period}"
     if summary.count:
         return "; ".join([_count_text(summary, where), *caveats])
-    text = "; ".join(caveats) or f"no messages {where}"
+    text = "; ".join(caveats) or f"no error messages {where}"
     if summary.informational:
         text += f", only {summary.informational:,} marked as information"
+    if summary.warnings:
+        text += f", {pluralize(summary.warnings, 'warning')} in the output not counted"
     return text
 
 
 def _count_text(summary: LogSummary, where: str) -> str:
-    """``1,200 messages in …, of 2 kinds, most often (1,000 times): cannot read <n>``."""
+    """``1,200 error messages in …, of 2 kinds, most often (1,000 times): cannot read <n>``."""
     at_least = "" if summary.complete else "at least "
-    text = f"{at_least}{pluralize(summary.count, 'message')} {where}"
+    text = f"{at_least}{pluralize(summary.count, 'error message')} {where}"
     top = summary.groups[0]
     if len(summary.groups) > 1:
         text += f", of {len(summary.groups)} kinds, most often ({top.count:,} times)"
@@ -120,6 +159,9 @@ def _caveats(summary: LogSummary) -> list[str]:
     found = [_describe_problems(problems) for problems in kinds.values()]
     if summary.possible:
         found.append(f"{summary.possible:,} more without a time may be as recent")
+    if summary.output_since is not None:
+        since = _iso(summary.output_since)
+        found.append(f"of its output, which is large, only the part since {since} was read")
     if not summary.complete:
         text = "the log is too large to read completely, only its latest lines were read"
         if summary.oldest:

@@ -53,6 +53,12 @@ class Instance:
     """Resident memory; 0 if PM2 could not measure it."""
     memory_limit: int | None = None
     autorestart: bool = True
+    stop_exit_codes: tuple[int, ...] = ()
+    """Exit codes after which PM2 leaves it stopped."""
+    stopped_by_hand: bool = False
+    """Whether somebody told PM2 to stop it, according to PM2's own log."""
+    absent: str = ""
+    """What is wrong with its process, though PM2 calls it online; empty if nothing is."""
     scheduled: bool = False
     """Whether cron starts it."""
     cluster: bool = False
@@ -87,6 +93,23 @@ class Instance:
             and not self.exit_code
         )
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it ended as a command does that is not meant to be started again.
+
+        In cluster mode PM2 reports exit code 0 even for a crash, so nothing is proven there.
+        """
+        if self.status != STOPPED or self.stopped_by_hand or self.cluster or self.scheduled:
+            return False
+        if not self.autorestart:
+            return self.exit_code == 0 or self.exit_code in self.stop_exit_codes
+        return self.exit_code in self.stop_exit_codes
+
+    @property
+    def alive(self) -> bool:
+        """Whether PM2 calls it online, and it has a process."""
+        return self.status == ONLINE and not self.absent
+
     def seconds_running(self, now: float) -> float:
         """Seconds since its start; 0 if the start is not known."""
         return max(0.0, now - self.started) if self.started else 0.0
@@ -110,7 +133,7 @@ class App:
 
     @property
     def online(self) -> tuple[Instance, ...]:
-        return tuple(row for row in self.instances if row.status == ONLINE)
+        return tuple(row for row in self.instances if row.alive)
 
 
 def _label(name: str, namespace: str) -> str:
@@ -154,6 +177,7 @@ def instance_from(row: Mapping[str, Any]) -> Instance:
         memory=_integer(monit.get("memory")) if monit else 0,
         memory_limit=_integer(env.get("max_memory_restart")) or None,
         autorestart=env.get("autorestart") not in (False, "false"),
+        stop_exit_codes=_exit_codes(env.get("stop_exit_codes")),
         scheduled=env.get("cron_restart") not in (None, "", 0, "0"),
         cluster=env.get("exec_mode") == "cluster_mode",
         module=bool(env.get("pmx_module")) or bool(options.get("isModule")),
@@ -177,6 +201,12 @@ def _number(value: Any) -> float | None:
 
 def _integer(value: Any) -> int:
     return int(_number(value) or 0)
+
+
+def _exit_codes(value: Any) -> tuple[int, ...]:
+    """One exit code or several; PM2 also takes them as text."""
+    codes = value if isinstance(value, list) else [value]
+    return tuple(int(code) for code in codes if str(code).isdecimal())
 
 
 def _optional_integer(value: Any) -> int | None:

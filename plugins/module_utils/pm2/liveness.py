@@ -39,7 +39,7 @@ def assess_process(
     findings = [(CRITICAL, _describe_loop(row, snapshot)) for row in looping]
     for row in app.instances:
         if row not in looping:
-            findings += _findings(row, snapshot.taken)
+            findings += _findings(row, snapshot)
     if len(app.instances) < expected:
         findings.append((CRITICAL, f"PM2 has only {len(app.instances)} in its list"))
     if not findings:
@@ -65,7 +65,7 @@ def assess_process(
 
 
 def is_serving(row: Instance) -> bool:
-    return row.status == ONLINE or row.waiting_for_cron
+    return row.alive or row.waiting_for_cron or row.is_done
 
 
 def is_crash_looping(row: Instance, snapshot: Snapshot) -> bool:
@@ -94,6 +94,8 @@ def is_crash_looping(row: Instance, snapshot: Snapshot) -> bool:
 
 def describe_state(row: Instance) -> str:
     """The state of an instance that is not online, as a verb phrase: ``is errored, …``."""
+    if row.absent:
+        return f"is called online by PM2, but {row.absent}"
     if row.status == ERRORED:
         return f"is errored, PM2 gave up restarting it{describe_exit(row)}"
     if row.status == WAITING:
@@ -104,7 +106,8 @@ def describe_state(row: Instance) -> str:
     if row.status == LAUNCHING:
         return "is still starting"
     if row.status == STOPPED:
-        return f"is stopped{describe_exit(row)}"
+        by_hand = " by hand" if row.stopped_by_hand else ""
+        return f"is stopped{by_hand}{describe_exit(row)}"
     return f"is {row.status}" if row.status else "has no status"
 
 
@@ -139,17 +142,28 @@ def join_some(items: Sequence[str], separator: str = ", ") -> str:
     return separator.join(listed)
 
 
-def _findings(row: Instance, now: float) -> list[tuple[str, str]]:
+def _findings(row: Instance, snapshot: Snapshot) -> list[tuple[str, str]]:
     """What is wrong with an instance that is not in a crash loop: status and description."""
     if not is_serving(row):
         status = WARNING if row.status == LAUNCHING else CRITICAL
         return [(status, f"id {row.pm_id} {describe_state(row)}")]
+    now = snapshot.taken
     age = now - (row.started or 0)
     if row.status == ONLINE and row.restarted_by_pm2 and age < RECENT:
         ago = format_duration(row.seconds_running(now))
         text = f"id {row.pm_id} was restarted {ago} ago because it had exited{describe_exit(row)}"
         return [(WARNING, text)]
+    crashes = crashes_within_an_hour(row, snapshot)
+    if row.alive and crashes >= _LOOP_RESTARTS:
+        text = f"id {row.pm_id} crashed {crashes} times within the last hour{describe_exit(row)}"
+        return [(WARNING, text)]
     return []
+
+
+def crashes_within_an_hour(row: Instance, snapshot: Snapshot) -> int:
+    """Ends of an instance by an error, not those with exit code 0, that PM2 logged."""
+    events = snapshot.history.exits_of(row.pm_id, snapshot.taken - 3600)
+    return sum(not event.clean or row.cluster for event in events)
 
 
 def _describe_loop(row: Instance, snapshot: Snapshot) -> str:
@@ -164,18 +178,27 @@ def _describe_loop(row: Instance, snapshot: Snapshot) -> str:
 
 
 def _healthy_summary(app: App, now: float, expected: int) -> str:
-    if not app.online:
+    if not app.online and any(row.waiting_for_cron for row in app.instances):
         return f"{app.name} is waiting for cron to start it again, its last run succeeded"
+    if not app.online:
+        code = app.instances[0].exit_code
+        return f"{app.name} has finished (exit code {code}) and is not meant to restart"
     summary = f"{len(app.online)} of {expected} instances of {app.name} online"
     ages = [row.seconds_running(now) for row in app.online if row.started]
     if ages:
         summary += f", running for {format_duration(min(ages))}"
-    waiting = len(app.instances) - len(app.online)
-    return f"{summary}, {waiting} waiting for cron" if waiting else summary
+    waiting = sum(row.waiting_for_cron for row in app.instances)
+    finished = sum(row.is_done for row in app.instances)
+    for count, what in ((waiting, "waiting for cron"), (finished, "finished")):
+        if count:
+            summary += f", {count} {what}"
+    return summary
 
 
 def _remedy(app: App, expected: int, findings: int) -> str:
     remedy = CHECKS["app.process"].remedy.replace("APP", app.name)
+    if any(row.absent for row in app.instances):
+        return _remedy_for_absence(app)
     if {row.status for row in app.instances if not is_serving(row)} == {STOPPED}:
         return f"Unless it was stopped on purpose: 'pm2 restart {app.name}'. {remedy}"
     if findings == 1 and len(app.instances) < expected:
@@ -183,7 +206,19 @@ def _remedy(app: App, expected: int, findings: int) -> str:
     return remedy
 
 
+def _remedy_for_absence(app: App) -> str:
+    suspended = [row.pid for row in app.instances if "suspended" in row.absent]
+    if suspended:
+        pids = " ".join(map(str, suspended))
+        return f"Resume it with 'kill -CONT {pids}', then find out who suspended it."
+    return (
+        f"Read the end of the app's error log, which says why it ended; then "
+        f"'pm2 restart {app.name}'. With wait_ready, the app may end before it reports that it is "
+        "ready: PM2 still calls it online."
+    )
+
+
 def _time_online(row: Instance, now: float) -> str:
-    if row.status != ONLINE or not row.started:
+    if not row.alive or not row.started:
         return ""
     return format_duration(row.seconds_running(now))

@@ -12,7 +12,7 @@ from .instance import App, Instance
 
 
 def assess_memory(app: App, thresholds: Thresholds) -> Check:
-    """The online instance that is closest to its limit; unknown if none has a limit."""
+    """The online instance that is closest to its limit; not judged if none has a limit."""
     measured = [row for row in app.online if row.memory]
     if not measured:
         return thresholds.verdict(
@@ -24,13 +24,12 @@ def assess_memory(app: App, thresholds: Thresholds) -> Check:
         )
     limited = [row for row in measured if row.memory_limit]
     if not limited:
-        return thresholds.verdict(
+        return thresholds.not_judged(
             "app.memory",
-            UNKNOWN,
             _summary_without_limit(measured),
+            "PM2 has no limit for it (max_memory_restart in the ecosystem file)",
             subject=app.label,
-            remedy="Set max_memory_restart in the ecosystem file, or "
-            f"'pm2 restart {app.name} --max-memory-restart 1G', then 'pm2 save'.",
+            evidence=[_evidence_row(row) for row in measured],
         )
     fullest = max(limited, key=_share)
     return thresholds.evaluate(
@@ -59,8 +58,8 @@ def _summary_without_limit(measured: list[Instance]) -> str:
     largest = max(measured, key=lambda row: row.memory)
     used = format_value(largest.memory, "bytes")
     if len(measured) == 1:
-        return f"the app uses {used}, and no limit is set"
-    return f"id {largest.pm_id} uses {used}, the most of {len(measured)} instances; no limit is set"
+        return f"the app uses {used}"
+    return f"id {largest.pm_id} uses {used}, the most of {len(measured)} instances"
 
 
 def _evidence_row(row: Instance) -> dict[str, object]:

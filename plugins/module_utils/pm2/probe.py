@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Callable
@@ -15,16 +16,20 @@ from ..core.errors import Unreachable
 from ..core.state import Sample, StateFile
 from ..core.thresholds import Thresholds
 from ..logs.scan import Budget, scan
+from ..logs.summary import with_output
 from . import error_log
 from .assess import assess, no_answer, unreachable
 from .client import Client
 from .collect import DaemonSuspended, collect
 from .daemon import recorded_pid
 from .instance import App
+from .log_state import assess_logs, observe_logs
 from .options import Options
 
 #: Maximum bytes of error logs to read for each app.
 LOG_BYTES = 16 << 20
+#: The same of the ordinary output, in which errors are marked as such or not at all.
+OUTPUT_BYTES = 8 << 20
 #: Seconds of the time limit that are kept for each app to finish in.
 _RESERVE = 1.0
 
@@ -84,6 +89,16 @@ class Probe:
         for position, app in enumerate(apps):
             self._reading = app
             seconds = deadline.remaining() / (len(apps) - position) - _RESERVE
-            logs = error_log.log_files(app, self._options.error_logs)
-            summary = scan(logs, since, now, Budget(LOG_BYTES, max(0.1, seconds)))
+            end = time.monotonic() + seconds
+            states = observe_logs(app, self._daemon_pid, now)
+            check = assess_logs(app, states, thresholds)
+            if check:
+                yield check
+            errors, output = error_log.log_files(
+                app, self._options.error_logs, self._daemon_pid, states
+            )
+            summary = scan(errors, since, now, Budget(LOG_BYTES, max(0.1, seconds)))
+            if output:
+                budget = Budget(OUTPUT_BYTES, max(0.1, end - time.monotonic()))
+                summary = with_output(summary, scan(output, since, now, budget), now)
             yield error_log.assess_errors(app, summary, now, thresholds)

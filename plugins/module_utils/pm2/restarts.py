@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.check import OK, UNKNOWN, Check
+from ..core.check import OK, Check
 from ..core.state import Delta
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration
@@ -34,16 +34,30 @@ def assess_restarts(app: App, snapshot: Snapshot, thresholds: Thresholds) -> Che
         details["window"] = since
         summary = f"no restarts {since}; restarted {times} in total"
         return thresholds.evaluate("app.restarts", 0, summary, **details)
-    return thresholds.verdict(
+    logged = _logged_exits(app, snapshot)
+    if logged is not None:
+        details["window"] = "24 h"
+        text = f"exited and was restarted {_times(logged)}" if logged else "did not exit"
+        summary = f"the app {text} in the last 24 h, by PM2's own log"
+        return thresholds.evaluate("app.restarts", logged, summary, **details)
+    return thresholds.not_judged(
         "app.restarts",
-        UNKNOWN,
-        f"restarted {times} since it was added to PM2, on purpose or not; "
+        f"restarted {times} since it was added to PM2, on purpose or not",
         "the next run can count those since this one",
-        remedy="Run the checklist again after at least five minutes; "
-        f"'pm2 reset {app.name}' sets PM2's count to zero.",
         value=count,
         **details,
     )
+
+
+def _logged_exits(app: App, snapshot: Snapshot) -> int | None:
+    """Restarts after an exit of the worst instance within a day; none if pm2.log is too short."""
+    start = snapshot.taken - 86400
+    if snapshot.history.since is None:
+        return None
+    counts = [len(snapshot.history.exits_of(row.pm_id, start)) for row in app.instances]
+    count = max(counts, default=0)
+    created = min(row.created or snapshot.taken for row in app.instances)
+    return count if snapshot.history.since <= max(start, created + 1) or count else None
 
 
 def _is_conclusive(app: App, snapshot: Snapshot, thresholds: Thresholds, count: float) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..core.state import Delta, Sample
+from .history import History
 from .instance import App, Instance, group_apps
 
 _NO_RESTARTS = Delta({}, "", 0.0, False)
@@ -25,6 +26,10 @@ class Snapshot:
     """Which run of the daemon it was: another one starts counting restarts at zero."""
     watched: float = 0.0
     """Seconds from the first look to the last."""
+    history: History = field(default_factory=History)
+    """What the daemon's own log tells of crashes."""
+    other_daemons: tuple[tuple[str, str], ...] = ()
+    """Folder and user of the other daemons on this host; looked for if an app is missing."""
     crash_restarts: Mapping[int, int] = field(default_factory=dict)
     """How often PM2 restarted an instance meanwhile, by PM2's id; not counting restarts on
     purpose."""

@@ -35,17 +35,17 @@ def errors(*counts: int, app: App = APP, thresholds: Thresholds = THRESHOLDS, **
 @pytest.mark.parametrize(
     ("counts", "status", "summary"),
     [
-        ((), "ok", "no messages in the error log in the last 24 h"),
-        ((1,), "ok", "1 message in the error log in the last 24 h: kind a"),
+        ((), "ok", "no error messages in the app's logs in the last 24 h"),
+        ((1,), "ok", "1 error message in the app's logs in the last 24 h: kind a"),
         (
             (11,),
             "warning",
-            "11 messages in the error log in the last 24 h, all of one kind: kind a",
+            "11 error messages in the app's logs in the last 24 h, all of one kind: kind a",
         ),
         (
             (1000, 200),
             "critical",
-            "1,200 messages in the error log in the last 24 h, of 2 kinds, "
+            "1,200 error messages in the app's logs in the last 24 h, of 2 kinds, "
             "most often (1,000 times): kind a",
         ),
     ],
@@ -66,17 +66,6 @@ def test_errors_are_counted_by_kind(counts: tuple[int, ...], status: str, summar
 @pytest.mark.parametrize(
     ("problem", "summary", "remedy"),
     [
-        (
-            LogProblem("/e.log", "untimed", count=3),
-            "3 messages without a time, age unknown, in /e.log",
-            "'pm2 restart gpt-agent --time'",
-        ),
-        (LogProblem("/e.log", "untimed", count=1), "1 message without a time", "'time: true'"),
-        (
-            LogProblem("/e.log", "untimed", count=9, at_least=True),
-            "more than 9 messages without a time",
-            "'time: true'",
-        ),
         (
             LogProblem("/e.log", "forbidden"),
             "this user lacks permission to read /e.log",
@@ -106,7 +95,34 @@ def test_what_cannot_be_read_makes_an_ok_unknown_and_never_a_problem_smaller(
 
 def test_several_logs_with_the_same_problem_are_one_sentence() -> None:
     check = errors(problems=[LogProblem(f"/e-{n}.log", "untimed", count=2) for n in range(4)])
-    assert check.summary == "8 messages without a time, age unknown, in /e-0.log and 3 more"
+    assert check.summary.startswith(
+        "8 messages without a time, age unknown, in /e-0.log and 3 more"
+    )
+
+
+@pytest.mark.parametrize("at_least", [False, True])
+def test_messages_without_a_time_are_not_judged(at_least: bool) -> None:
+    problem = LogProblem("/e.log", "untimed", count=3, at_least=at_least)
+    check = errors(problems=[problem])
+    assert (check.status, check.value) == ("ok", 0)
+    assert "3 messages without a time, age unknown, in /e.log; not judged: " in check.summary
+    assert "'pm2 restart gpt-agent --time'" in check.not_judged
+    assert errors(11, problems=[problem]).status == "warning"
+    assert errors(possible=200, problems=[problem]).status == "unknown"
+
+
+def test_output_that_was_not_read_completely_is_taken_to_go_on_like_that() -> None:
+    part = {"output_since": NOW - 3600}
+    check = errors(2, unread=4, **part)
+    assert check.status == "ok"
+    assert "only the part since 2026-11-23T05:00:00Z was read" in check.summary
+    assert errors(2, unread=400, **part).status == "unknown"
+
+
+def test_warnings_in_the_output_are_mentioned_and_not_counted() -> None:
+    check = errors(warnings=12)
+    assert (check.status, check.value) == ("ok", 0)
+    assert check.summary.endswith(", 12 warnings in the output not counted")
 
 
 def test_messages_that_may_be_recent_are_bounds() -> None:
@@ -122,7 +138,7 @@ def test_messages_that_may_be_recent_are_bounds() -> None:
 def test_a_log_that_was_not_read_whole_gives_a_lower_bound() -> None:
     check = errors(5, complete=False, oldest=NOW - 60)
     assert check.status == "unknown"
-    assert check.summary.startswith("at least 5 messages")
+    assert check.summary.startswith("at least 5 error messages")
     assert check.summary.endswith("only its latest lines were read, back to 2026-11-23T05:59:00Z")
     assert errors(5000, complete=False, oldest=NOW - 60).status == "critical"
 
@@ -130,7 +146,7 @@ def test_a_log_that_was_not_read_whole_gives_a_lower_bound() -> None:
 def test_information_is_mentioned_and_not_counted() -> None:
     assert (
         errors(informational=3).summary
-        == "no messages in the error log in the last 24 h, only 3 marked as information"
+        == "no error messages in the app's logs in the last 24 h, only 3 marked as information"
     )
 
 
@@ -140,10 +156,12 @@ def test_logs_are_those_of_pm2_unless_others_are_named() -> None:
         instance(1, error_log="/a.log", out_log="/a.log"),
         instance(2, logs_disabled=True),
     )
-    logs = log_files(App("a", "default", rows))
+    app = App("a", "default", rows)
+    logs, output = log_files(app)
     assert [(log.path, log.date_format, log.mixed) for log in logs] == [
         ("/e.log", "YYYY", False),
         ("/a.log", "", True),
         ("", "", True),
     ]
-    assert [log.path for log in log_files(App("a", "default", rows), ["/own.log"])] == ["/own.log"]
+    assert [(log.path, log.output) for log in output] == [("/o.log", True)]
+    assert [log.path for log in log_files(app, ["/own.log"])[0]] == ["/own.log"]

@@ -108,10 +108,38 @@ def test_a_job_between_its_runs_is_fine_unless_its_last_run_failed() -> None:
         "running for 3 days, 1 waiting for cron"
     )
     assert assess(instance(0, "stopped", exit_code=1, **job))["app.process"].status == "critical"
-    assert (
-        assess(instance(0, "stopped", exit_code=0, autorestart=False))["app.process"].status
-        == "critical"
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({"exit_code": 0, "autorestart": False}, "ok"),
+        ({"exit_code": 7, "stop_exit_codes": (7,)}, "ok"),
+        ({"exit_code": 1, "autorestart": False}, "critical"),
+        ({"exit_code": 0}, "critical"),
+        ({"exit_code": 0, "autorestart": False, "stopped_by_hand": True}, "critical"),
+        ({"exit_code": 0, "autorestart": False, "cluster": True}, "critical"),
+        ({"exit_code": None, "autorestart": False}, "critical"),
+    ],
+)
+def test_a_command_that_is_not_meant_to_restart_is_done(facts: dict, status: str) -> None:
+    check = assess(instance(0, "stopped", **facts))["app.process"]
+    assert check.status == status
+    if status == "ok":
+        assert check.summary.startswith("gpt-agent has finished (exit code ")
+
+
+def test_a_status_word_without_a_process_is_no_evidence() -> None:
+    check = assess(instance(0, absent="its process 100 is gone"), instance(1))["app.process"]
+    assert (check.status, check.value) == ("critical", 1)
+    assert check.summary == (
+        "1 of 2 instances of gpt-agent online: id 0 is called online by PM2, but its process 100 "
+        "is gone"
     )
+    assert "pm2 restart gpt-agent" in check.remedy
+    frozen = assess(instance(0, absent="its process 100 is suspended by a signal"))
+    assert frozen["app.process"].remedy.startswith("Resume it with 'kill -CONT 100'")
+    assert "app.memory" not in frozen
 
 
 def test_a_loop_seen_while_watching() -> None:

@@ -21,11 +21,11 @@ def test_memory_is_judged_by_the_fullest_instance() -> None:
     )
 
 
-def test_memory_without_a_limit_or_without_a_measurement_is_unknown() -> None:
+def test_memory_without_a_limit_is_not_judged_and_without_a_measurement_unknown() -> None:
     check = assess(instance(0), instance(1, memory=70 * MIB))["app.memory"]
-    assert (check.status, check.value) == ("unknown", None)
-    assert check.summary == "id 1 uses 70 MiB, the most of 2 instances; no limit is set"
-    assert "max-memory-restart" in check.remedy
+    assert (check.status, check.value) == ("ok", None)
+    assert check.summary.startswith("id 1 uses 70 MiB, the most of 2 instances; not judged: ")
+    assert "max_memory_restart" in check.not_judged
     assert (
         assess(instance(0, memory=0, memory_limit=100 * MIB))["app.memory"].status == "unknown"
     ), "0 is no measurement"
