@@ -131,6 +131,7 @@ SERVER_CHECKS = {
     for name in (
         *(
             "reachable",
+            "writable",
             "connections",
             "idle_in_transaction",
             "long_transactions",

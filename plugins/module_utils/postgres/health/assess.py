@@ -19,11 +19,13 @@ from .replication import replication
 from .sessions import connections, idle_in_transaction, long_transactions
 from .snapshot import Databases, Snapshot
 from .statements import query_time_mean
+from .writable import writable
 
 
 def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iterator[Check]:
     """Every check of a server that answered, `reachable` first."""
     yield reachable(snapshot, thresholds)
+    yield writable(snapshot, options, thresholds)
     yield from _sessions(snapshot, thresholds)
     if isinstance(snapshot.databases, NotCollected):
         yield from _unknown(thresholds, snapshot.databases, "cache_hit", "deadlocks", "wraparound")

@@ -44,6 +44,15 @@ CHECKS: dict[str, Definition] = {
         "is not running.",
         "seconds",
     ),
+    "postgres.writable": Definition(
+        "Seconds that the oldest commit has waited for a synchronous standby. Critical at once "
+        "if every write would fail or hang: read-only, no standby that must confirm, no "
+        "transaction IDs left, a test write (canary) that fails.",
+        "Read PostgreSQL's log around this time.",
+        "seconds",
+        above(5, 30),
+        "a commit normally waits for milliseconds; callers give up after 30 seconds at the latest",
+    ),
     "postgres.connections": Definition(
         "Client connections, as a share of the slots that ordinary users can take.",
         "Check connection pool: the evidence shows which app holds them; end leaked sessions "
