@@ -137,6 +137,7 @@ SERVER_CHECKS = {
             "long_transactions",
             "cache_hit",
             "deadlocks",
+            "checksum_failures",
             "wraparound",
         ),
         *("query_time_mean", "replication", "archiver"),

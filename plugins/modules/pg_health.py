@@ -21,12 +21,16 @@ description:
   - C(postgres.idle_in_transaction) and C(postgres.long_transactions), the age of the oldest such
     session, with its statement.
   - C(postgres.cache_hit), the share of block reads found in shared buffers, C(postgres.deadlocks),
-    and C(postgres.query_time_mean), the mean execution time of a statement from pg_stat_statements;
-    each over the span since the last run.
+    and C(postgres.query_time_mean), the mean execution time of the queries that apps repeat, from
+    pg_stat_statements without utility statements, bulk loads and what was called fewer than 10
+    times; each over the span since the last run.
+  - C(postgres.checksum_failures), reads of damaged pages since the statistics were reset.
   - C(postgres.wraparound), the age of the oldest transaction ID or multixact ID in any database.
-  - C(postgres.replication), how far each standby is behind, standbys that are missing, and
+  - C(postgres.replication), how far each standby is behind, standbys that are missing or silent,
     replication slots that have no consumer, whose consumer is far behind, or that are about to be
-    lost.
+    lost, and subscriptions that fail, are disabled, or receive nothing. A standby that is delayed
+    on purpose (C(recovery_min_apply_delay)) is judged by what exceeds the delay; on its primary,
+    override the thresholds of C(postgres.replication) with the standby's name.
   - C(postgres.archiver), whether WAL is archived.
   - An unhealthy server is a result, not an error. The module fails for usage errors only.
 notes:
@@ -42,7 +46,8 @@ notes:
 options:
   replicas:
     description:
-      - Number of standbys that must be connected to a primary; fewer are critical.
+      - Number of standbys that must be connected to a primary; fewer are critical. Those that
+        C(synchronous_standby_names) demands are expected anyway.
       - Ignored on a standby.
     type: int
     default: 0
@@ -55,7 +60,7 @@ options:
   canary:
     description:
       - Whether to try a real write after everything else. The module creates a temporary table with
-        one row, which nobody else sees and which is gone with its commit.
+        one row, which no other session sees and which is gone with its commit.
       - The commit is one of the role in O(database_url), with the role's own
         C(synchronous_commit) and C(default_transaction_read_only), so use the app's role.
       - After 5 seconds, or half of the time that is left, the write is canceled and the check is

@@ -47,7 +47,7 @@ LOCK_TIMEOUT = 100
 
 
 class Written(NamedTuple):
-    """What became of a write: its duration, or none and, unless it took too long, the error."""
+    """The result of a write: its duration, or none and, unless it took too long, the error."""
 
     seconds: float | None
     error: str = ""

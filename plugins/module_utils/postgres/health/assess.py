@@ -13,7 +13,7 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
 from ..verdicts import unknown
 from .archiver import archiver
-from .databases import cache_hit, deadlocks, wraparound
+from .databases import cache_hit, checksum_failures, deadlocks, wraparound
 from .options import Options
 from .replication import replication
 from .sessions import connections, idle_in_transaction, long_transactions
@@ -28,10 +28,12 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
     yield writable(snapshot, options, thresholds)
     yield from _sessions(snapshot, thresholds)
     if isinstance(snapshot.databases, NotCollected):
-        yield from _unknown(thresholds, snapshot.databases, "cache_hit", "deadlocks", "wraparound")
+        names = ("cache_hit", "deadlocks", "checksum_failures", "wraparound")
+        yield from _unknown(thresholds, snapshot.databases, *names)
     else:
         yield cache_hit(snapshot.databases, thresholds)
         yield deadlocks(snapshot.databases, thresholds)
+        yield checksum_failures(snapshot.databases, thresholds)
         yield wraparound(snapshot, snapshot.databases, thresholds)
     if isinstance(snapshot.statements, NotCollected):
         yield from _unknown(thresholds, snapshot.statements, "query_time_mean")

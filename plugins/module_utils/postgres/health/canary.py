@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real write: a temporary table with one row that exists until its commit and no longer.
 
-Nobody else sees it, and nothing is left of it. The commit is a real one: it needs a transaction
-ID, room on the disk and WAL, and waits for synchronous standbys, as those of the role do.
+No other session sees it, and nothing is left of it. The commit is a real one: it needs a
+transaction ID, room on the disk and WAL, and waits for synchronous standbys, as those of the role
+do.
 """
 
 from __future__ import annotations

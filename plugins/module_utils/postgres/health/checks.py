@@ -13,7 +13,6 @@ OTHER_CHECKS = tuple(
     f"postgres.{name}"
     for name in [
         "blocked",
-        "checksum_failures",
         "collations",
         "duplicate_indexes",
         "index_bloat",
@@ -86,7 +85,8 @@ CHECKS: dict[str, Definition] = {
         f"{BENCHMARKS} (Cache Hit Rate)",
     ),
     "postgres.query_time_mean": Definition(
-        "Mean execution time of a statement in the window.",
+        "Mean execution time of the queries that apps repeat, in the window; without utility "
+        "statements, bulk loads and what was called fewer than 10 times.",
         "Optimize the statements in the evidence, those with the largest total time first.",
         "seconds",
         above(0.05, 0.1),
@@ -123,5 +123,14 @@ CHECKS: dict[str, Definition] = {
         "count",
         above(0, 10),
         "each deadlock is one failed request",
+    ),
+    "postgres.checksum_failures": Definition(
+        "Reads of a page whose checksum was wrong: the disk has damaged data.",
+        "Do not restart. Copy the data, check the disk and the kernel's log, restore what is "
+        "damaged from a backup. Once repaired, SELECT pg_stat_reset() in that database sets the "
+        "count to zero.",
+        "count",
+        above(None, 0),
+        "any",
     ),
 }

@@ -39,8 +39,8 @@ from .snapshot import Databases, Row, Sessions, Snapshot, Wal
 SESSIONS_SHOWN = 10
 #: Counters of databases that are kept for the next run.
 COUNTERS = ("hit", "read", "deadlocks", "commits", "rollbacks", "spilled")
-#: Seconds within which a standby that is behind has to say something, and after which one that
-#: seems silent is looked at again: its messages carry the time of its own clock.
+#: Seconds within which a standby that is behind must say something, and after which one that
+#: seems silent is read again: its messages carry the time of its own clock.
 SILENCE, SECOND_LOOK = 20.0, 1.0
 
 
@@ -149,7 +149,7 @@ def _wal(connection: Connection, facts: Row) -> Wal:
 def _silent(connection: Connection, standbys: Sequence[Row]) -> Mapping[int, float]:
     """How long each standby has said nothing although it is behind.
 
-    Only if one seems so, it is looked at twice: with another clock its messages always look old.
+    Only if one seems so, it is read twice: with another clock its messages always seem old.
     """
     suspects = {row["pid"]: row["reply"] for row in standbys if _seems_silent(row)}
     if not suspects:

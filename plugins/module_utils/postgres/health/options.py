@@ -24,7 +24,7 @@ class Options:
     ignore_applications: Sequence[str] = ("pg_dump",)
     """Applications whose sessions may keep a transaction open for long."""
     server_role: str | None = None
-    """What the server is meant to be: `PRIMARY` or `STANDBY`; none if nobody said so."""
+    """What the server is meant to be: `PRIMARY` or `STANDBY`; none if undeclared."""
     canary: bool = False
     """Whether to try a real write."""
 

@@ -57,7 +57,7 @@ def _none(wal: Wal) -> str:
 
 
 def demanded(names: str) -> int:
-    """How many standbys have to confirm a commit, by synchronous_standby_names."""
+    """How many standbys must confirm a commit, by synchronous_standby_names."""
     number = re.match(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", names, re.IGNORECASE)
     return int(number[1]) if number else int(bool(names.strip()))
 

@@ -69,7 +69,7 @@ class Statements(NamedTuple):
 
 
 class Canary(NamedTuple):
-    """A real write, and what became of it."""
+    """A real write and its result."""
 
     seconds: float | None
     """How long it took; none if it failed, or had no answer in time."""

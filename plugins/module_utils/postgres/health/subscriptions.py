@@ -16,7 +16,7 @@ from .replay import silence
 from .snapshot import Row, Wal
 
 NAME = "postgres.replication"
-#: Seconds that a worker has to live to count as one that works, and that the server has to run
+#: Seconds that a worker must live to count as one that works, and that the server must run
 #: before the age of a worker means anything.
 STABLE, SETTLED = 15.0, 20.0
 

@@ -73,7 +73,7 @@ def _obstacles(snapshot: Snapshot, options: Options) -> Iterator[Verdict]:
             WARNING,
             f"All {limit} prepared transactions that max_prepared_transactions allows exist, so "
             "PREPARE TRANSACTION fails",
-            "Commit or roll back those that nobody finishes (pg_prepared_xacts): "
+            "Commit or roll back those that no one finishes (pg_prepared_xacts): "
             "ROLLBACK PREPARED 'NAME'.",
         )
 
@@ -85,7 +85,7 @@ def _in_recovery(snapshot: Snapshot, options: Options) -> Iterator[Verdict]:
         yield Verdict(
             CRITICAL,
             f"Recovery has reached its target ({target}) and is paused, so every write is refused",
-            "Look at the data. If it is what was wanted, SELECT pg_wal_replay_resume() ends "
+            "Check the data. If it is what was wanted, SELECT pg_wal_replay_resume() ends "
             "recovery; if not, change the target and restart.",
         )
     if options.server_role == PRIMARY or (options.canary and not options.server_role):
@@ -167,7 +167,7 @@ def _failed(canary: Canary, facts: Row) -> Iterator[Verdict]:
         yield Verdict(
             CRITICAL,
             f"A test write was not committed within {canary.limit:.3g} s and was canceled",
-            "Look at wait_event of the sessions in pg_stat_activity: a synchronous standby that "
+            "Check wait_event of the sessions in pg_stat_activity: a synchronous standby that "
             "does not answer (SyncRep), a slow disk (WALSync, WALWrite), a lock.",
         )
         return
