@@ -114,3 +114,19 @@ def settled(server: Server) -> None:
         lambda: server.admin("SELECT 1 WHERE now() > pg_postmaster_start_time() + interval '21 s'"),
         60,
     )
+
+
+#: Transactions of one file of pg_xact, and its bytes.
+TRANSACTIONS, BYTES = 32 * 8192 * 4, 32 * 8192
+
+
+def use_up_transaction_ids(own: Throwaway, next_id: int) -> None:
+    """Restart a server with the next transaction ID far ahead."""
+    own.stop("fast")
+    data = own.home / "data"
+    reset = [own.programs / "pg_resetwal", "-x", str(next_id), "-D", data]
+    own.identity.run(reset, **own.options)
+    file = data / "pg_xact" / f"{next_id // TRANSACTIONS:04X}"
+    file.write_bytes(bytes(BYTES))
+    own.identity.own(file)
+    own.start()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 import psycopg2
+import pytest
 
 from tests.support.postgres import Server, eventually
 from tests.support.postgres_truth import (
+    Follower,
     ask,
     follower,
     own_server,
+    use_up_transaction_ids,
 )
 from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
 
@@ -254,4 +257,36 @@ def damaged(bed: Bed) -> Answer:
         server.admin("SELECT count(*) FROM damaged", database="shop")
     failed = "SELECT 1 FROM pg_stat_database WHERE checksum_failures > 0"
     eventually(lambda: server.admin(failed))
+    return ask(bed, server)
+
+
+@situation(
+    "postgres",
+    "recovery has reached its target and waits for a decision",
+    {WRITABLE: "critical", REPLICATION: "warning"},
+    says=r"reached its target \(immediate\) and is paused",
+)
+def at_its_target(bed: Bed) -> Answer:
+    server = own_server(bed)
+    standby = Follower(bed, server)
+    standby.start(recovery_target="immediate")
+    paused = "SELECT 1 WHERE pg_get_wal_replay_pause_state() = 'paused'"
+    eventually(lambda: standby.server.admin(paused))
+    return ask(bed, standby.server)
+
+
+@situation(
+    "postgres",
+    "no transaction IDs are left",
+    {WRITABLE: "critical", "postgres.wraparound": "critical"},
+    says="PostgreSQL assigns no new transaction IDs",
+)
+def out_of_ids(bed: Bed) -> Answer:
+    server = own_server(bed, autovacuum="off", wal_level="logical")
+    hold = "SELECT pg_create_logical_replication_slot('old', 'pgoutput')"
+    server.admin(hold, database="shop")
+    [(oldest,)] = server.admin("SELECT min(datfrozenxid::text::bigint) FROM pg_database")
+    use_up_transaction_ids(server.stack, oldest + 2**31 - 2_999_000)
+    with pytest.raises(psycopg2.errors.ProgramLimitExceeded):
+        server.admin("CREATE TABLE t ()")
     return ask(bed, server)

@@ -134,7 +134,8 @@ def _wal(connection: Connection, facts: Row) -> Wal:
     archives = facts["archive_mode"] != "off" and facts["sees_archive"]
     waiting = WAITING if archives else "NULL::bigint"
     query = WAL.format(here=HERE, standbys=STANDBYS, waiting=waiting)
-    standbys, slots, replay, archiver, count = connection.rows("its replication", query)[0]
+    row = connection.rows("its replication", query)[0]
+    standbys, slots, replay, archiver, subscribed, count = row
     return Wal(
         standbys or [],
         slots or [],
@@ -142,7 +143,7 @@ def _wal(connection: Connection, facts: Row) -> Wal:
         archiver,
         count,
         _silent(connection, standbys or []),
-        attempt(lambda: _subscriptions(connection)),
+        attempt(lambda: _subscriptions(connection)) if subscribed else (),
     )
 
 

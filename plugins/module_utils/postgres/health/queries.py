@@ -121,6 +121,7 @@ SELECT
      'last_failed_wal', a.last_failed_wal,
      'archived_seconds', extract(epoch FROM clock_timestamp() - a.last_archived_time),
      'failed_seconds', extract(epoch FROM clock_timestamp() - a.last_failed_time)) FROM pg_stat_archiver a),
+  (SELECT count(*) FROM pg_subscription),
   {waiting}
 """
 #: Segments that wait to be archived.
