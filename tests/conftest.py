@@ -131,11 +131,13 @@ SERVER_CHECKS = {
     for name in (
         *(
             "reachable",
+            "writable",
             "connections",
             "idle_in_transaction",
             "long_transactions",
             "cache_hit",
             "deadlocks",
+            "checksum_failures",
             "wraparound",
         ),
         *("query_time_mean", "replication", "archiver"),

@@ -32,6 +32,10 @@ FACTS: dict[str, Any] = {
     "archive_mode": "off",
     "archive_command": "(disabled)",
     "archive_library": "",
+    "sync_names": "",
+    "sync_commit": "on",
+    "read_only": False,
+    "prepared_limit": 0,
 }
 SAMPLE = Sample(0, "", {})
 NOTHING = {
@@ -96,6 +100,9 @@ def database(name: str | None = "shop", **more: Any) -> dict[str, Any]:
         "read": 0,
         "deadlocks": 0,
         "reset": None,
+        "checksum_failures": 0,
+        "checksum_seconds": None,
+        "read_only": False,
         **more,
     }
 
@@ -113,10 +120,11 @@ def checks(
     replicas: int = 0,
     thresholds: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
+    options: Options | None = None,
     **parts: Any,
 ) -> list[Check]:
     snapshot = SNAPSHOT._replace(facts={**FACTS, **(facts or {})}, **parts)
-    return list(assess(snapshot, Options(replicas), Thresholds(CHECKS, thresholds)))
+    return list(assess(snapshot, options or Options(replicas), Thresholds(CHECKS, thresholds)))
 
 
 def one(name: str, subject: str = "", **more: Any) -> Check:
@@ -129,7 +137,20 @@ def one(name: str, subject: str = "", **more: Any) -> Check:
     return found[0]
 
 
-REPLAY = {"receiving": True, "caught_up": True, "paused": False, "replayed_seconds": 86400.0}
+REPLAY = {
+    "receiving": True,
+    "visible": True,
+    "message_seconds": 1.0,
+    "receiver_timeout": 60.0,
+    "sender_timeout": 60.0,
+    "streams": True,
+    "restores": False,
+    "delay": 0.0,
+    "target": "",
+    "caught_up": True,
+    "paused": False,
+    "replayed_seconds": 86400.0,
+}
 
 
 def standby(

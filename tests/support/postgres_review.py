@@ -124,7 +124,7 @@ def contents(
 
 
 def configured(*drift: dict[str, Any]) -> Configuration:
-    return Configuration({}, [], True, drift)
+    return Configuration({}, drift)
 
 
 def peculiar(drift: Any = (), unattended: Any = ()) -> DatabaseSnapshot:

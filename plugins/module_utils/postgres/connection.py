@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import env_fallback
 
@@ -44,6 +44,14 @@ POSTGRES_OPTIONS: dict[str, Any] = {
 
 #: Longest wait for any lock, in milliseconds.
 LOCK_TIMEOUT = 100
+
+
+class Written(NamedTuple):
+    """The result of a write: its duration, or none and, unless it took too long, the error."""
+
+    seconds: float | None
+    error: str = ""
+    sqlstate: str = ""
 
 
 class Connection:
@@ -181,6 +189,46 @@ class Connection:
             raise
         self.end()
         return rows
+
+    def write(self, question: str, statements: str, seconds: float) -> Written:
+        """Run statements, the last of which is COMMIT, in a transaction as the role's sessions do.
+
+        No transaction may be open, and none is afterwards. What takes longer than ``seconds`` is
+        canceled: a statement is rolled back; a commit that waits for a synchronous standby no
+        longer waits. Raises `Unreachable` if the connection is lost.
+        """
+        self.question = question
+        whole, started = self.deadline, time.monotonic()
+        own = {"lock_timeout": LOCK_TIMEOUT, "search_path": "pg_catalog, pg_temp"}
+        settings = " ".join(f"SET LOCAL {name} = {value};" for name, value in own.items())
+        try:
+            self.deadline = Deadline(whole.remaining(seconds))
+            self._ask(f"BEGIN; {settings} {statements}")
+            return Written(time.monotonic() - started)
+        except DeadlineExceeded:
+            self.deadline = whole
+            self._cancel()
+            return Written(None)
+        except psycopg2.Error as error:
+            self.deadline = whole
+            if not error.pgcode or error.pgcode.startswith("57P") or self._raw.closed:
+                raise self._refusal(error) from None
+            self._ask("ROLLBACK")
+            return Written(None, _primary(error), error.pgcode)
+        finally:
+            self.deadline = whole
+
+    def _cancel(self) -> None:
+        """Cancel what runs, wait until it has ended, and roll back; a second at most."""
+        thread = threading.Thread(target=self._raw.cancel, daemon=True)
+        thread.start()
+        whole, self.deadline = self.deadline, Deadline(self.deadline.remaining(1.0))
+        try:
+            self._wait()
+        except (psycopg2.Error, DeadlineExceeded):
+            pass  # closing the connection is all that is left to do
+        finally:
+            self.deadline = whole
 
     def close(self) -> None:
         """End the transaction, so that a pooler can reuse the session, and the connection."""

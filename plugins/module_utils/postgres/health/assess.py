@@ -13,23 +13,27 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
 from ..verdicts import unknown
 from .archiver import archiver
-from .databases import cache_hit, deadlocks, wraparound
+from .databases import cache_hit, checksum_failures, deadlocks, wraparound
 from .options import Options
 from .replication import replication
 from .sessions import connections, idle_in_transaction, long_transactions
 from .snapshot import Databases, Snapshot
 from .statements import query_time_mean
+from .writable import writable
 
 
 def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iterator[Check]:
     """Every check of a server that answered, `reachable` first."""
     yield reachable(snapshot, thresholds)
+    yield writable(snapshot, options, thresholds)
     yield from _sessions(snapshot, thresholds)
     if isinstance(snapshot.databases, NotCollected):
-        yield from _unknown(thresholds, snapshot.databases, "cache_hit", "deadlocks", "wraparound")
+        names = ("cache_hit", "deadlocks", "checksum_failures", "wraparound")
+        yield from _unknown(thresholds, snapshot.databases, *names)
     else:
         yield cache_hit(snapshot.databases, thresholds)
         yield deadlocks(snapshot.databases, thresholds)
+        yield checksum_failures(snapshot.databases, thresholds)
         yield wraparound(snapshot, snapshot.databases, thresholds)
     if isinstance(snapshot.statements, NotCollected):
         yield from _unknown(thresholds, snapshot.statements, "query_time_mean")

@@ -13,7 +13,6 @@ OTHER_CHECKS = tuple(
     f"postgres.{name}"
     for name in [
         "blocked",
-        "checksum_failures",
         "collations",
         "duplicate_indexes",
         "index_bloat",
@@ -43,6 +42,15 @@ CHECKS: dict[str, Definition] = {
         "Check PostgreSQL: 'systemctl status postgresql', its log and its disk; restart it if it "
         "is not running.",
         "seconds",
+    ),
+    "postgres.writable": Definition(
+        "Seconds that the oldest commit has waited for a synchronous standby. Critical at once "
+        "if every write would fail or hang: read-only, no standby that must confirm, no "
+        "transaction IDs left, a test write (canary) that fails.",
+        "Read PostgreSQL's log around this time.",
+        "seconds",
+        above(5, 30),
+        "a commit normally waits for milliseconds; callers give up after 30 seconds at the latest",
     ),
     "postgres.connections": Definition(
         "Client connections, as a share of the slots that ordinary users can take.",
@@ -77,7 +85,8 @@ CHECKS: dict[str, Definition] = {
         f"{BENCHMARKS} (Cache Hit Rate)",
     ),
     "postgres.query_time_mean": Definition(
-        "Mean execution time of a statement in the window.",
+        "Mean execution time of the queries that apps repeat, in the window; without utility "
+        "statements, bulk loads and what was called fewer than 10 times.",
         "Optimize the statements in the evidence, those with the largest total time first.",
         "seconds",
         above(0.05, 0.1),
@@ -114,5 +123,14 @@ CHECKS: dict[str, Definition] = {
         "count",
         above(0, 10),
         "each deadlock is one failed request",
+    ),
+    "postgres.checksum_failures": Definition(
+        "Reads of a page whose checksum was wrong: the disk has damaged data.",
+        "Do not restart. Copy the data, check the disk and the kernel's log, restore what is "
+        "damaged from a backup. Once repaired, SELECT pg_stat_reset() in that database sets the "
+        "count to zero.",
+        "count",
+        above(None, 0),
+        "any",
     ),
 }

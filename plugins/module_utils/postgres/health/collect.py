@@ -8,7 +8,8 @@ A query that fails makes only those checks unknown that need its answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core.errors import NotCollected
@@ -16,13 +17,31 @@ from ...core.state import StateFile, now_sample, store_sample
 from ..connection import Connection
 from .collect_statements import SHOWN, collect_statements
 from .options import Options
-from .queries import CREATED, DATABASES, FACTS, SESSIONS, WAITING, WAL
+from .queries import (
+    CREATED,
+    DATABASES,
+    ERRORS_IN_14,
+    ERRORS_SINCE_15,
+    FACTS,
+    HERE,
+    LEADERS_SINCE_16,
+    SESSIONS,
+    SOURCE,
+    STANDBYS,
+    STANDBYS_AGAIN,
+    SUBSCRIPTIONS,
+    WAITING,
+    WAL,
+)
 from .snapshot import Databases, Row, Sessions, Snapshot, Wal
 
 #: Rows of sessions that are fetched.
 SESSIONS_SHOWN = 10
 #: Counters of databases that are kept for the next run.
 COUNTERS = ("hit", "read", "deadlocks", "commits", "rollbacks", "spilled")
+#: Seconds within which a standby that is behind must say something, and after which one that
+#: seems silent is read again: its messages carry the time of its own clock.
+SILENCE, SECOND_LOOK = 20.0, 1.0
 
 
 class History:
@@ -58,6 +77,7 @@ def collect(
         statements=attempt(
             lambda: collect_statements(connection, facts, history.statements, statements_shown)
         ),
+        read_only_source=_read_only_source(connection, facts),
     )
 
 
@@ -72,7 +92,7 @@ def attempt(read: Callable[[], Any]) -> Any:
 def _sessions(connection: Connection, options: Options) -> Sessions:
     parameters = {"ignored": list(options.ignore_applications), "shown": SESSIONS_SHOWN}
     row = connection.rows("its sessions", SESSIONS, parameters)[0]
-    groups, idle, transactions, ignored, xmin_age, prepared_age, role_limits = row
+    groups, idle, transactions, ignored, xmin_age, prepared_age, limits, commits, prepared = row
     return Sessions(
         groups or [],
         idle or [],
@@ -80,8 +100,20 @@ def _sessions(connection: Connection, options: Options) -> Sessions:
         ignored,
         xmin_age,
         prepared_age,
-        role_limits or {},
+        limits or {},
+        commits or [],
+        prepared,
     )
+
+
+def _read_only_source(connection: Connection, facts: Row) -> str:
+    """Who made transactions read-only by default; asked only if they are."""
+    if not facts["read_only"]:
+        return ""
+    rows = attempt(
+        lambda: connection.rows("its parameters", SOURCE, ("default_transaction_read_only",))
+    )
+    return "unknown" if isinstance(rows, NotCollected) or not rows else str(rows[0][0])
 
 
 def _databases(connection: Connection, facts: Row, state: StateFile) -> Databases:
@@ -100,6 +132,48 @@ def _databases(connection: Connection, facts: Row, state: StateFile) -> Database
 
 def _wal(connection: Connection, facts: Row) -> Wal:
     archives = facts["archive_mode"] != "off" and facts["sees_archive"]
-    query = WAL.format(waiting=WAITING if archives else "NULL::bigint")
-    standbys, slots, replay, archiver, waiting = connection.rows("its replication", query)[0]
-    return Wal(standbys or [], slots or [], replay, archiver, waiting)
+    waiting = WAITING if archives else "NULL::bigint"
+    query = WAL.format(here=HERE, standbys=STANDBYS, waiting=waiting)
+    row = connection.rows("its replication", query)[0]
+    standbys, slots, replay, archiver, subscribed, count = row
+    return Wal(
+        standbys or [],
+        slots or [],
+        replay,
+        archiver,
+        count,
+        _silent(connection, standbys or []),
+        attempt(lambda: _subscriptions(connection)) if subscribed else (),
+    )
+
+
+def _silent(connection: Connection, standbys: Sequence[Row]) -> Mapping[int, float]:
+    """How long each standby has said nothing although it is behind.
+
+    Only if one seems so, it is read twice: with another clock its messages always seem old.
+    """
+    suspects = {row["pid"]: row["reply"] for row in standbys if _seems_silent(row)}
+    if not suspects:
+        return {}
+    time.sleep(connection.deadline.remaining(SECOND_LOOK))
+    again = attempt(lambda: connection.rows("its standbys", STANDBYS_AGAIN)[0][0])
+    if isinstance(again, NotCollected):
+        return {}
+    return {
+        row["pid"]: row["now"] - row["reply"]
+        for row in again or []
+        if _seems_silent(row) and suspects.get(row["pid"]) == row["reply"]
+    }
+
+
+def _seems_silent(row: Row) -> bool:
+    if not row["reply"] or (row["behind_bytes"] or 0) <= 0:
+        return False
+    return bool(row["now"] - row["reply"] > max(SILENCE, 2 * row["interval"]))
+
+
+def _subscriptions(connection: Connection) -> list[Row]:
+    errors = ERRORS_SINCE_15 if connection.version >= 150000 else ERRORS_IN_14
+    leader = LEADERS_SINCE_16 if connection.version >= 160000 else ""
+    query = SUBSCRIPTIONS.format(leader=leader, **errors)
+    return connection.rows("its subscriptions", query)[0][0] or []

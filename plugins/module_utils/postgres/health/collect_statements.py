@@ -23,11 +23,17 @@ SHOWN = 5
 #: What marks this collection's own statements, and how many there are at most.
 MARK = "/* gpt_agent.runbook */"
 OWN_STATEMENTS = 20
-#: Statements that are not judged by their duration: no request waits for maintenance.
-MAINTENANCE = re.compile(
-    r"\s*(?:VACUUM|ANALYZE|REINDEX|CLUSTER|(?:CREATE|CREATE\s+UNIQUE|DROP)\s+INDEX)\b",
-    re.IGNORECASE,
+#: Statements that an app waits for. No request waits for the others, such as VACUUM, COPY, CREATE
+#: DATABASE and COMMIT.
+REQUEST = re.compile(
+    r"(?:\s|\(|/\*.*?\*/|--[^\n]*\n)*"
+    r"(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE|CALL|EXECUTE|FETCH)\b",
+    re.IGNORECASE | re.DOTALL,
 )
+#: Rows that an INSERT writes with each call, from which it is a bulk load.
+BULK_ROWS = 1000
+#: Fewer calls in the window are one-off work, which says nothing about what an app waits for.
+REPEATED = 10
 #: Fewer calls say nothing about the mean.
 MIN_CALLS = 20
 
@@ -39,30 +45,46 @@ def collect_statements(
     version, schema = _extension(connection, facts)
     rows, reset = _counters(connection, version, schema)
     counters: dict[str, float] = {}
-    for key, calls, seconds in rows:
+    for key, calls, seconds, _rows in rows:
         counters[f"{key} n"], counters[f"{key} s"] = float(calls), seconds
     sample = now_sample(f"{facts['started']} {reset}", counters)
-    age = facts["now"] - reset if reset else None
-    statements, window = windowed(rows, sample, state.earlier(sample), age)
-    ranked = sorted(statements, key=lambda key: statements[key][1], reverse=True)
-    ranked = ranked[: shown + OWN_STATEMENTS]
+    age = max(0.0, facts["now"] - reset) if reset else None
+    counted = [row[:3] for row in rows]
+    statements, window = windowed(counted, sample, state.earlier(sample), age)
+    ranked = _ranked(statements, shown + OWN_STATEMENTS)
     texts = _texts(connection, schema, ranked)
+    per_call = {key: affected / calls for key, calls, _seconds, affected in rows if calls}
     top = []
     for key in ranked:
         text, user, database = texts.get(key, (None, None, None))
-        if text and (MARK in text or MAINTENANCE.match(text)):
+        if text and not is_request(text, per_call.get(key, 0.0)):
             del statements[key]
             continue
         calls, seconds = statements[key]
         row = {"statement": text, "user": user, "database": database}
         top.append({**row, "calls": calls, "seconds": seconds})
+    judged = [counts for counts in statements.values() if counts[0] >= REPEATED]
     return Statements(
-        sum(calls for calls, _seconds in statements.values()),
-        sum(seconds for _calls, seconds in statements.values()),
+        sum(calls for calls, _seconds in judged),
+        sum(seconds for _calls, seconds in judged),
         window,
-        top[:shown],
+        sorted(top, key=lambda row: -row["seconds"])[: shown + OWN_STATEMENTS],
         sample,
     )
+
+
+def is_request(text: str, rows_per_call: float) -> bool:
+    """Whether an app waits for a statement, by its text and the rows that it reads or writes."""
+    if MARK in text or not REQUEST.match(text):
+        return False
+    return not ("INSERT" in text[:100].upper() and rows_per_call >= BULK_ROWS)
+
+
+def _ranked(statements: Mapping[str, tuple[float, float]], count: int) -> list[str]:
+    """The statements with the most time and those with the most calls."""
+    by_time = sorted(statements, key=lambda key: statements[key][1], reverse=True)[:count]
+    by_calls = sorted(statements, key=lambda key: statements[key][0], reverse=True)
+    return list(dict.fromkeys([*by_time, *by_calls[:OWN_STATEMENTS]]))
 
 
 def _extension(connection: Connection, facts: Row) -> tuple[tuple[int, ...], str]:
@@ -86,8 +108,8 @@ def _extension(connection: Connection, facts: Row) -> tuple[tuple[int, ...], str
 
 def _counters(
     connection: Connection, version: tuple[int, ...], schema: str
-) -> tuple[list[tuple[str, float, float]], float | None]:
-    """Key, calls and seconds of each statement, and when the counters were reset."""
+) -> tuple[list[tuple[str, float, float, float]], float | None]:
+    """Key, calls, seconds and rows of each statement, and when the counters were reset."""
     query = STATEMENTS.format(
         schema=schema,
         time="total_exec_time" if version >= (1, 8) else "total_time",
@@ -95,8 +117,8 @@ def _counters(
         reset=RESET.format(schema=schema) if version >= (1, 9) else "NULL::float8",
     )
     rows = connection.rows("pg_stat_statements", query, (KEPT,))
-    reset = rows[0][3] if rows else None
-    return [(key, calls, seconds) for key, calls, seconds, _reset in rows], reset
+    reset = rows[0][4] if rows else None
+    return [row[:4] for row in rows], reset
 
 
 def _texts(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ...core.check import OK, Check
 from ...core.errors import NotCollected
 from ...core.thresholds import Thresholds
-from ...core.units import pluralize
+from ...core.units import format_duration, pluralize
 from .snapshot import Databases, Snapshot
 
 #: Fewer block reads say nothing about the cache.
@@ -31,9 +31,10 @@ def cache_hit(databases: Databases, thresholds: Thresholds) -> Check:
     name, hits = "postgres.cache_hit", delta.counters["hit"]
     reads = hits + delta.counters["read"]
     if reads < MIN_READS:
-        summary = f"Only {reads:,.0f} blocks were read {delta.window}, too few to judge the cache"
-        remedy = "Check again once the database has been used."
-        return thresholds.evaluate(name, None, summary, window=delta.window, remedy=remedy)
+        value = round(100 * hits / reads, 2) if reads else None
+        summary = f"{pluralize(int(reads), 'block')} read" if reads else "No blocks were read"
+        reason = f"that takes {MIN_READS:,} block reads in the window"
+        return thresholds.not_judged(name, summary, reason, value=value, window=delta.window)
     value = 100 * hits / reads
     summary = f"{value:.1f} % of {reads:,.0f} block reads were found in shared buffers"
     return thresholds.evaluate(name, round(value, 2), summary, window=delta.window)
@@ -44,9 +45,8 @@ def deadlocks(databases: Databases, thresholds: Thresholds) -> Check:
     count = int(delta.counters["deadlocks"])
     text = pluralize(count, "deadlock") if count else "No deadlocks"
     if count and not delta.since_last_run and not 0 < delta.seconds <= RECENT:
-        summary = f"{text} {delta.window}; from the next run on, only new ones count"
-        remedy = "Run the checklist again; PostgreSQL's log has the time of each deadlock."
-        return thresholds.evaluate(name, None, summary, window=delta.window, remedy=remedy)
+        summary, reason = f"{text} {delta.window}", "from the next run on, new ones count"
+        return thresholds.not_judged(name, summary, reason, value=count, window=delta.window)
     evidence = [
         {"database": row["name"], "deadlocks_since_reset": row["deadlocks"]}
         for row in databases.rows
@@ -54,6 +54,36 @@ def deadlocks(databases: Databases, thresholds: Thresholds) -> Check:
     ]
     summary = f"{text} in the window"
     return thresholds.evaluate(name, count, summary, window=delta.window, evidence=tuple(evidence))
+
+
+def checksum_failures(databases: Databases, thresholds: Thresholds) -> Check:
+    """Damage stays until it is repaired, so a failure counts until the statistics are reset."""
+    name = "postgres.checksum_failures"
+    failures = [row["checksum_failures"] for row in databases.rows]
+    if all(count is None for count in failures):
+        summary = "Data checksums are off, so damage by the disk goes unnoticed"
+        reason = "pg_checksums --enable, while PostgreSQL is stopped, switches them on"
+        return thresholds.not_judged(name, summary, reason)
+    bad = sorted(
+        (row for row in databases.rows if row["checksum_failures"]),
+        key=lambda row: -row["checksum_failures"],
+    )
+    if not bad:
+        return thresholds.evaluate(name, 0, "No read failed its checksum")
+    total = sum(row["checksum_failures"] for row in bad)
+    ages = [max(0.0, row["checksum_seconds"]) for row in bad if row["checksum_seconds"] is not None]
+    when = f", the last {format_duration(min(ages))} ago" if ages else ""
+    where = f"most of them in database '{bad[0]['name'] or '(shared)'}'"
+    evidence = [
+        {
+            "database": row["name"] or "(shared)",
+            "failures": row["checksum_failures"],
+            "last_seconds": round(row["checksum_seconds"] or 0.0),
+        }
+        for row in bad[:5]
+    ]
+    summary = f"{pluralize(total, 'read')} failed the checksum{when}, {where}"
+    return thresholds.evaluate(name, total, summary, evidence=tuple(evidence))
 
 
 def wraparound(snapshot: Snapshot, databases: Databases, thresholds: Thresholds) -> Check:
@@ -67,7 +97,7 @@ def wraparound(snapshot: Snapshot, databases: Databases, thresholds: Thresholds)
     value = max(xid, mxid)
     kind = "transaction ID" if xid >= mxid else "multixact ID"
     age = f"{value / 1e6:,.0f} million" if value >= 10_000_000 else f"{value:,}"
-    percent = f"{100 * value / WRAPAROUND:.0f} % of the way to wraparound"
+    percent = f"{min(99, round(100 * value / WRAPAROUND))} % of the way to wraparound"
     summary = f"The oldest {kind} is {age} IDs old, in database '{database}': {percent}"
     holder = _oldest_holder(snapshot)
     if holder and thresholds.of("postgres.wraparound").status_of(value) != OK:

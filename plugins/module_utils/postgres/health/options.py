@@ -11,6 +11,9 @@ from typing import Any
 
 from ...core.errors import UsageError
 
+#: Values of ``server_role``.
+PRIMARY, STANDBY = "primary", "standby"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -20,6 +23,10 @@ class Options:
     """Standbys that a primary must have connected."""
     ignore_applications: Sequence[str] = ("pg_dump",)
     """Applications whose sessions may keep a transaction open for long."""
+    server_role: str | None = None
+    """What the server is meant to be: `PRIMARY` or `STANDBY`; none if undeclared."""
+    canary: bool = False
+    """Whether to try a real write."""
 
     def __post_init__(self) -> None:
         if self.replicas < 0:
@@ -30,4 +37,9 @@ class Options:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The options in a module's parameters; raises `UsageError`."""
-        return cls(params["replicas"], tuple(params["ignore_applications"]))
+        return cls(
+            params["replicas"],
+            tuple(params["ignore_applications"]),
+            params.get("server_role"),
+            bool(params.get("canary")),
+        )

@@ -62,6 +62,8 @@ def _slots(
         summary += f" (this role lacks permission to see what {hidden} of them do)"
     evidence = [{**group, "application": application(group)} for group in groups[:10]]
     value = round(100 * used / slots, 1)
+    if used < slots:
+        value = min(value, 99.9)
     return thresholds.evaluate(
         "postgres.connections", value, summary, subject=subject, evidence=tuple(evidence)
     )

@@ -29,6 +29,10 @@ class Sessions(NamedTuple):
     """Age of the oldest prepared transaction, in transactions."""
     role_limits: Mapping[str, int]
     """CONNECTION LIMIT of the roles that have one."""
+    commits: Sequence[Row] = ()
+    """The sessions whose commit waits for a synchronous standby, the longest first."""
+    prepared: int = 0
+    """Prepared transactions."""
 
 
 class Databases(NamedTuple):
@@ -49,6 +53,9 @@ class Wal(NamedTuple):
     archiver: Row
     waiting: int | None
     """Segments that wait to be archived; none if the role lacks permission to count them."""
+    silent: Mapping[int, float] = {}
+    """Seconds since each standby, by its pid, last answered, of those that should have."""
+    subscriptions: Sequence[Row] | NotCollected = ()
 
 
 class Statements(NamedTuple):
@@ -59,6 +66,17 @@ class Statements(NamedTuple):
     """The statements with the most time in the window."""
     sample: Sample
     """To keep for the next run."""
+
+
+class Canary(NamedTuple):
+    """A real write and its result."""
+
+    seconds: float | None
+    """How long it took; none if it failed, or had no answer in time."""
+    limit: float = 0.0
+    """Seconds that it had."""
+    error: str = ""
+    sqlstate: str = ""
 
 
 class Snapshot(NamedTuple):
@@ -72,3 +90,8 @@ class Snapshot(NamedTuple):
     databases: Databases | NotCollected
     wal: Wal | NotCollected
     statements: Statements | NotCollected
+    read_only_source: str = ""
+    """Who made transactions read-only by default, such as ``configuration file``; empty if they
+    are not."""
+    canary: Canary | None = None
+    """None if it was not tried."""

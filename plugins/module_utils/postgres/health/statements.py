@@ -12,7 +12,7 @@ from ...core.text import shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_value
 from ..statements import shape
-from .collect_statements import MIN_CALLS, SHOWN
+from .collect_statements import MIN_CALLS, REPEATED, SHOWN
 from .snapshot import Row, Statements
 
 #: Percent of all time from which a statement is named in the summary.
@@ -22,16 +22,14 @@ WORTH_NAMING = 10
 def query_time_mean(statements: Statements, facts: Row, thresholds: Thresholds) -> Check:
     name, calls, window = "postgres.query_time_mean", statements.calls, statements.window
     if calls < MIN_CALLS:
-        summary = f"Only {calls:,.0f} statements were recorded {window}, too few for a mean"
-        remedy = (
-            "Check again once the database has been used; if it has been, check "
-            "pg_stat_statements.track."
-        )
-        return thresholds.evaluate(name, None, summary, window=window, remedy=remedy)
+        summary = f"{calls:,.0f} calls of repeated queries" if calls else "No repeated queries"
+        reason = f"that takes {MIN_CALLS} calls, each of a query that was called {REPEATED} times"
+        return thresholds.not_judged(name, summary, reason, window=window)
     mean = statements.seconds / calls
     average = format_value(mean, "seconds")
     summary = f"A statement takes {average} on average ({calls:,.0f} calls)"
-    evidence = [_row(row, statements.seconds, facts) for row in statements.top[:SHOWN]]
+    judged = [row for row in statements.top if row["calls"] >= REPEATED][:SHOWN]
+    evidence = [_row(row, statements.seconds, facts) for row in judged]
     if evidence and evidence[0]["share_percent"] >= WORTH_NAMING:
         share, text = evidence[0]["share_percent"], shorten(evidence[0]["statement"], 70)
         summary += f"; {share:.0f} % of the time goes to: {text}"

@@ -150,14 +150,6 @@ CHECKS: dict[str, Definition] = {
         "REINDEX the indexes on text in the database, then ALTER DATABASE ... REFRESH COLLATION "
         "VERSION or ALTER COLLATION ... REFRESH VERSION.",
     ),
-    "postgres.checksum_failures": Definition(
-        "Reads of a page whose checksum was wrong: the disk has damaged data.",
-        "Do not restart. Copy the data, check the disk and the kernel's log, restore what is "
-        "damaged from a backup.",
-        "count",
-        above(None, 0),
-        "any",
-    ),
     "postgres.inspection": Definition(
         "Every requested database could be inspected.",
         "Grant CONNECT on the database to the role, or leave the database out.",

@@ -72,12 +72,12 @@ def collect_locks(connection: Connection) -> Locks:
 
 
 def collect_configuration(connection: Connection) -> Configuration:
-    """Parameters, checksum failures and collations of the whole server; raises `NotCollected`."""
+    """Parameters and collations of the whole server; raises `NotCollected`."""
     drift = DRIFT.format(**(SINCE_15 if connection.version >= 150000 else IN_14))
     query = CONFIGURATION.format(drift=drift)
     names = {"names": list(PARAMETERS), "plain": PLAIN}
-    parameters, failures, checksums, drifted = connection.rows("its settings", query, names)[0]
-    return Configuration(parameters or {}, failures or [], checksums, drifted or [])
+    parameters, drifted = connection.rows("its settings", query, names)[0]
+    return Configuration(parameters or {}, drifted or [])
 
 
 def collect_database(

@@ -23,10 +23,7 @@ SELECT /* gpt_agent.runbook */
   (SELECT json_object_agg(name, json_build_object('value', setting, 'restart', pending_restart,
      'own', source IN ('database', 'user', 'database user', 'client', 'override', 'session'))) FROM pg_settings
    WHERE name = ANY (%(names)s) OR pending_restart),
-  (SELECT json_agg(json_build_object('database', coalesce(datname, '(shared)'), 'failures', checksum_failures,
-     'last', to_char(checksum_last_failure AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')) ORDER BY checksum_failures DESC)
-   FROM pg_stat_database WHERE checksum_failures > 0),
-  current_setting('data_checksums') = 'on', {drift}
+  {drift}
 """
 #: Locales that need no version, because the operating system's libraries do not sort by them.
 PLAIN = "^(C|POSIX|C[.].*)$"

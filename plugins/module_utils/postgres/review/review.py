@@ -18,7 +18,9 @@ from ...core.thresholds import Thresholds
 from ...core.units import pluralize
 from ..connection import Connection
 from ..health.collect import attempt
+from ..health.databases import checksum_failures
 from ..health.snapshot import Snapshot
+from ..verdicts import unknown
 from .autovacuum import autovacuum
 from .collations import collations, other_databases
 from .collect import collect_configuration, collect_database, collect_locks
@@ -26,7 +28,7 @@ from .common import evidence_of
 from .history import DatabaseHistory
 from .indexes import indexes
 from .lock_waits import blocked
-from .options import DATABASE_AREAS, Options
+from .options import DATABASE_AREAS, SERVER, Options
 from .queries import DATABASES
 from .settings import settings, without_autovacuum
 from .snapshot import NOT_REQUESTED, Configuration, DatabaseSnapshot
@@ -62,6 +64,7 @@ def review(
         if options.includes("settings"):
             configuration = attempt(lambda: collect_configuration(connection))
             yield from settings(configuration, server.facts, thresholds)
+            yield from _checksums(options, server, thresholds)
             yield from other_databases(configuration, names, thresholds)
         if connection.database not in names:
             connection.end()  # it would stay open while other databases are inspected
@@ -71,6 +74,16 @@ def review(
         return
     if options.includes(*DATABASE_AREAS):
         yield from _databases(names, options, connection, configuration, server, thresholds, module)
+
+
+def _checksums(options: Options, server: Snapshot, thresholds: Thresholds) -> Iterator[Check]:
+    """The daily check, unless the daily checks are requested as well."""
+    if options.includes(SERVER):
+        return
+    if isinstance(server.databases, NotCollected):
+        yield unknown("postgres.checksum_failures", server.databases, thresholds)
+    else:
+        yield checksum_failures(server.databases, thresholds)
 
 
 def no_answer(connection: Connection, thresholds: Thresholds) -> Check:

@@ -1,23 +1,22 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters that endanger data, checksum failures, and tables without autovacuum. Pure."""
+"""Parameters that endanger data, and tables without autovacuum. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...core.check import CRITICAL, OK, UNKNOWN, WARNING, Check, worst
+from ...core.check import CRITICAL, OK, WARNING, Check, worst
 from ...core.errors import NotCollected
 from ...core.thresholds import Thresholds
 from ...core.units import pluralize
 from ..bloat import Row
 from ..verdicts import unknown
-from .common import SHOWN, evidence_of, needs_pg_monitor
+from .common import evidence_of, needs_pg_monitor
 from .snapshot import Configuration, DatabaseSnapshot
 
 SETTINGS = "postgres.settings"
-CHECKSUMS = "postgres.checksum_failures"
 #: By parameter: the dangerous value, the status, and why.
 DANGEROUS: Mapping[str, tuple[str, str, str]] = {
     "fsync": ("off", CRITICAL, "a crash of the host destroys the database"),
@@ -37,13 +36,11 @@ DANGEROUS: Mapping[str, tuple[str, str, str]] = {
 def settings(
     configuration: Configuration | NotCollected, facts: Row, thresholds: Thresholds
 ) -> Iterator[Check]:
-    """Parameters and checksums of the server."""
+    """Parameters of the server."""
     if isinstance(configuration, NotCollected):
         yield unknown(SETTINGS, configuration, thresholds)
-        yield unknown(CHECKSUMS, configuration, thresholds)
         return
     yield _parameters(configuration, facts, thresholds)
-    yield _checksums(configuration, thresholds)
 
 
 def _parameters(configuration: Configuration, facts: Row, thresholds: Thresholds) -> Check:
@@ -84,22 +81,6 @@ def _problems(parameters: Mapping[str, Row], facts: Row) -> Iterator[tuple[str, 
     if 140000 <= facts["number"] < 140004:
         text = "PostgreSQL 14.0 to 14.3 can damage indexes that are built concurrently"
         yield CRITICAL, f"{text}: install the latest 14"
-
-
-def _checksums(configuration: Configuration, thresholds: Thresholds) -> Check:
-    failures = configuration.failures
-    if failures:
-        total = sum(row["failures"] for row in failures)
-        last = max((row["last"] for row in failures if row["last"]), default="")
-        when = f", the last at {last}" if last else ""
-        where = f"most of them in database '{failures[0]['database']}'"
-        summary = f"{total:,} reads failed their checksum{when}, {where}"
-        return thresholds.evaluate(CHECKSUMS, total, summary, evidence=tuple(failures[:SHOWN]))
-    if configuration.checksums:
-        return thresholds.evaluate(CHECKSUMS, 0, "No read failed its checksum")
-    summary = "Data checksums are off, so damage by the disk goes unnoticed"
-    remedy = "Enable them with pg_checksums --enable while PostgreSQL is stopped."
-    return thresholds.verdict(CHECKSUMS, UNKNOWN, summary, remedy=remedy)
 
 
 def without_autovacuum(

@@ -39,9 +39,6 @@ class Configuration:
 
     parameters: Mapping[str, Row]
     """Value, whether it waits for a restart, and whether it is the session's own, by name."""
-    failures: Sequence[Row]
-    """Checksum failures by database, where there are any."""
-    checksums: bool
     drift: Sequence[Row]
     """Databases whose default collation has changed, or has no recorded version."""
 

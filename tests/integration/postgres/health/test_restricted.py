@@ -61,6 +61,7 @@ def test_views_that_a_role_may_not_read_are_unknown_one_by_one(server: Server, a
                 "idle_in_transaction",
                 "long_transactions",
                 "query_time_mean",
+                "writable",
             )
         }
         assert (
@@ -164,7 +165,7 @@ def test_a_lock_on_what_it_has_to_read_costs_it_that_answer_alone(server: Server
     assert set(unknown.values()) == {
         "Unknown: another session holds a lock on a relation that must be read"
     }
-    assert set(unknown) == {"postgres.replication", "postgres.archiver"}
+    assert set(unknown) == {"postgres.replication", "postgres.archiver", "postgres.writable"}
 
 
 def test_a_lock_that_lets_nobody_log_in_is_told_within_the_time_limit(

@@ -31,6 +31,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         made.admin(
             "CREATE EXTENSION pg_stat_statements",
             "SELECT pg_create_physical_replication_slot('unread', true)",
+            "CREATE SUBSCRIPTION idle CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false)",
             *files,
             database="shop",
         )
@@ -53,10 +54,13 @@ def test_every_question_is_answered_by_this_version(
             if check["status"] == "unknown"
         } == {}
         assert by_name(answer, "postgres.replication", "slot unread")["status"] == "warning"
+        idle = by_name(answer, "postgres.replication", "subscription idle")
+        assert "is disabled" in idle["summary"]
         assert "there is no archive_command" in by_name(answer, "postgres.archiver")["summary"]
         restricted = run_module(
             "pg_health", {"database_url": server.url(), "state_dir": str(tmp_path)}
         )
     unknown = {check["name"] for check in restricted["checks"] if check["status"] == "unknown"}
     assert unknown == {"postgres.idle_in_transaction", "postgres.long_transactions"}
+    assert by_name(restricted, "postgres.replication", "subscription idle")["evidence"]
     assert by_name(restricted, "postgres.connections")["value"] == 1.0

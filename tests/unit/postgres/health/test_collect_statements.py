@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.state import Sample
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.health.collect_statements import (  # noqa: E501
+    is_request,
     windowed,
 )
 from tests.support.postgres_health import SAMPLE
@@ -68,3 +71,24 @@ def test_too_few_statements_since_the_last_run_are_judged_over_the_longer_span()
     assert sum(calls for calls, _ in found.values()) == 340
     assert window == "since statistics reset 9 days ago"
     assert windowed(ROWS, SAMPLE, [], None)[1] == "since statistics reset"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "expected"),
+    [
+        ("SELECT $1", 1, True),
+        ("  /* shop:orders */ select $1", 50_000, True),
+        ("-- a comment\nWITH a AS (SELECT $1) SELECT * FROM a", 1, True),
+        ("(SELECT $1) UNION (SELECT $2)", 1, True),
+        ("CALL settle($1)", 0, True),
+        ("INSERT INTO t VALUES ($1)", 1, True),
+        ("INSERT INTO t SELECT generate_series($1, $2)", 100_000, False),
+        ("CREATE DATABASE shop", 0, False),
+        ("COPY t FROM STDIN", 100_000, False),
+        ("VACUUM t", 0, False),
+        ("COMMIT", 0, False),
+        ("SELECT /* gpt_agent.runbook */ 1", 1, False),
+    ],
+)
+def test_what_an_app_waits_for(text: str, rows: float, expected: bool) -> None:
+    assert is_request(text, rows) == expected

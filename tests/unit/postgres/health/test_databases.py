@@ -31,8 +31,10 @@ def test_a_cache_that_was_hardly_used_is_not_judged() -> None:
     check = one(
         "cache_hit", databases=DATABASES._replace(recent=counted(1, 9), total=counted(10, 90))
     )
-    assert (check.status, check.value) == ("unknown", None)
-    assert check.summary == "Only 100 blocks were read the window, too few to judge the cache"
+    assert (check.status, check.value, check.window) == ("ok", 10.0, "the window")
+    assert check.summary == (
+        "100 blocks read; not judged: that takes 1,000 block reads in the window"
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,8 @@ def test_deadlocks_are_counted_in_the_window(count: int, status: str) -> None:
 def test_deadlocks_of_the_last_months_are_not_todays() -> None:
     old = counted(9990, 10, 7, since_last_run=False, seconds=90 * 86400)
     check = one("deadlocks", databases=DATABASES._replace(recent=old))
-    assert (check.status, check.value) == ("unknown", None)
+    assert (check.status, check.value) == ("ok", 7)
+    assert check.not_judged == "from the next run on, new ones count"
     assert (
         one("deadlocks", databases=DATABASES._replace(recent=replace(old, seconds=3600))).status
         == "warning"
@@ -100,3 +103,28 @@ def test_wraparound_names_what_holds_it_back() -> None:
     ):
         assert holder in one("wraparound", databases=databases, **parts).summary
     assert "held back" not in one("wraparound", databases=databases).summary
+
+
+def test_a_failed_checksum_counts_whenever_it_was() -> None:
+    rows = [
+        database(checksum_failures=2, checksum_seconds=7200.0),
+        database(None, checksum_failures=3, checksum_seconds=90 * 86400.0),
+    ]
+    check = one("checksum_failures", databases=DATABASES._replace(rows=rows))
+    assert (check.status, check.value) == ("critical", 5)
+    assert check.summary == (
+        "5 reads failed the checksum, the last 2 h ago, most of them in database '(shared)'"
+    )
+    assert one("checksum_failures").summary == "No read failed its checksum"
+
+
+def test_without_checksums_damage_is_not_judged() -> None:
+    rows = [database(checksum_failures=None)]
+    check = one("checksum_failures", databases=DATABASES._replace(rows=rows))
+    assert (check.status, "--enable" in check.not_judged) == ("ok", True)
+
+
+def test_wraparound_is_never_rounded_up_to_its_end() -> None:
+    rows = [database(xid_age=2**31 - 3_000_001)]
+    check = one("wraparound", databases=DATABASES._replace(rows=rows))
+    assert check.summary.endswith("99 % of the way to wraparound")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from tests.support.postgres_health import REPLAY, WAL, checks, one, slot, standby
+from tests.support.postgres_health import WAL, checks, one, slot, standby
 
 
 def test_standbys_are_judged_by_their_delay_only_while_they_are_behind() -> None:
@@ -25,8 +21,9 @@ def test_standbys_are_judged_by_their_delay_only_while_they_are_behind() -> None
         "s1": ("ok", 0.0),
         "s2": ("warning", 45.0),
         "s3": ("critical", 400.0),
-        "s4": ("unknown", None),
+        "s4": ("ok", None),
     }
+    assert found["s4"].not_judged == "its delay is not known yet"
     assert found["s2"].summary == "Standby 's2' is 45 s and 1 MiB behind"
 
 
@@ -56,104 +53,28 @@ def test_standbys_that_may_not_be_seen_are_unknown_but_counted() -> None:
     assert one("replication", wal=wal, replicas=2).status == "critical"
 
 
-def test_a_slot_that_nobody_reads_is_a_warning_and_a_lost_one_critical() -> None:
-    check = one("replication", "slot s1", wal=WAL._replace(slots=[slot()]))
+def test_a_standby_that_does_not_answer_is_judged_by_its_silence() -> None:
+    wal = WAL._replace(standbys=[standby(behind=1 << 20, lag=0.1)], silent={5: 80.0})
+    check = one("replication", "s1", wal=wal)
+    assert (check.status, check.value) == ("warning", 80.0)
+    assert check.summary == (
+        "Standby 's1' has not answered for 1 min, although it is connected and 1 MiB behind; its "
+        "last known delay was 0.1 s"
+    )
+    patient = {"postgres.replication": {"warning": 100, "critical": 200}}
+    assert one("replication", "s1", wal=wal, thresholds=patient).status == "warning"
+
+
+def test_a_standby_far_behind_without_a_delay_is_a_warning() -> None:
+    wal = WAL._replace(standbys=[standby(behind=1 << 30)])
+    assert one("replication", "s1", wal=wal).status == "warning"
+
+
+def test_synchronous_standbys_are_expected_by_the_server_itself() -> None:
+    facts = {"sync_names": "FIRST 2 (s1, s2, s3)"}
+    wal = WAL._replace(standbys=[standby(sync="sync"), standby("s3", sync="async")])
+    check = one("replication", wal=wal, facts=facts)
     assert (check.status, check.summary) == (
-        "warning",
-        (
-            "Replication slot 's1' has no consumer; it keeps 3 GiB of WAL, and more "
-            "until the disk is full"
-        ),
+        "critical",
+        "1 of 2 synchronous standbys is connected (synchronous_standby_names)",
     )
-    assert (
-        one(
-            "replication",
-            "slot s1",
-            wal=WAL._replace(slots=[slot(wal_status="lost", kept_bytes=None)]),
-        ).status
-        == "critical"
-    )
-
-
-@pytest.mark.parametrize(
-    ("more", "status", "words"),
-    [
-        ({"wal_status": "unreserved"}, "critical", "is about to be lost"),
-        (
-            {"wal_status": "extended"},
-            "warning",
-            "The consumer of replication slot 's1' is far behind; it keeps 3 GiB of WAL",
-        ),
-        ({"kept_bytes": 20 << 30}, "warning", "is far behind"),
-        ({"safe_wal_size": 1 << 29}, "warning", "will be lost after another 512 MiB of WAL"),
-        (
-            {"active": False, "kept_bytes": 1000, "inactive_seconds": 301.0},
-            "warning",
-            "has no consumer",
-        ),
-    ],
-)
-def test_a_slot_that_is_read_too_slowly_is_named(
-    more: dict[str, Any], status: str, words: str
-) -> None:
-    check = one(
-        "replication", "slot s1", wal=WAL._replace(slots=[slot(**{"active": True, **more})])
-    )
-    assert check.status == status
-    assert words in check.summary
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"active": True, "safe_wal_size": 8 << 30},
-        {"synced": True},
-        {"kept_bytes": None},
-        {"kept_bytes": 1 << 20, "inactive_seconds": 1.0},
-        {"kept_bytes": 1 << 20, "inactive_seconds": None},
-    ],
-)
-def test_slots_in_order_are_not_worth_a_check(more: dict[str, Any]) -> None:
-    assert (
-        one("replication", wal=WAL._replace(slots=[slot(**more)])).summary
-        == "This primary has no standby, and none is expected"
-    )
-
-
-@pytest.mark.parametrize(
-    ("replay", "status", "value", "words"),
-    [
-        ({}, "ok", 0.0, "has replayed all that it received"),
-        ({"caught_up": False, "replayed_seconds": 60.0}, "warning", 60.0, "is 1 min behind"),
-        (
-            {"caught_up": False, "replayed_seconds": None},
-            "unknown",
-            None,
-            "is behind and has replayed no transaction yet",
-        ),
-        (
-            {"receiving": False},
-            "critical",
-            None,
-            "does not receive from its primary; it last replayed a transaction 24 h ago",
-        ),
-        (
-            {"receiving": False, "replayed_seconds": None},
-            "critical",
-            None,
-            "it has replayed no transaction yet",
-        ),
-        ({"paused": True}, "warning", None, "Replay is paused"),
-    ],
-)
-def test_a_standby_about_itself(
-    replay: dict[str, Any], status: str, value: float | None, words: str
-) -> None:
-    check = one(
-        "replication",
-        wal=WAL._replace(replay={**REPLAY, **replay}),
-        facts={"standby": True},
-        replicas=3,
-    )
-    assert (check.status, check.value) == (status, value)
-    assert words in check.summary

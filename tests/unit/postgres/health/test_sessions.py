@@ -148,3 +148,11 @@ def test_a_name_that_a_client_chose_is_shortened_and_holds_no_secret() -> None:
     )
     assert "hunter2" not in json.dumps([check.summary, *check.evidence])
     assert len(check.summary) < 200
+
+
+def test_with_a_slot_left_it_is_never_100_percent() -> None:
+    groups = SESSIONS._replace(groups=[group(19_999)])
+    facts = {"max_connections": 20_003}
+    assert one("connections", sessions=groups, facts=facts).value == 99.9
+    groups = SESSIONS._replace(groups=[group(20_000)])
+    assert one("connections", sessions=groups, facts=facts).value == 100.0

@@ -52,7 +52,7 @@ def test_what_was_not_answered_is_unknown() -> None:
         everything += part
     everything.append(collations(GONE, hollow, "shop", "d", LIMITS))
     assert {check.status for check in everything} == {"unknown"}
-    assert len(everything) == 17
+    assert len(everything) == 16
     assert all(check.remedy for check in everything)
 
 

@@ -1,4 +1,4 @@
-"""Parameters, checksums and tables without autovacuum, judged."""
+"""Parameters and tables without autovacuum, judged."""
 
 from __future__ import annotations
 
@@ -37,17 +37,15 @@ from tests.support.postgres_review import FACTS, LIMITS, by_name, configured, pe
     ],
 )
 def test_settings(parameters: dict[str, Any], number: int, status: str, words: str) -> None:
-    check = by_name(
-        settings(Configuration(parameters, [], True, []), {**FACTS, "number": number}, LIMITS)
-    )["settings"]
+    check = by_name(settings(Configuration(parameters, []), {**FACTS, "number": number}, LIMITS))[
+        "settings"
+    ]
     assert check.status == status
     assert words in check.summary
 
 
 def test_what_a_role_sets_for_itself_is_not_the_servers_setting() -> None:
-    own = Configuration(
-        {"track_activities": {"value": "off", "restart": False, "own": True}}, [], True, []
-    )
+    own = Configuration({"track_activities": {"value": "off", "restart": False, "own": True}}, [])
     check = by_name(settings(own, FACTS, LIMITS))["settings"]
     assert (check.status, check.remedy) == (
         "unknown",
@@ -60,22 +58,6 @@ def test_a_restart_that_a_role_cannot_see_waiting_is_not_denied() -> None:
     check = by_name(settings(configured(), {**FACTS, "sees_settings": False}, LIMITS))["settings"]
     assert check.status == "unknown"
     assert "GRANT pg_monitor" in check.remedy
-
-
-def test_checksums() -> None:
-    failures = [{"database": "shop", "failures": 3, "last": "2026-11-23T06:00Z"}]
-    check = by_name(settings(Configuration({}, failures, True, []), FACTS, LIMITS))[
-        "checksum_failures"
-    ]
-    assert (check.status, check.summary) == (
-        "critical",
-        (
-            "3 reads failed their checksum, the last at 2026-11-23T06:00Z, most of them "
-            "in database 'shop'"
-        ),
-    )
-    off = by_name(settings(Configuration({}, [], False, []), FACTS, LIMITS))["checksum_failures"]
-    assert off.status == "unknown", "nobody looks, so nobody knows"
 
 
 def test_tables_without_autovacuum_are_named() -> None:
