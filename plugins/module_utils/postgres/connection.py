@@ -26,7 +26,7 @@ from ansible.module_utils.basic import env_fallback
 from ..core.deadline import Deadline, DeadlineExceeded
 from ..core.errors import NotCollected, Unreachable
 from ..core.text import redact, shorten
-from .errors import explain, no_answer
+from .errors import Said, explain, no_answer
 from .url import Target, show_address
 
 try:
@@ -75,6 +75,9 @@ class Connection:
             self._raw = psycopg2.connect(**params)
             _show_sqlstate(self._raw)
             self._wait()
+        except UnicodeDecodeError as error:
+            # The server's messages are in an encoding of their own until the session has one.
+            raise self._explain(error.object.decode("latin-1")) from None
         except psycopg2.Error as error:
             raise self._refusal(error) from None
         self._phase = "query"
@@ -112,6 +115,13 @@ class Connection:
                 # A role's own statement_timeout of a millisecond can strike before ours is set.
                 self._ask("ROLLBACK")
                 return self._ask(message)
+        except UnicodeDecodeError:
+            raise Unreachable(
+                f"PostgreSQL at {self.target.address} gave an answer that is not valid UTF-8",
+                "Check the names of databases, roles and applications: the database has the "
+                "encoding SQL_ASCII, which accepts anything. Use a database of encoding UTF8 in "
+                "database_url.",
+            ) from None
         except psycopg2.Error as error:
             raise self._refusal(error) from None
 
@@ -199,14 +209,16 @@ class Connection:
         return no_answer(self._phase, self.question, self.target.address, self.deadline.seconds)
 
     def _refusal(self, error: psycopg2.Error) -> Unreachable:
-        return explain(
-            _primary(error),
-            self.target.address,
-            self.target.user,
-            self.target.database,
-            self.target.secrets,
-            error.pgcode,
-        )
+        said = None
+        if error.pgcode:
+            diag = error.diag
+            more = " ".join(filter(None, (diag.message_detail, diag.message_hint)))
+            said = Said(error.pgcode, _primary(error), more, bool(diag.source_function))
+        return self._explain(_primary(error), said)
+
+    def _explain(self, text: str, said: Said | None = None) -> Unreachable:
+        target = self.target
+        return explain(text, target.address, target.user, target.database, target.secrets, said)
 
     def _ask(
         self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
