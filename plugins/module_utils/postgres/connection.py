@@ -61,6 +61,7 @@ class Connection:
         self.connect_seconds = 0.0
         self._phase = "resolve"
         self._ended = False
+        self._waited: list[int] = []
         self._raw: Any = None
 
     def open(self) -> None:
@@ -237,13 +238,22 @@ class Connection:
             waiting = [self._raw.fileno()]  # another one for each address that is tried
             reading = state == psycopg2.extensions.POLL_READ
             if self._phase != "query":
-                self._phase = "handshake" if reading else "connect"
+                self._phase = _next_phase(self._phase, reading, waiting != self._waited)
+                self._waited = waiting
             select.select(
                 waiting if reading else [],
                 [] if reading else waiting,
                 [],
                 self.deadline.remaining(),
             )
+
+
+def _next_phase(phase: str, reading: bool, another: bool) -> str:
+    """How far a connection got when it waits again; ``another`` is a new attempt."""
+    if another or phase == "connect":
+        return "handshake" if reading else "connect"
+    # The other side has answered at least once.
+    return "login" if reading else phase
 
 
 def _not_collected(error: psycopg2.Error, role: str) -> NotCollected:

@@ -140,8 +140,8 @@ _FROZEN = (
 )
 
 _POOLED = (
-    "If a connection pooler answers there, PostgreSQL behind it may be down or no connection of "
-    "the pool free: see its log and SHOW POOLS."
+    "If a connection pooler answers there, see its log, SHOW POOLS, and whether PostgreSQL behind "
+    "it runs and has connections free."
 )
 
 
@@ -254,7 +254,14 @@ def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreac
         return Unreachable(
             f"PostgreSQL at {address} takes the connection but does not answer {within}: it is "
             "frozen or badly overloaded",
-            f"{_FROZEN} {_POOLED}",
+            _FROZEN,
+        )
+    if phase == "login":
+        return Unreachable(
+            f"The service at {address} began the login but did not finish it {within}: a pooler "
+            "that gets no connection to PostgreSQL, or PostgreSQL waits for a lock or its disk",
+            f"{_POOLED} Otherwise check PostgreSQL's processes ('ps -o stat,cmd -C postgres': D "
+            "waits for the disk) and the host's load.",
         )
     return Unreachable(
         f"PostgreSQL at {address} accepted the connection, then did not answer {within} when "

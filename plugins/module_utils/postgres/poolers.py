@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from .sqlstates import SERVERS_WORDS
+
 _CREDENTIALS = (
     "Check user and password in database_url, and those that the pooler itself knows (PgBouncer: "
     "auth_file or auth_query; RDS Proxy: its secret in Secrets Manager)."
@@ -295,6 +297,10 @@ def known_refusal(state: str, text: str, database: str) -> tuple[str, str] | Non
             what = found.groupdict().get("what") or "options"
             remedy = remedy.replace("{tls}", _TLS).replace("{what}", what)
             return _said_by(who, summary.replace("{what}", what)), remedy
+    if state == "08P01" and (" failed for user" in text or SERVERS_WORDS.search(text)):
+        # PgBouncer passes on what PostgreSQL told it, with a SQLSTATE of its own.
+        summary = "answers, but PostgreSQL behind it refuses the connection ({text})"
+        return _said_by("PgBouncer", summary), _SERVER_BEHIND
     if state == "08P01" and "password authentication failed" in text:
         summary, remedy = _refused_login()
         return _said_by("PgBouncer", summary), remedy

@@ -211,9 +211,9 @@ def test_a_password_in_a_servers_words_is_not_passed_on() -> None:
 def test_without_an_answer_it_says_how_far_the_connection_got() -> None:
     sentences = [
         str(no_answer(phase, "its sessions", "db:5432", 10))
-        for phase in ("resolve", "connect", "handshake", "query")
+        for phase in ("resolve", "connect", "handshake", "login", "query")
     ]
-    assert len(set(sentences)) == 4
+    assert len(set(sentences)) == 5
     assert all("within 10 s" in sentence and "db:5432" in sentence for sentence in sentences)
-    assert "its sessions" in sentences[3]
+    assert "its sessions" in sentences[4]
     assert not any(a in b for a, b in itertools.permutations(sentences, 2))
