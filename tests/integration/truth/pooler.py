@@ -133,20 +133,6 @@ def refused_behind(bed: Bed) -> Answer:
 
 @situation(
     "pooler",
-    "PostgreSQL behind PgBouncer has refused PgBouncer's own login before",
-    CRITICAL,
-    says="PgBouncer at .* cannot log in to PostgreSQL behind it",
-    never=RESTART,
-)
-def refused_behind_before(bed: Bed) -> Answer:
-    behind = bed.enter(refusing(error_packet("28000", "no pg_hba.conf entry", routine="auth")))
-    url = before(bed, behind, server_login_retry=30).url()
-    ask(bed, url)
-    return ask(bed, url)
-
-
-@situation(
-    "pooler",
     "the URL names PgBouncer's own console",
     CRITICAL,
     says="The pooler at .* its own console(?s:.*)Name the app's database",
@@ -165,6 +151,15 @@ def refused(words: str, packet: bytes, says: str) -> None:
         return ask(bed, f"postgresql://app:of-app-5d2e@127.0.0.1:{port}/shop?gssencmode=disable")
 
 
+refused(
+    "PostgreSQL behind PgBouncer has refused PgBouncer's own login for a while",
+    error_packet(
+        "08P01",
+        "server login has been failing, cached error: FATAL: password authentication failed for "
+        'user "app" (server_login_retry)',
+    ),
+    "PgBouncer at .* cannot log in to PostgreSQL behind it(?s:.*)auth_file",
+)
 refused(
     "Supabase's pooler does not know the project",
     error_packet("XX000", "Tenant or user not found"),
