@@ -117,12 +117,16 @@ from ..module_utils.core.errors import Unreachable
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    read_target,
+)
 from ..module_utils.postgres.health.assess import assess
 from ..module_utils.postgres.health.checks import CHECKS, OTHER_CHECKS
 from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.options import Options
-from ..module_utils.postgres.url import parse_url
 from ..module_utils.postgres.verdicts import unreachable
 
 ARGUMENT_SPEC = {
@@ -144,7 +148,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> list[Check]:
         """Connect, collect, assess, and keep the counters for the next run."""
         params = self.module.params
-        options, target = Options.from_params(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), read_target(self.module)
         history = History(params["state_dir"], "pg_health", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_health", deadline)
         with closing(self.connection) as connection:

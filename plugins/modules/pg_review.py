@@ -160,14 +160,18 @@ from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    read_target,
+)
 from ..module_utils.postgres.health.assess import assess, reachable
 from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.review.options import AREAS, SERVER, Options
 from ..module_utils.postgres.review.review import no_answer, review
 from ..module_utils.postgres.review.statements import STATEMENTS
-from ..module_utils.postgres.url import parse_url
 from ..module_utils.postgres.verdicts import unreachable
 
 ARGUMENT_SPEC = {
@@ -193,7 +197,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         """Connect, make the daily checks, then those in depth."""
         params = self.module.params
-        options, target = Options.from_params(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), read_target(self.module)
         history = History(params["state_dir"], "pg_review", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_review", deadline)
         with closing(self.connection) as connection:
