@@ -51,7 +51,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         r"database .* (is disabled|does not allow)|database \S+ is disabled",
         "PgBouncer",
         "has disabled database '{database}'",
-        "Somebody ran DISABLE on PgBouncer's console; ENABLE {database} ends it.",
+        "DISABLE was run on PgBouncer's console; ENABLE {database} there ends it.",
     ),
     (
         r"no more connections allowed|client connections exceeded|max_client_conn"
@@ -109,7 +109,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         "Supabase's pooler",
         "does not know the project or the user",
         "Through the pooler the user is USER.PROJECT, as in postgres.PROJECT; copy host, port and "
-        "user from the project's Connect page. A paused project has to be resumed.",
+        "user from the project's Connect page. Resume the project if it is paused.",
     ),
     (
         "MaxClientsInSessionMode|EMAXCONN|[Mm]ax client(s| connections)? reached"

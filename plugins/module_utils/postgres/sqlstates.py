@@ -158,7 +158,7 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
     ],
 }
 
-#: By the first two characters of the SQLSTATE, for what no text above tells apart.
+#: By the first two characters of the SQLSTATE, for what no text above explains.
 BY_CLASS: dict[str, list[tuple[str, str, str]]] = {
     "28": [
         (
@@ -187,7 +187,7 @@ BY_CLASS: dict[str, list[tuple[str, str, str]]] = {
         (
             "",
             "PostgreSQL at {address} cannot use a file it needs ({text})",
-            "Check the disk and 'journalctl -k', then PostgreSQL's log; look after the backups "
+            "Check the disk and 'journalctl -k', then PostgreSQL's log; check the backups "
             "before anything else.",
         )
     ],
@@ -195,7 +195,7 @@ BY_CLASS: dict[str, list[tuple[str, str, str]]] = {
         (
             "",
             "PostgreSQL at {address} reports an internal error ({text})",
-            "Read its log. Data may be damaged: look after the backups before anything else.",
+            "Read its log. Data may be damaged: check the backups before anything else.",
         )
     ],
 }

@@ -56,14 +56,19 @@ SELECT /* gpt_agent.runbook */
 
 DATABASES = "SELECT /* gpt_agent.runbook */ datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
 
-# Statistics of a table or index that has none yet are null or zero. Reading the text of an expression takes a lock on its table; if another session
+# Statistics of a table or index that has none yet are null or zero. A foreign key names the unique index of the table that it refers to, so that index is
+# needed. Reading the text of an expression takes a lock on its table; if another session
 # holds one that conflicts, the stored form is compared, without its position in the statement that created the index.
 USAGE = """
-WITH /* gpt_agent.runbook */ {held}, constrained AS MATERIALIZED (SELECT DISTINCT conindid FROM pg_constraint WHERE conindid <> 0)
+WITH /* gpt_agent.runbook */ {held}, constrained AS MATERIALIZED (
+  SELECT conindid, min(quote_ident(conname)) FILTER (WHERE contype = 'u') AS name, bool_or(contype <> 'u') AS fixed
+  FROM pg_constraint WHERE conindid <> 0 GROUP BY conindid)
 SELECT
   (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
      'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
-     'unique', i.indisunique, 'constraint', k.conindid IS NOT NULL OR i.indisreplident,
+     'unique', i.indisunique, 'unique_constraint', k.name, 'immediate', i.indimmediate,
+     'needed', i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR coalesce(k.fixed, false),
+     'nulls_equal', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
      'top', (WITH RECURSIVE up(oid, level) AS (SELECT inhparent, 1 FROM pg_inherits WHERE inhrelid = i.indexrelid
                UNION ALL SELECT h.inhparent, level + 1 FROM pg_inherits h JOIN up ON h.inhrelid = up.oid)
              SELECT oid::bigint FROM up ORDER BY level DESC LIMIT 1), 'last', {last},
