@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.support.postgres import Server, database, run_sql
-from tests.support.truth import Answer, Bed, situation
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from tests.conftest import by_name
+from tests.support.postgres import Server, database, eventually, run_sql, throwaway
+from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
 
 DUPLICATES = "postgres.duplicate_indexes database pairs"
 TABLE = "CREATE TABLE t (a int NOT NULL, b int, c text, d int)"
@@ -123,3 +131,114 @@ pair(
     "ALTER TABLE t ADD CONSTRAINT again UNIQUE (a)",
     says="t_pkey covers public.again",
 )
+
+
+def own_server(bed: Bed, **settings: str | int) -> Server:
+    programs = Path(bed.fixture("stack").settings["bin"]["postgres"])
+    return Server(bed.enter(throwaway(programs, **settings)))
+
+
+@situation(
+    "review",
+    "databases of the provider, which nobody else may open, and one that is left out by name",
+    {"postgres.inspection": "ok"},
+    says="2 databases inspected: shop, postgres",
+)
+def provider(bed: Bed) -> Answer:
+    server = own_server(bed)
+    for name in ("rdsadmin", "cloudsqladmin", "azure_maintenance", "_dodb", "scratch_1"):
+        server.admin(f"CREATE DATABASE {name}", f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+    more = {"databases": ["*"], "ignore_databases": ["scratch*"]}
+    answer = ask(bed, server.url(), areas=["tables"], **more)
+    refused = [check for check in answer["checks"] if check["subject"] == "database rdsadmin"]
+    assert refused == []
+    return answer
+
+
+@situation(
+    "review",
+    "a database of the provider that is named in full",
+    {"postgres.inspection database rdsadmin": "unknown"},
+    says="GRANT CONNECT",
+)
+def provider_by_name(bed: Bed) -> Answer:
+    server = own_server(bed)
+    server.admin("CREATE DATABASE rdsadmin", "REVOKE CONNECT ON DATABASE rdsadmin FROM PUBLIC")
+    return ask(bed, server.url(), areas=["tables"], databases=["rdsadmin"])
+
+
+@situation(
+    "review",
+    "a DROP DATABASE was interrupted",
+    {"postgres.inspection database half": "unknown", "postgres.inspection ": "ok"},
+    says='is invalid: a DROP DATABASE was interrupted(?s:.*)DROP DATABASE "half"',
+    never="ALLOW_CONNECTIONS",
+)
+def invalid_database(bed: Bed) -> Answer:
+    server = own_server(bed)
+    server.admin(
+        "CREATE DATABASE half",
+        "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'",
+    )
+    return ask(bed, server.admin_url, areas=["tables"], databases=["*"])
+
+
+@contextmanager
+def prepared(server: Server) -> Iterator[None]:
+    """A prepared transaction that holds a lock on a row, which a session waits for."""
+    run_sql(server.url(), "CREATE TABLE stock (n int)", "INSERT INTO stock VALUES (1)")
+    with closing(psycopg2.connect(server.url())) as first:
+        first.tpc_begin("order-7")
+        first.cursor().execute("UPDATE stock SET n = 2")
+        first.tpc_prepare()
+    with server.running("UPDATE stock SET n = 3"):
+        waits = "SELECT pid FROM pg_locks WHERE NOT granted"
+        eventually(lambda: server.admin(waits))
+        yield
+        run_sql(server.url(), "ROLLBACK PREPARED 'order-7'")
+
+
+@situation(
+    "review",
+    "a session waits for a prepared transaction",
+    {
+        "postgres.blocked": "warning",
+        "postgres.prepared_transactions": "warning",
+    },
+    says="at the root: prepared transaction 'order-7'(?s:.*)ROLLBACK PREPARED 'order-7'",
+    never=r"pg_terminate_backend|-\d+ m?s\b",
+)
+def blocked_by_prepared(bed: Bed) -> Answer:
+    server = own_server(bed, max_prepared_transactions=5)
+    bed.enter(prepared(server))
+    limits = {name: {"warning": 0} for name in ("blocked", "prepared_transactions")}
+    thresholds = {f"postgres.{name}": levels for name, levels in limits.items()}
+    return ask(bed, server.admin_url, areas=["locks"], thresholds=thresholds)
+
+
+FIRST = {
+    "postgres.rollbacks": NOT_JUDGED,
+    "postgres.temp_files": "ok",
+    "postgres.table_sizes database shop": NOT_JUDGED,
+    "postgres.unused_indexes database shop": NOT_JUDGED,
+    "postgres.vacuum_due database shop": "ok",
+    "postgres.missing_indexes database shop": "ok",
+    "postgres.duplicate_indexes database shop": "ok",
+    "postgres.blocked": "ok",
+    "postgres.prepared_transactions": "ok",
+}
+
+
+@situation("review", "the first review of a healthy server that nobody has used yet", FIRST)
+def first_review(bed: Bed) -> Answer:
+    server = own_server(bed)
+    run_sql(
+        server.url(),
+        "CREATE TABLE big (id int PRIMARY KEY, a int)",
+        "INSERT INTO big SELECT g, g FROM generate_series(1, 900000) g",
+        "CREATE INDEX big_a ON big (a)",
+        "VACUUM ANALYZE big",
+    )
+    own = server.own
+    url = server.url(own["admin_user"], own["admin_password"], own["database"])
+    return ask(bed, url, thresholds={"postgres.unused_indexes": {"warning": 0}})
