@@ -16,8 +16,13 @@ options:
       - Any parameter of libpq may follow, such as C(?sslmode=verify-full), or
         C(?host=/var/run/postgresql) for a socket, and several hosts may be given. What is missing
         comes from libpq's environment variables and files, such as E(PGHOST) or C(~/.pgpass).
-      - Parameters that other drivers put into the same URL, such as Prisma's C(schema) and
-        C(connection_limit), are ignored.
+      - URLs of other drivers are understood, such as C(postgresql+psycopg2://) and
+        C(jdbc:postgresql://). Of their parameters those with an equivalent in libpq are translated,
+        such as C(ssl=true) and C(sslmode=no-verify). The rest, such as Prisma's C(schema) and
+        C(connection_limit), is ignored with a warning that names it.
+      - With C(sslmode=verify-full) the server's certificate is verified with the authorities in
+        C(sslrootcert), E(PGSSLROOTCERT) or C(~/.postgresql/root.crt) of the user who runs the task,
+        and without any of these with those of the operating system.
       - Special characters in user name and password must be percent-encoded.
       - Defaults to the environment variable E(DATABASE_URL) where the module runs.
     type: str

@@ -143,7 +143,12 @@ from ..module_utils.core.errors import Unreachable
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    read_target,
+)
 from ..module_utils.postgres.health.assess import assess
 from ..module_utils.postgres.health.canary import canary
 from ..module_utils.postgres.health.checks import CHECKS, OTHER_CHECKS
@@ -151,7 +156,6 @@ from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.options import PRIMARY, STANDBY, Options
 from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.health.writable import blocks_writes
-from ..module_utils.postgres.url import parse_url
 from ..module_utils.postgres.verdicts import unreachable
 
 ARGUMENT_SPEC = {
@@ -175,7 +179,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> list[Check]:
         """Connect, collect, assess, and keep the counters for the next run."""
         params = self.module.params
-        options, target = Options.from_params(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), read_target(self.module)
         history = History(params["state_dir"], "pg_health", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_health", deadline)
         with closing(self.connection) as connection:

@@ -254,7 +254,7 @@ from ..module_utils.core.progress import ProgressCallback, progress_reporter
 from ..module_utils.core.state import StateFile, now_sample, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
+from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, read_target
 from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
 from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
 from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
@@ -293,7 +293,7 @@ ARGUMENT_SPEC = {
 
 def run(module: AnsibleModule, report: ProgressCallback) -> Outcome:
     """Plan or carry out; the measured speeds are kept for the next run."""
-    target = parse_url(module.params["database_url"])
+    target = read_target(module)
     options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     if options.literal:

@@ -40,7 +40,7 @@ options:
         (C(postgres.vacuum_horizon), C(postgres.prepared_transactions)).
       - V(vacuum), what autovacuum has left undone (C(postgres.vacuum_due),
         C(postgres.statistics_due)). A table may have become due a moment ago, so only one that was
-        due at the last run as well counts; at the first run it is C(unknown).
+        due at the last run as well counts; at the first run it is not judged.
       - V(tables), sizes and their growth since the last run (C(postgres.table_sizes)),
         C(postgres.table_bloat) and C(postgres.sequences).
       - V(indexes), C(postgres.index_bloat), C(postgres.invalid_indexes),
@@ -60,16 +60,26 @@ options:
     description:
       - Shell patterns of the databases to inspect for V(vacuum), V(tables), V(indexes) and
         V(settings); V(*) stands for all but templates.
+      - A pattern leaves out what O(ignore_databases) matches, and the databases that providers keep
+        for themselves, C(rdsadmin), C(cloudsqladmin), C(alloydbadmin), C(alloydbmetadata),
+        C(azure_maintenance), C(azure_sys) and C(_dodb). A database that is named in full is
+        inspected in any case.
       - Defaults to the database of O(database_url).
+    type: list
+    elements: str
+    default: []
+  ignore_databases:
+    description:
+      - Shell patterns of databases that the patterns in O(databases) leave out.
     type: list
     elements: str
     default: []
   unused_after:
     description:
       - Days that the statistics must span, and that an index must be known from earlier runs,
-        before it is called unused without a scan. Until then C(postgres.unused_indexes) is
-        C(unknown). From PostgreSQL 16 on, an index whose last scan is as long ago is unused, too.
-      - Standbys have counters of their own, so with standbys it is C(unknown), too, and must be
+        before it is called unused without a scan. Until then C(postgres.unused_indexes) is not
+        judged. From PostgreSQL 16 on, an index whose last scan is as long ago is unused, too.
+      - Standbys have counters of their own, so with standbys it is C(unknown), and must be
         checked on each of them.
     type: float
     default: 30.0
@@ -160,14 +170,18 @@ from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    read_target,
+)
 from ..module_utils.postgres.health.assess import assess, reachable
 from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.review.options import AREAS, SERVER, Options
 from ..module_utils.postgres.review.review import no_answer, review
 from ..module_utils.postgres.review.statements import STATEMENTS
-from ..module_utils.postgres.url import parse_url
 from ..module_utils.postgres.verdicts import unreachable
 
 ARGUMENT_SPEC = {
@@ -176,6 +190,7 @@ ARGUMENT_SPEC = {
     **STATE_OPTION,
     "areas": {"type": "list", "elements": "str", "choices": list(AREAS), "default": list(AREAS)},
     "databases": {"type": "list", "elements": "str", "default": []},
+    "ignore_databases": {"type": "list", "elements": "str", "default": []},
     "unused_after": {"type": "float", "default": 30.0},
     "replicas": {"type": "int", "default": 0},
     "ignore_applications": {"type": "list", "elements": "str", "default": ["pg_dump"]},
@@ -193,7 +208,7 @@ class Probe:
     def run(self, thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
         """Connect, make the daily checks, then those in depth."""
         params = self.module.params
-        options, target = Options.from_params(params), parse_url(params["database_url"])
+        options, target = Options.from_params(params), read_target(self.module)
         history = History(params["state_dir"], "pg_review", target.address)
         self.connection = Connection(target, "gpt_agent.runbook/pg_review", deadline)
         with closing(self.connection) as connection:

@@ -246,10 +246,14 @@ from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, Connection
+from ..module_utils.postgres.connection import (
+    POSTGRES_OPTIONS,
+    PSYCOPG2_ERROR,
+    Connection,
+    read_target,
+)
 from ..module_utils.postgres.sessions.operation import list_sessions, relieve
 from ..module_utils.postgres.sessions.options import Options
-from ..module_utils.postgres.url import parse_url
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -283,7 +287,7 @@ def run(module: AnsibleModule) -> NoReturn:
     """List or relieve, and exit the module; raises `UsageError`."""
     options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
-    target = parse_url(module.params["database_url"])
+    target = read_target(module)
     deadline = Deadline(options.timeout + options.wait)
     with closing(Connection(target, "gpt_agent.runbook/pg_sessions", deadline)) as connection:
         if module.params["state"] == "relieved":

@@ -26,8 +26,8 @@ from ansible.module_utils.basic import env_fallback
 from ..core.deadline import Deadline, DeadlineExceeded
 from ..core.errors import NotCollected, Unreachable
 from ..core.text import redact, shorten
-from .errors import explain, no_answer
-from .url import Target, show_address
+from .errors import Said, explain, no_answer
+from .url import Target, parse_url, show_address
 
 try:
     import psycopg2
@@ -54,6 +54,17 @@ class Written(NamedTuple):
     sqlstate: str = ""
 
 
+def read_target(module: Any) -> Target:
+    """The target that a module's ``database_url`` names; raises `UsageError`.
+
+    ``module`` is the Ansible module, which passes on what was left out of the URL.
+    """
+    target = parse_url(module.params["database_url"])
+    for warning in target.warnings:
+        module.warn(warning)
+    return target
+
+
 class Connection:
     """A connection for reading, in one read-only transaction at a time, within a deadline.
 
@@ -69,6 +80,7 @@ class Connection:
         self.connect_seconds = 0.0
         self._phase = "resolve"
         self._ended = False
+        self._waited: list[int] = []
         self._raw: Any = None
 
     def open(self) -> None:
@@ -83,6 +95,9 @@ class Connection:
             self._raw = psycopg2.connect(**params)
             _show_sqlstate(self._raw)
             self._wait()
+        except UnicodeDecodeError as error:
+            # The server's messages are in an encoding of their own until the session has one.
+            raise self._explain(error.object.decode("latin-1")) from None
         except psycopg2.Error as error:
             raise self._refusal(error) from None
         self._phase = "query"
@@ -120,6 +135,13 @@ class Connection:
                 # A role's own statement_timeout of a millisecond can strike before ours is set.
                 self._ask("ROLLBACK")
                 return self._ask(message)
+        except UnicodeDecodeError:
+            raise Unreachable(
+                f"PostgreSQL at {self.target.address} gave an answer that is not valid UTF-8",
+                "Check the names of databases, roles and applications: the database has the "
+                "encoding SQL_ASCII, which accepts anything. Use a database of encoding UTF8 in "
+                "database_url.",
+            ) from None
         except psycopg2.Error as error:
             raise self._refusal(error) from None
 
@@ -247,14 +269,16 @@ class Connection:
         return no_answer(self._phase, self.question, self.target.address, self.deadline.seconds)
 
     def _refusal(self, error: psycopg2.Error) -> Unreachable:
-        return explain(
-            _primary(error),
-            self.target.address,
-            self.target.user,
-            self.target.database,
-            self.target.secrets,
-            error.pgcode,
-        )
+        said = None
+        if error.pgcode:
+            diag = error.diag
+            more = " ".join(filter(None, (diag.message_detail, diag.message_hint)))
+            said = Said(error.pgcode, _primary(error), more, bool(diag.source_function))
+        return self._explain(_primary(error), said)
+
+    def _explain(self, text: str, said: Said | None = None) -> Unreachable:
+        target = self.target
+        return explain(text, target.address, target.user, target.database, target.secrets, said)
 
     def _ask(
         self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
@@ -273,13 +297,22 @@ class Connection:
             waiting = [self._raw.fileno()]  # another one for each address that is tried
             reading = state == psycopg2.extensions.POLL_READ
             if self._phase != "query":
-                self._phase = "handshake" if reading else "connect"
+                self._phase = _next_phase(self._phase, reading, waiting != self._waited)
+                self._waited = waiting
             select.select(
                 waiting if reading else [],
                 [] if reading else waiting,
                 [],
                 self.deadline.remaining(),
             )
+
+
+def _next_phase(phase: str, reading: bool, another: bool) -> str:
+    """How far a connection got when it waits again; ``another`` is a new attempt."""
+    if another or phase == "connect":
+        return "handshake" if reading else "connect"
+    # The other side has answered at least once.
+    return "login" if reading else phase
 
 
 def _not_collected(error: psycopg2.Error, role: str) -> NotCollected:

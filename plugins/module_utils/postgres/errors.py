@@ -7,153 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ..core.errors import Unreachable, UsageError
 from ..core.text import redact, shorten
-
-#: By SQLSTATE, then by a part of the server's (English) text: summary and remedy.
-#: The first match counts; an empty pattern matches everything.
-_BY_STATE: dict[str, list[tuple[str, str, str]]] = {
-    "28P01": [
-        (
-            "",
-            "PostgreSQL at {address} refuses the password of role '{user}'",
-            "Check user and password in database_url (the role may not exist); to set a password, "
-            "run '\\password {user}' in psql as a superuser.",
-        )
-    ],
-    "28000": [
-        (
-            "pg_hba.conf entry|pg_hba.conf rejects",
-            "pg_hba.conf of PostgreSQL at {address} does not allow role '{user}' from this host "
-            "into database '{database}' ({text})",
-            "Add this client to pg_hba.conf, then 'SELECT pg_reload_conf();'; if only encrypted "
-            "connections are allowed, add sslmode=require to database_url.",
-        ),
-        (
-            "role .* does not exist",
-            "PostgreSQL at {address} has no role '{user}'",
-            "Check the user in database_url, or create it: 'createuser {user}'.",
-        ),
-        (
-            "not permitted to log in",
-            "Role '{user}' is not allowed to log in to PostgreSQL at {address}",
-            'As a superuser: ALTER ROLE "{user}" LOGIN.',
-        ),
-        (
-            "[Pp]eer authentication|[Ii]dent authentication",
-            "PostgreSQL at {address} accepts role '{user}' only from the operating system user of "
-            "the same name (peer authentication)",
-            "Run the task as that user (become_user), or give host and password in database_url.",
-        ),
-    ],
-    "3D000": [
-        (
-            "",
-            "PostgreSQL at {address} has no database '{database}'",
-            "Check the database in database_url; 'psql -l' lists the existing ones. If it was "
-            "dropped, restore it from the last backup.",
-        )
-    ],
-    "42501": [
-        (
-            "",
-            "Role '{user}' lacks permission to connect to database '{database}' of PostgreSQL at "
-            "{address}",
-            'As a superuser: GRANT CONNECT ON DATABASE "{database}" TO "{user}".',
-        )
-    ],
-    "55000": [
-        (
-            "",
-            "Database '{database}' of PostgreSQL at {address} accepts no connections ({text})",
-            "Unless it is being restored or renamed: "
-            'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true.',
-        )
-    ],
-    "53300": [
-        (
-            "connections for role",
-            "PostgreSQL at {address} is out of connection slots for role '{user}': its CONNECTION "
-            "LIMIT is used up",
-            "End leaked sessions of that role or lower the pool size of its apps; "
-            "'ALTER ROLE … CONNECTION LIMIT' raises the limit.",
-        ),
-        (
-            "connections for database",
-            "PostgreSQL at {address} is out of connection slots for database '{database}': its "
-            "CONNECTION LIMIT is used up",
-            "End leaked sessions in that database or lower the pool size of its apps; "
-            "'ALTER DATABASE … CONNECTION LIMIT' raises the limit.",
-        ),
-        (
-            "wal_sender|walsender",
-            "PostgreSQL at {address} has no slot left for a replication connection",
-            "Raise max_wal_senders.",
-        ),
-        (
-            "",
-            "PostgreSQL at {address} is out of connection slots: all that role '{user}' can use "
-            "are taken",
-            "Check the connection pool. Slots are reserved for superusers and, from PostgreSQL 16 "
-            "on, for roles with pg_use_reserved_connections where reserved_connections is above 0. "
-            "With the URL of such a role, 'ansible-playbook playbooks/relieve_connections.yml' "
-            "shows who holds the others and ends idle sessions. If the reserved slots are taken, "
-            "too, restart the leaking app or lower its pool size.",
-        ),
-    ],
-    "57P03": [
-        (
-            "starting up",
-            "PostgreSQL at {address} is starting up and accepts no connections yet",
-            "Wait; recovery after a crash can take a while, and the log shows its progress.",
-        ),
-        (
-            "shutting down",
-            "PostgreSQL at {address} is shutting down",
-            "Find out in its log who stopped it, then start it: 'systemctl start postgresql'.",
-        ),
-        (
-            "recovery mode",
-            "PostgreSQL at {address} is recovering from a crash and accepts no connections yet",
-            "Wait, then find the cause of the crash in its log ('terminated by signal', 'PANIC') "
-            "and in 'journalctl -k' (OOM killer).",
-        ),
-        (
-            "not yet accepting|not accepting",
-            "PostgreSQL at {address} is in recovery (a standby or a restore) and accepts no "
-            "connections",
-            "Wait until it is consistent; a standby accepts queries only with hot_standby = on. "
-            "The log shows its progress.",
-        ),
-        (
-            "",
-            "PostgreSQL at {address} accepts no connections at the moment ({text})",
-            "Wait; if this persists, read its log.",
-        ),
-    ],
-    "57P01": [
-        (
-            "",
-            "PostgreSQL at {address} ended the connection: {text}",
-            "Find out in its log who stopped it or ended the session, then run the check again.",
-        )
-    ],
-    "53100": [
-        (
-            "",
-            "PostgreSQL at {address} has no disk space left ({text})",
-            "Free space on the database's disk; never delete files in pg_wal by hand.",
-        )
-    ],
-    "53200": [
-        (
-            "",
-            "PostgreSQL at {address} is out of memory ({text})",
-            "Find out what uses the host's memory; lower work_mem or the number of connections.",
-        )
-    ],
-}
+from .sqlstates import BY_CLASS, BY_STATE, SERVERS_WORDS
 
 #: By a part of libpq's own text, in English: summary and remedy; the first match counts.
 _BY_TEXT: list[tuple[str, str, str]] = [
@@ -204,14 +62,33 @@ _BY_TEXT: list[tuple[str, str, str]] = [
         "database_url only on a trusted network.",
     ),
     (
-        "certificate verify failed|does not match host name|certificate has expired"
-        "|certificate revoked",
-        "The certificate of PostgreSQL at {address} is not trusted ({text})",
-        "Renew or correct the server's certificate, or set sslrootcert in database_url to the CA "
-        "that issued it.",
+        "root certificate file .* does not exist|root\\.crt|WARN_NO_ROOT",
+        "The certificate of PostgreSQL at {address} cannot be verified: there is no CA certificate "
+        "to verify it with ({text})",
+        "Put the certificate of the server's CA into ~/.postgresql/root.crt of the user who runs "
+        "the task, or name its file in database_url: sslrootcert=/path/to/ca.crt.",
     ),
     (
-        "root certificate file|certificate file|private key file",
+        "does not match host name",
+        "The certificate of PostgreSQL at {address} is not trusted ({text})",
+        "Use a host in database_url that the certificate names, or have a certificate issued for "
+        "this one; sslmode=verify-ca does not compare the names.",
+    ),
+    (
+        "certificate has expired|certificate revoked|not yet valid",
+        "The certificate of PostgreSQL at {address} is not trusted ({text})",
+        "Renew the server's certificate (ssl_cert_file), then 'SELECT pg_reload_conf();'.",
+    ),
+    (
+        "certificate verify failed",
+        "The certificate of PostgreSQL at {address} is not trusted ({text})",
+        "Put the certificate of the CA that issued it into ~/.postgresql/root.crt of the user who "
+        "runs the task, or name its file in database_url: sslrootcert=/path/to/ca.crt. Providers "
+        "with a CA of their own offer it for download. Without either, verify-full trusts the CAs "
+        "of the operating system.",
+    ),
+    (
+        "certificate file|private key file",
         "A TLS file for PostgreSQL at {address} cannot be used ({text})",
         "Check sslrootcert, sslcert and sslkey in database_url, and that the user who runs the "
         "task has permission to read them.",
@@ -226,9 +103,10 @@ _BY_TEXT: list[tuple[str, str, str]] = [
         "closed the connection unexpectedly|Connection reset|Broken pipe|could not send"
         "|EOF detected|server closed",
         "PostgreSQL at {address} closed the connection without an error message: it crashed, was "
-        "killed, or is not PostgreSQL",
-        "Check its log for a crash or a restart ('terminated by signal'), and 'journalctl -k' for "
-        "the OOM killer.",
+        "killed, is not PostgreSQL, or is a proxy that cannot reach its server",
+        "Behind a proxy or load balancer (cloud-sql-proxy, HAProxy, kubectl port-forward), read "
+        "that one's log first. Otherwise check PostgreSQL's log for a crash or a restart "
+        "('terminated by signal'), and 'journalctl -k' for the OOM killer.",
     ),
     (
         "session is (not )?read-only|hot standby",
@@ -242,16 +120,42 @@ _BY_TEXT: list[tuple[str, str, str]] = [
     ),
 ]
 
-_SERVER_SAID = re.compile(r"^(?:.*?failed: )?\s*[^\s:]{1,20}:\s+([0-9A-Z]{5}): (.*)$", re.MULTILINE)
+_SERVER_SAID = re.compile(r"^(?:.*?failed: )?\s*[^:]{1,30}:\s+([0-9A-Z]{5}): (.*)$")
+#: What the client library adds to the server's text: detail, hint, and the place in its source.
+_MORE = re.compile(r"^(DETAIL|HINT|LOCATION):\s+(.*)$")
 _BAD_PARAMETER = re.compile(
     r'invalid (?:(\w+) value: |\w+ value .* for connection option "(\w+)"'
     r'|connection option "(\w+)"|(port) number)'
 )
 
+#: The message may be that of anything that listens there, so nothing is to be restarted for it.
+_UNKNOWN = (
+    "PostgreSQL at {address} refuses the connection: {text}",
+    "Look the message up in the log of PostgreSQL, or of the pooler or proxy that listens there, "
+    "and compare it with database_url. It answers, so a restart would only end the work of others.",
+)
 _FROZEN = (
     "Check its processes ('ps -o stat,cmd -C postgres': T is stopped, D waits for the disk), the "
     "disk and the host's load; restart it if it hangs."
 )
+
+_POOLED = (
+    "If a connection pooler answers there, see its log, SHOW POOLS, and whether PostgreSQL behind "
+    "it runs and has connections free."
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a server, or a pooler or proxy in front of it, said."""
+
+    state: str
+    """SQLSTATE."""
+    text: str
+    more: str = ""
+    """Detail and hint. A hint names a statement in whatever language the server speaks."""
+    by_server: bool = True
+    """Whether PostgreSQL itself said it: it adds a place in its source, or speaks a language."""
 
 
 def explain(
@@ -260,44 +164,76 @@ def explain(
     user: str,
     database: str,
     secrets: Iterable[str] = (),
-    code: str | None = None,
+    said: Said | None = None,
 ) -> Unreachable:
     """The error behind an error text; raises `UsageError` where libpq did not even try.
 
-    ``code`` is the SQLSTATE of an error after the connection was made. Before, the text has it.
+    ``said`` is an error after the connection was made. Before, the text has it.
     """
-    said = [(code, text)] if code else _SERVER_SAID.findall(text)
-    if not said and (bad := _BAD_PARAMETER.search(text)):
+    every = [said] if said else _said(text)
+    if not every and (bad := _BAD_PARAMETER.search(text)):
         parameter = next((name for name in bad.groups() if name), "a parameter")
         raise UsageError(
             f"database_url: malformed; {parameter} has a value that libpq does not know"
         )
-    state, message = _decisive(said, text)
-    message = redact(message, secrets)
-    summary, remedy = _known_cause(_BY_STATE.get(state, []) if said else _BY_TEXT, message)
-    if not summary:
-        verb = "answers with an error" if code else "refuses the connection"
-        summary = f"PostgreSQL at {{address}} {verb}: {{text}}"
-    fields = {"address": address, "user": user, "database": database, "text": shorten(message, 160)}
+    if every:
+        decisive = _decisive(every)
+        summary, remedy = _refusal(decisive, database)
+        text = decisive.text
+    else:
+        summary, remedy = _known_cause(_BY_TEXT, text) or _UNKNOWN
+    fields = {
+        "address": address,
+        "user": user,
+        "database": database,
+        "text": shorten(redact(text, secrets), 160),
+    }
     return Unreachable(summary.format(**fields), remedy.format(**fields))
 
 
-def _decisive(said: list[tuple[str, str]], text: str) -> tuple[str, str]:
-    """SQLSTATE and message that explain the failure, of all that several attempts gave.
+def _said(text: str) -> list[Said]:
+    """Each server's error in libpq's text; several hosts or attempts may have given one."""
+    found: list[Said] = []
+    for line in text.splitlines():
+        if start := _SERVER_SAID.match(line):
+            # Poolers and proxies speak English only.
+            found.append(Said(start[1], start[2].strip(), by_server=not line.isascii()))
+        elif found and (more := _MORE.match(line)):
+            last = found[-1]
+            added = "" if more[1] == "LOCATION" else f"{last.more} {more[2]}".strip()
+            by_server = last.by_server or more[1] == "LOCATION"
+            found[-1] = replace(last, more=added or last.more, by_server=by_server)
+    return found
+
+
+def _decisive(every: list[Said]) -> Said:
+    """What explains the failure, of all that several attempts gave.
 
     A server's message explains more than a closed port; and with sslmode=prefer, pg_hba.conf may
     refuse the second attempt, without encryption, whatever the result of the first.
     """
-    if not said:
-        return "", text
-    return next((each for each in said if each[0] != "28000"), said[0])
+    return next((said for said in every if said.state != "28000"), every[0])
 
 
-def _known_cause(causes: list[tuple[str, str, str]], message: str) -> tuple[str, str]:
+def _refusal(said: Said, database: str) -> tuple[str, str]:
+    """Summary and remedy, as templates."""
+    if not said.by_server:
+        from .poolers import known_refusal, other_refusal  # needed only after a refusal
+
+        known = known_refusal(said.state, said.text, database)
+        if known:
+            return known
+        if not SERVERS_WORDS.search(said.text):
+            return other_refusal(said.state)
+    causes = BY_STATE.get(said.state, []) + BY_CLASS.get(said.state[:2], [])
+    return _known_cause(causes, f"{said.text}\n{said.more}") or _UNKNOWN
+
+
+def _known_cause(causes: list[tuple[str, str, str]], message: str) -> tuple[str, str] | None:
     for pattern, summary, remedy in causes:
         if re.search(pattern, message, re.DOTALL):
             return summary, remedy
-    return "", ""
+    return None
 
 
 def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreachable:
@@ -320,8 +256,15 @@ def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreac
             "frozen or badly overloaded",
             _FROZEN,
         )
+    if phase == "login":
+        return Unreachable(
+            f"The service at {address} began the login but did not finish it {within}: a pooler "
+            "that gets no connection to PostgreSQL, or PostgreSQL waits for a lock or its disk",
+            f"{_POOLED} Otherwise check PostgreSQL's processes ('ps -o stat,cmd -C postgres': D "
+            "waits for the disk) and the host's load.",
+        )
     return Unreachable(
         f"PostgreSQL at {address} accepted the connection, then did not answer {within} when "
         f"asked about {question}: it is frozen or overloaded",
-        f"{_FROZEN} Behind a connection pooler, no connection of the pool may be free: SHOW POOLS.",
+        f"{_FROZEN} {_POOLED}",
     )

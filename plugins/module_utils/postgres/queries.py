@@ -127,7 +127,7 @@ SELECT /* gpt_agent.runbook */ kind, whose, database, age, seconds FROM (
    FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type NOT IN ('walsender', 'parallel worker')
      AND (%(database)s IS NULL OR datname = %(database)s) AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
    ORDER BY 4 DESC NULLS LAST LIMIT 5)
-  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), extract(epoch FROM now() - prepared)::float8
+  UNION ALL (SELECT 'prepared transaction', quote_literal(gid), database::text, age(transaction), greatest(0, extract(epoch FROM now() - prepared))::float8
              FROM pg_prepared_xacts WHERE %(database)s IS NULL OR database = %(database)s ORDER BY prepared LIMIT 5)
   UNION ALL SELECT 'replication slot', quote_literal(slot_name), database::text, greatest(age(xmin), age(catalog_xmin)), NULL
             FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'

@@ -6,31 +6,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from ..core.errors import UsageError
+from .authorities import with_system_authorities
+from .drivers import split_query, translate, with_libpq_scheme
 
 try:
     import psycopg2
     import psycopg2.extensions
 except ImportError:  # the module says so before it parses a URL
     pass
-
-#: Parameters that other drivers put into the same URL and that libpq does not know.
-FOREIGN_PARAMETERS = {
-    "connection_limit",
-    "max_idle_connection_lifetime",
-    "pgbouncer",
-    "pool_timeout",
-    "schema",
-    "socket_timeout",
-    "sslaccept",
-    "sslidentity",
-    "statement_cache_size",
-    "uselibpqcompat",
-}
 
 _ENCODE = (
     "percent-encode special characters in user name and password: "
@@ -44,6 +32,8 @@ class Target:
 
     params: dict[str, str]
     """Connection parameters as libpq names them."""
+    warnings: tuple[str, ...] = ()
+    """What was changed in or left out of the URL; shows no value."""
 
     @property
     def address(self) -> str:
@@ -95,29 +85,85 @@ def show_address(host: str, port: str) -> str:
 
 def parse_url(url: str | None) -> Target:
     """The target of a URL; raises `UsageError`, whose text shows nothing of a password."""
-    url = (url or "").strip()
-    if not url:
-        raise UsageError(
-            "database_url: missing; give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
-            "or set DATABASE_URL where the module runs"
-        )
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise UsageError("database_url: must start with 'postgresql://'")
-    before_host, at, _rest = url.partition("://")[2].rpartition("@")
+    text, warnings = _unquoted((url or "").strip())
+    if not text:
+        raise UsageError(_missing(url))
+    own = with_libpq_scheme(text)
+    if own is None:
+        raise UsageError(f"database_url: {_not_a_url(text)}")
+    before_host, at, _rest = own.partition("://")[2].rpartition("@")
     if at and ("/" in before_host or "@" in before_host):
         # libpq would take part of the password for a host or a parameter, and quote it in errors.
         raise _malformed(_ENCODE)
+    base, query = split_query(own)
     try:
-        params = psycopg2.extensions.parse_dsn(_without_foreign(url))
+        query, dropped = translate(query)
+        params = psycopg2.extensions.parse_dsn(f"{base}?{query}" if query else base)
     except psycopg2.Error as error:
         raise _malformed(_syntax_error(str(error))) from None
-    except UnicodeDecodeError:  # its text quotes bytes of the URL
+    except UnicodeError:  # its text quotes bytes of the URL
         raise _malformed("what is percent-encoded in it is not UTF-8") from None
     _check_ports(params)
     named = any(params.get(key) for key in ("host", "hostaddr", "service"))
     if not named and os.environ.get("PGHOST"):
         params["host"] = os.environ["PGHOST"]
-    return Target(params)
+    if dropped:
+        warnings.append(_ignored(dropped))
+    return Target(with_system_authorities(params), tuple(warnings))
+
+
+def _unquoted(text: str) -> tuple[str, list[str]]:
+    """The URL without quotes around it, and a warning if it had some."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
+        warning = (
+            "database_url: is in quotes, which were removed. A file for 'docker --env-file' or "
+            "systemd's Environment must hold the value without quotes, or the app gets them, too."
+        )
+        return text[1:-1].strip(), [warning]
+    return text, []
+
+
+def _missing(given: str | None) -> str:
+    """What to do without a URL. The module sees the environment of the host that it runs on."""
+    where = platform.node() or "the host that it runs on"
+    problem = f"and DATABASE_URL is not set on {where}, where this module runs"
+    if given is not None:
+        problem = "it is empty"
+        if os.environ.get("DATABASE_URL", "x").strip(" \"'") == "":
+            problem = f"because DATABASE_URL is set to nothing on {where}, where this module runs"
+    return (
+        f"database_url: missing, {problem} (a variable that is exported on the controller is not "
+        "seen there); give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, to the playbooks as "
+        "postgres_url"
+    )
+
+
+def _not_a_url(text: str) -> str:
+    """Why a text is no URL of PostgreSQL, without quoting it."""
+    if re.match(r"(export\s+)?\w+=", text):
+        return "must be the URL alone, without the name of a variable and '=' before it"
+    if text.startswith("psql "):
+        return "must be the URL alone, without the command psql and quotes"
+    if text.startswith(("prisma://", "prisma+")):
+        return (
+            "is a URL of Prisma Accelerate, which only Prisma's client understands; give the "
+            "database's own URL, which must start with 'postgresql://'"
+        )
+    if text[0] in "'\"`" or text[-1] in "'\"`":
+        return "has a quote at one end only; remove it"
+    return "must start with 'postgresql://'"
+
+
+def _ignored(names: list[str]) -> str:
+    """A warning that names parameters; what is no plain name may be part of a secret."""
+    plain = [name for name in names if re.fullmatch(r"[A-Za-z][\w.-]{0,40}", name)]
+    shown = [f"'{name}'" for name in dict.fromkeys(plain)]
+    if len(plain) < len(names):
+        shown.append("one without a plain name")
+    return (
+        f"database_url: ignored what libpq has no parameter for: {', '.join(shown)}. It is meant "
+        "for the app's own driver, or misspelled."
+    )
 
 
 def _malformed(reason: str) -> UsageError:
@@ -131,17 +177,6 @@ def _check_ports(params: dict[str, str]) -> None:
             raise _malformed("its port is not a number from 1 to 65535")
     if port.count(",") and port.count(",") != host.count(","):
         raise _malformed("give one port for all hosts, or one for each")
-
-
-def _without_foreign(url: str) -> str:
-    """The URL without the parameters of other drivers, which an app's own URL may carry."""
-    base, mark, query = url.partition("?")
-    kept = [
-        part
-        for part in query.split("&")
-        if part and unquote(part.split("=")[0]) not in FOREIGN_PARAMETERS
-    ]
-    return base + mark + "&".join(kept) if kept else base
 
 
 def _syntax_error(text: str) -> str:

@@ -31,7 +31,7 @@ def describe_holder(holder: Row) -> str:
     text = f"{holder['kind']} {holder['whose']}"
     if holder["seconds"] is None:
         return text
-    return f"{text}, open for {format_duration(holder['seconds'])}"
+    return f"{text}, open for {format_duration(max(0.0, holder['seconds']))}"
 
 
 def still_held(vacuumed: float | None, holders: Sequence[Row], now: float) -> str:

@@ -52,9 +52,9 @@ def test_what_a_url_leaves_out_comes_from_the_environment_of_libpq(
     assert parse_url("postgresql://other:1/x").address == "other:1"
 
 
-def test_parameters_of_other_drivers_are_left_out() -> None:
+def test_a_parameter_that_libpq_does_not_know_is_named_but_not_its_value() -> None:
     target = parse_url(
-        "postgresql://u:pw@h/db?schema=public&sslmode=require&connection_limit=5&pgbouncer=true"
+        "postgresql://u:pw@h/db?schema=public&sslmode=require&supa=hunter2&schema=x&pgbouncer=true"
     )
     assert target.params == {
         "user": "u",
@@ -63,16 +63,45 @@ def test_parameters_of_other_drivers_are_left_out() -> None:
         "dbname": "db",
         "sslmode": "require",
     }
+    (warning,) = target.warnings
+    assert "'schema', 'supa', 'pgbouncer'" in warning
+    assert "hunter2" not in warning
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        '"postgresql://u:hunter2@h/db"',
+        "'postgresql://u:hunter2@h/db'",
+    ],
+)
+def test_quotes_around_a_url_are_removed_with_a_warning(url: str) -> None:
+    target = parse_url(url)
+    assert target.params["dbname"] == "db"
+    (warning,) = target.warnings
+    assert "quotes" in warning
+    assert "hunter2" not in warning
+
+
+def test_a_password_may_hold_a_question_mark_and_equals_signs() -> None:
+    target = parse_url("postgresql://u:a?schema=b&c=d@h/db?application_name=x&schema=y")
+    assert target.params["password"] == "a?schema=b&c=d"
+    assert "'schema'." in target.warnings[0]
 
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
         (None, "database_url: missing"),
-        ("", "or set DATABASE_URL"),
+        (None, "DATABASE_URL is not set on"),
+        (None, "exported on the controller"),
+        ("", "database_url: missing, it is empty"),
+        ("DATABASE_URL=postgresql://u:hunter2@h/db", "without the name of a variable"),
+        ("psql 'postgresql://u:hunter2@h/db'", "without the command psql"),
+        ("'postgresql://u:hunter2@h/db", "has a quote at one end only"),
+        ("prisma+postgres://x/?api_key=hunter2", "Prisma Accelerate"),
         ("mysql://u:hunter2@h/db", "must start with 'postgresql://'"),
         ("hunter2", "must start with 'postgresql://'"),
-        ("postgresql://u:hunter2@h/db?schem=public", "libpq has no parameter 'schem'"),
         ("postgresql://u:hunter2@h/db?sslmode", "write its parameter 'sslmode' as NAME=VALUE"),
         ("postgresql://u:hunter2%zz@h/db", "percent-encode"),
         ("postgresql://u:hunter2@ss@h/db", "percent-encode"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.check import UNKNOWN, Check
+from ...core.check import Check
 from ...core.errors import NotCollected
 from ...core.state import SPACING
 from ...core.thresholds import Thresholds
@@ -122,6 +122,11 @@ def autovacuum(snapshot: DatabaseSnapshot, subject: str, thresholds: Thresholds)
     """Tables that autovacuum should have vacuumed or analyzed; a standby relies on its primary."""
     inventory = _countable(snapshot)
     names = {VACUUM: "postgres.vacuum_due", ANALYZE: "postgres.statistics_due"}
+    if isinstance(inventory, Inventory) and inventory.facts["standby"]:
+        reason = "a standby does not count dead rows and changes; check the primary"
+        for name in names.values():
+            yield thresholds.not_judged(name, "A standby", reason, subject=subject)
+        return
     if isinstance(inventory, NotCollected):
         for name in names.values():
             yield unknown(name, inventory, thresholds, subject)
@@ -136,8 +141,6 @@ def _countable(snapshot: DatabaseSnapshot) -> Inventory | NotCollected:
     inventory, usage = snapshot.inventory, snapshot.usage
     if isinstance(inventory, NotCollected):
         return inventory
-    if inventory.facts["standby"]:
-        return NotCollected("a standby does not count dead rows and changes", "Check the primary.")
     if not isinstance(usage, NotCollected) and not usage.track_counts:
         return NO_COUNTERS
     return inventory
@@ -171,9 +174,9 @@ def _overdue(
         return thresholds.evaluate(name, len(late), summary, evidence=tuple(rows[:SHOWN]), **more)
     if due and TOTAL not in last:
         now = f"{pluralize(len(due), 'table')} at this moment, such as {due[0].quoted}"
-        summary = f"{now}: {due[0].reason}; the next run shows whether autovacuum is late"
-        more["remedy"] = f"Check again in {format_duration(SPACING)} or later."
-        return thresholds.verdict(name, UNKNOWN, summary, evidence=tuple(rows[:SHOWN]), **more)
+        reason = f"a run in {format_duration(SPACING)} or later shows whether autovacuum is late"
+        more.update(value=len(due), evidence=tuple(rows[:SHOWN]))
+        return thresholds.not_judged(name, f"{now}: {due[0].reason}", reason, **more)
     well = "No table has more to vacuum than autovacuum allows"
     if kind == ANALYZE:
         well = "All tables have their statistics"

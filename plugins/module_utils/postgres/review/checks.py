@@ -100,7 +100,7 @@ CHECKS: dict[str, Definition] = {
     "postgres.duplicate_indexes": Definition(
         "Indexes that another index of the same table makes redundant.",
         "Drop the one that the evidence names with the statement there (not CONCURRENTLY for a "
-        "partitioned table).",
+        "partitioned table). Keep a constraint that a statement names (ON CONFLICT ON CONSTRAINT).",
         "count",
         above(0, None),
         "any",

@@ -14,6 +14,7 @@ from ...core.units import pluralize
 from ..bloat import Row
 from ..verdicts import unknown
 from .common import evidence_of
+from .options import PROVIDERS_OWN
 from .snapshot import Configuration, DatabaseSnapshot
 
 NAME = "postgres.collations"
@@ -47,15 +48,23 @@ def collations(
         summary += ": they may not find rows"
         return thresholds.verdict(NAME, CRITICAL, summary, **evidence_of(subject, evidence))
     if rows:
-        error = NotCollected(
-            f"PostgreSQL has no recorded version of {_name(rows[0], 'the ', '')}, so a change of "
-            "its sort order goes unnoticed",
-            "After an upgrade of the operating system, REINDEX the indexes on text, or verify them "
-            "with amcheck.",
-        )
-        return unknown(NAME, error, thresholds, subject)
+        return _without_version(rows, subject, thresholds)
     summary = "Text is sorted as it was when its indexes were built"
     return thresholds.verdict(NAME, OK, summary, subject=subject)
+
+
+def _without_version(rows: Sequence[Row], subject: str, thresholds: Thresholds) -> Check:
+    if not any(row["now"] for row in rows):
+        summary = f"{_name(rows[0], 'The ', 'Collation ')} has no version"
+        reason = "this server cannot tell whether the operating system sorts as before"
+        return thresholds.not_judged(NAME, summary, reason, subject=subject)
+    error = NotCollected(
+        f"PostgreSQL has no recorded version of {_name(rows[0], 'the ', '')}, so a change of its "
+        "sort order goes unnoticed",
+        "After an upgrade of the operating system, REINDEX the indexes on text, or verify them "
+        "with amcheck.",
+    )
+    return unknown(NAME, error, thresholds, subject)
 
 
 def other_databases(
@@ -64,7 +73,12 @@ def other_databases(
     """Databases that are not reviewed, and templates, whose default collation has changed."""
     if isinstance(configuration, NotCollected):
         return
-    rows = [row for row in configuration.drift if row["then"] and row["database"] not in reviewed]
+    judged_elsewhere = {*reviewed, *PROVIDERS_OWN}
+    rows = [
+        row
+        for row in configuration.drift
+        if row["then"] and row["database"] not in judged_elsewhere
+    ]
     if not rows:
         return
     status = WARNING if all(row["template"] for row in rows) else CRITICAL

@@ -67,8 +67,8 @@ def collect_locks(connection: Connection) -> Locks:
     horizon = attempt(lambda: xmin_holders(connection.rows))
     if isinstance(answer, NotCollected):
         return Locks(answer, horizon)
-    waiting, edges, sessions = answer
-    return Locks((edges or [], sessions or {}), horizon, waiting)
+    waiting, edges, sessions, prepared = answer
+    return Locks((edges or [], sessions or {}), horizon, waiting, prepared or [])
 
 
 def collect_configuration(connection: Connection) -> Configuration:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from ..bloat import Row
 from ..relations import Inventory
+from .cover import covers
 from .snapshot import Usage
 
 
@@ -28,9 +29,16 @@ class WholeIndex:
     """When it was last used, where PostgreSQL knows (16)."""
     kept: bool
     """Whether something else than queries needs it, or a part of it."""
+    needed: bool = False
+    """Whether nothing else could take its place, as a primary key or a foreign key needs it."""
+    table: str = ""
+    """The quoted name of its table."""
 
     @property
     def drop(self) -> str:
+        constraint = self.row["unique_constraint"]
+        if constraint:
+            return f"ALTER TABLE {self.table} DROP CONSTRAINT {constraint}"
         concurrently = "" if self.index["partitioned"] else "CONCURRENTLY "
         return f"DROP INDEX {concurrently}{self.index['quoted']}"
 
@@ -60,6 +68,8 @@ class IndexUse:
                 sum(sizes),
                 max((row["last"] for row in rows if row["last"] is not None), default=None),
                 any(row["kept"] for row in rows),
+                any(row["needed"] for row in rows),
+                self.inventory.relations.get(relations[top]["table"], {}).get("quoted", ""),
             )
         return found
 
@@ -67,9 +77,8 @@ class IndexUse:
     def redundant(self) -> dict[int, int]:
         """By oid of a redundant index, the oid of the one that stays instead.
 
-        The columns of a redundant index are the first ones of another, sorted alike. An index that
-        a constraint needs is not redundant. Of equal ones the one that is used more stays, for the
-        planner may prefer either.
+        Of equal ones the one that is used more stays, for the planner may prefer either, and a
+        constraint stays before an index.
         """
         by_table: dict[int, list[tuple[Row, Row]]] = {}
         for index in self.inventory.indexes:
@@ -88,7 +97,14 @@ class IndexUse:
         """The indexes of a table, those first that should rather go."""
         # An index that is attached to another cannot be dropped alone.
         own = [row for index, row in pairs if index["oid"] in self.wholes]
-        own.sort(key=lambda row: (len(row["keys"]), self.wholes[row["oid"]].scans, -row["oid"]))
+        own.sort(
+            key=lambda row: (
+                bool(row["unique_constraint"]),
+                len(row["keys"]),
+                self.wholes[row["oid"]].scans,
+                -row["oid"],
+            )
+        )
         return (row["oid"] for row in own)
 
     def _replacement(
@@ -96,13 +112,13 @@ class IndexUse:
     ) -> int | None:
         """An index of the same table that makes this one redundant, and is not redundant itself."""
         whole = self.wholes[oid]
-        if whole.kept or whole.row["unique"] or whole.row["constraint"]:
+        if whole.needed:
             return None
         for index, row in pairs:
             other = int(index["oid"])
             if other == oid or other in instead:
                 continue
-            if _covers(index, row, whole.index, whole.row):
+            if covers(index, row, whole.index, whole.row):
                 return other
         return None
 
@@ -112,23 +128,3 @@ def _last(oid: int, instead: dict[int, int]) -> int:
     while oid in instead:
         oid = instead[oid]
     return oid
-
-
-def _covers(index: Row, row: Row, smaller: Row, less: Row) -> bool:
-    """Whether an index serves every query that a smaller one serves.
-
-    Either they are the same, or it is a B-tree that begins with all columns of the smaller one.
-    """
-    if index["method"] != smaller["method"]:
-        return False
-    if any(row[key] != less[key] for key in ("predicate", "expressions", "storage")):
-        return False
-    lists = ("keys", "classes", "collations", "options", "class_options")
-    if all(row[key] == less[key] for key in (*lists, "key_count")):
-        return True
-    count = len(less["keys"])
-    # Columns that are only included, and expressions, are compared as a whole.
-    whole_keys = less["key_count"] >= count and row["key_count"] >= count and 0 not in row["keys"]
-    if index["method"] != "btree" or not whole_keys or len(row["keys"]) <= count:
-        return False
-    return all(row[key][:count] == less[key] for key in lists)

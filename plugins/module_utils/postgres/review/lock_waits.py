@@ -19,6 +19,7 @@ from ..statements import shape
 from ..verdicts import unknown
 from .common import SHOWN
 from .snapshot import Locks
+from .xmin_horizon import name_of, rollback
 
 NAME = "postgres.blocked"
 
@@ -38,12 +39,15 @@ def blocked(locks: Locks, facts: Row, thresholds: Thresholds) -> Check:
     summary = f"{sessions_wait} for a lock, the longest for {format_duration(longest)}"
     if waiting > len(edges):
         summary += f" (only the {len(edges)} that have waited longest were checked)"
+    remedy = ""
     if roots:
         root = max(roots, key=lambda pid: roots[pid])
-        summary += f"; at the root: {_describe(root, sessions, facts)}"
+        summary += f"; at the root: {_describe(root, sessions, locks.prepared, facts)}"
+        remedy = rollback(locks.prepared[0]) if root == 0 and locks.prepared else ""
     rows = [_row(edge["pid"], edge["seconds"] or 0.0, edge["blockers"], sessions) for edge in edges]
     rows += [_row(pid, None, (), sessions) for pid in roots]
-    return thresholds.evaluate(NAME, round(longest, 1), summary, evidence=tuple(rows[:SHOWN]))
+    seconds, evidence = round(longest, 1), tuple(rows[:SHOWN])
+    return thresholds.evaluate(NAME, seconds, summary, remedy=remedy, evidence=evidence)
 
 
 def _row(
@@ -78,7 +82,11 @@ def _roots(pid: int, waits_for: Mapping[int, Sequence[int]]) -> set[int]:
     return roots
 
 
-def _describe(pid: int, sessions: Mapping[str, Row], facts: Row) -> str:
+def _describe(pid: int, sessions: Mapping[str, Row], prepared: Sequence[Row], facts: Row) -> str:
+    if pid == 0 and prepared:
+        first = prepared[0]
+        age = format_duration(max(0.0, first["seconds"]))
+        return f"prepared transaction {name_of(first['name'])}, open for {age}"
     if pid == 0:
         return "a prepared transaction (pg_prepared_xacts)"
     row = sessions.get(str(pid))

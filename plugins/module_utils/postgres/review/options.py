@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ...core.errors import UsageError
@@ -16,6 +17,17 @@ from ..health import options as health
 SERVER = "server"
 #: Areas that inspect databases, one after another.
 DATABASE_AREAS = ("vacuum", "tables", "indexes", "settings")
+#: Databases that Amazon, Google, Microsoft and DigitalOcean keep for themselves: only the provider
+#: may connect, or change anything there.
+PROVIDERS_OWN = (
+    "rdsadmin",
+    "cloudsqladmin",
+    "alloydbadmin",
+    "alloydbmetadata",
+    "azure_maintenance",
+    "azure_sys",
+    "_dodb",
+)
 AREAS = (SERVER, "locks", "vacuum", "tables", "indexes", "statements", "settings")
 
 
@@ -26,6 +38,8 @@ class Options:
     areas: Sequence[str] = AREAS
     databases: Sequence[str] = ()
     """Shell patterns of names; empty for the database of the connection."""
+    ignore_databases: Sequence[str] = ()
+    """Shell patterns of names that the patterns of ``databases`` leave out."""
     unused_after: float = 30.0
     """Days that statistics must span before an index is called unused."""
     state_dir: str | None = None
@@ -44,10 +58,19 @@ class Options:
         return cls(
             tuple(params["areas"]),
             tuple(params["databases"]),
+            tuple(params["ignore_databases"]),
             params["unused_after"],
             params["state_dir"],
             health.Options.from_params(params),
         )
+
+    def wants(self, name: str) -> bool:
+        """Whether a database is to be inspected; one that is named in full always is."""
+        if name in self.databases:
+            return True
+        if any(fnmatchcase(name, pattern) for pattern in (*PROVIDERS_OWN, *self.ignore_databases)):
+            return False
+        return any(fnmatchcase(name, pattern) for pattern in self.databases)
 
     def includes(self, *areas: str) -> bool:
         """Whether any of the areas was requested."""

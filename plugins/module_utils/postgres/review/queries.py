@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-# pg_blocking_pids() stops the lock manager for a moment, so it is called only for the sessions that have waited longest.
+# pg_blocking_pids() stops the lock manager for a moment, so it is called only for the sessions that have waited longest. A prepared transaction has
+# no pid, so that of its locks is null.
 BLOCKED = """
 WITH /* gpt_agent.runbook */ waiting AS MATERIALIZED (
   SELECT pid, extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds
@@ -14,7 +15,15 @@ WITH /* gpt_agent.runbook */ waiting AS MATERIALIZED (
 SELECT (SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IS NOT NULL), (SELECT json_agg(edges) FROM edges), (
   SELECT json_object_agg(pid, json_build_object('application', application_name, 'user', usename, 'database', datname, 'state', state,
     'transaction_seconds', extract(epoch FROM clock_timestamp() - xact_start)::float8, 'statement', left(query, 1000)))
-  FROM pg_stat_activity WHERE pid IN (SELECT pid FROM edges UNION SELECT unnest(blockers) FROM edges))
+  FROM pg_stat_activity WHERE pid IN (SELECT pid FROM edges UNION SELECT unnest(blockers) FROM edges)), (
+  SELECT json_agg(json_build_object('name', quote_literal(p.gid), 'database', p.database, 'owner', p.owner,
+    'seconds', greatest(0, extract(epoch FROM clock_timestamp() - p.prepared))::float8) ORDER BY p.prepared)
+  FROM pg_prepared_xacts p WHERE EXISTS (SELECT FROM edges WHERE 0 = ANY (blockers)) AND EXISTS (
+    SELECT FROM pg_locks own JOIN pg_locks held ON held.pid IS NULL AND held.granted AND held.virtualtransaction = own.virtualtransaction
+      JOIN pg_locks waits ON NOT waits.granted AND (waits.locktype, waits.database, waits.relation, waits.page, waits.tuple, waits.transactionid,
+        waits.classid, waits.objid) IS NOT DISTINCT FROM (held.locktype, held.database, held.relation, held.page, held.tuple, held.transactionid,
+        held.classid, held.objid)
+    WHERE own.pid IS NULL AND own.locktype = 'transactionid' AND own.transactionid = p.transaction))
 """
 
 # A role or database can have a value of its own for its sessions, which hides the server's.
@@ -53,14 +62,19 @@ SELECT /* gpt_agent.runbook */
 
 DATABASES = "SELECT /* gpt_agent.runbook */ datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
 
-# Statistics of a table or index that has none yet are null or zero. Reading the text of an expression takes a lock on its table; if another session
+# Statistics of a table or index that has none yet are null or zero. A foreign key names the unique index of the table that it refers to, so that index is
+# needed. Reading the text of an expression takes a lock on its table; if another session
 # holds one that conflicts, the stored form is compared, without its position in the statement that created the index.
 USAGE = """
-WITH /* gpt_agent.runbook */ {held}, constrained AS MATERIALIZED (SELECT DISTINCT conindid FROM pg_constraint WHERE conindid <> 0)
+WITH /* gpt_agent.runbook */ {held}, constrained AS MATERIALIZED (
+  SELECT conindid, min(quote_ident(conname)) FILTER (WHERE contype = 'u') AS name, bool_or(contype <> 'u') AS fixed
+  FROM pg_constraint WHERE conindid <> 0 GROUP BY conindid)
 SELECT
   (SELECT json_agg(json_build_object('oid', i.indexrelid::bigint, 'table', i.indrelid::bigint, 'scans', pg_stat_get_numscans(i.indexrelid),
      'kept', i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR k.conindid IS NOT NULL,
-     'unique', i.indisunique, 'constraint', k.conindid IS NOT NULL OR i.indisreplident,
+     'unique', i.indisunique, 'unique_constraint', k.name, 'immediate', i.indimmediate,
+     'needed', i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered OR coalesce(k.fixed, false),
+     'nulls_equal', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
      'top', (WITH RECURSIVE up(oid, level) AS (SELECT inhparent, 1 FROM pg_inherits WHERE inhrelid = i.indexrelid
                UNION ALL SELECT h.inhparent, level + 1 FROM pg_inherits h JOIN up ON h.inhrelid = up.oid)
              SELECT oid::bigint FROM up ORDER BY level DESC LIMIT 1), 'last', {last},

@@ -114,7 +114,9 @@ def _database_names(options: Options, connection: Connection) -> list[str]:
                 f"databases: no database of this server matches {pattern!r}; there are "
                 f"{', '.join(names)}"
             )
-    chosen = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    chosen = [name for name in names if options.wants(name)]
+    if not chosen:
+        raise UsageError("ignore_databases: leaves out every database that databases matches")
     return sorted(chosen, key=lambda name: (name != own, name))
 
 

@@ -31,6 +31,8 @@ class Locks:
     """What keeps vacuum from removing rows, the oldest first."""
     waiting: int = 0
     """How many sessions wait; only those that have waited longest are in ``blocked``."""
+    prepared: Sequence[Row] = ()
+    """Prepared transactions that hold a lock that a session waits for, the oldest first."""
 
 
 @dataclass(frozen=True)

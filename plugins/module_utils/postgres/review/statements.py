@@ -87,12 +87,10 @@ def _rollbacks(rows: Any, delta: Delta, thresholds: Thresholds) -> Check:
     name, rolled_back = "postgres.rollbacks", delta.counters["rollbacks"]
     total = rolled_back + delta.counters["commits"]
     if total < MIN_TRANSACTIONS:
-        summary = (
-            f"Only {total:,.0f} transactions have ended {delta.window}, too few to judge the share "
-            "of rollbacks"
-        )
-        remedy = "Check again once the database has been used."
-        return thresholds.evaluate(name, None, summary, window=delta.window, remedy=remedy)
+        share = round(100 * rolled_back / total, 2) if total else None
+        summary = f"{rolled_back:,.0f} of {pluralize(int(total), 'transaction')} were rolled back"
+        reason = f"that takes {MIN_TRANSACTIONS:,} transactions in one window"
+        return thresholds.not_judged(name, summary, reason, value=share, window=delta.window)
     evidence = [
         {
             "database": row["name"],
@@ -114,10 +112,9 @@ def _temp_files(rows: Any, delta: Delta, thresholds: Thresholds) -> Check:
     name, written = "postgres.temp_files", delta.counters["spilled"]
     if not delta.seconds:
         amount = format_value(written, "bytes")
-        summary = f"{amount} were written to temporary files {delta.window}; the daily amount is "
-        summary += "known from the next run on"
-        remedy = "Run it again."
-        return thresholds.evaluate(name, None, summary, window=delta.window, remedy=remedy)
+        summary = f"{amount} were written to temporary files {delta.window}"
+        reason = "the daily amount is known from the next run on"
+        return thresholds.not_judged(name, summary, reason, window=delta.window)
     daily = written / max(1.0, delta.seconds / DAY)  # less than a day counts as one
     evidence = [
         {"database": row["name"], "bytes_since_reset": row["spilled"]}

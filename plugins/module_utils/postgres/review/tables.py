@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...core.check import OK, Check
+from ...core.check import Check
 from ...core.errors import NotCollected
 from ...core.thresholds import Thresholds
 from ...core.units import format_value, pluralize
@@ -53,9 +53,8 @@ def _sizes(
         largest = format_value(rows[0]["bytes"], "bytes")
         summary += f"; the largest is {rows[0]['table']} with {largest}"
     if TOTAL not in last:
-        if rows:
-            summary += "; growth is known from the next run on"
-        return thresholds.verdict(SIZES, OK, summary, **more)
+        reason = "growth is known from the next run on"
+        return thresholds.not_judged(SIZES, summary, reason, **more)
     fastest = max(growth, key=lambda oid: growth[oid], default=0)
     if growth and growth[fastest] > 0:
         grown = format_value(growth[fastest], "bytes")

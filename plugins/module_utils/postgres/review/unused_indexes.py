@@ -48,6 +48,8 @@ def unused_indexes(
     if check.status == OK or not doubt:
         return check
     reason, remedy = doubt
+    if remedy is None:
+        return thresholds.not_judged(NAME, summary, reason, value=total, **more)
     return thresholds.verdict(NAME, UNKNOWN, f"{summary}; but {reason}", remedy=remedy, **more)
 
 
@@ -101,20 +103,19 @@ def _counts(whole: WholeIndex) -> bool:
 
 def _doubt(
     use: IndexUse, last_run: LastRun, proven: bool, unused_after: float
-) -> tuple[str, str] | None:
-    """Why an index without a scan may be in use all the same, and what to do about it."""
+) -> tuple[str, str | None] | None:
+    """Why an index without a scan may be in use all the same, and what to do about it.
+
+    Nothing is to be done if only time is missing.
+    """
     facts, since = use.inventory.facts, use.usage.since
-    later = (
-        f"Check again when the statistics span {unused_after:g} days and the first run is as long "
-        "ago."
-    )
     if not proven and since is None:
-        return "the age of the statistics is unknown", later
+        return f"that takes a first run {unused_after:g} days ago", None
     if not proven and since is not None and facts["now"] - since < unused_after * DAY:
         age = format_duration(max(0.0, facts["now"] - since))
-        return f"the statistics are only {age} old", later
+        return f"the statistics are {age} old, and that takes {unused_after:g} days", None
     if not proven and not any(last_run.index_age(oid) >= unused_after * DAY for oid in use.wholes):
-        return f"no run {unused_after:g} days ago saw an index, so they may be younger", later
+        return f"that takes a first run {unused_after:g} days ago", None
     remedy = "Run the review on the primary and on each standby; drop what all of them name."
     if facts["standby"]:
         return (

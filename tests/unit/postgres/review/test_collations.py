@@ -62,10 +62,15 @@ def test_a_collation_whose_version_has_gone_has_changed() -> None:
         (configured(), peculiar(drift=[{"collation": '"de_DE"', "then": None, "now": None}])),
     ],
 )
-def test_a_collation_without_a_version_is_unknown(
+def test_a_collation_that_never_has_a_version_is_not_judged(
     configuration: Configuration, found: DatabaseSnapshot
 ) -> None:
-    assert collations(configuration, found, "shop", "d", LIMITS).status == "unknown"
+    assert collations(configuration, found, "shop", "d", LIMITS).not_judged
+
+
+def test_a_collation_whose_version_was_not_recorded_is_unknown() -> None:
+    configuration = configured(drifted("shop", None, "2.36"))
+    assert collations(configuration, peculiar(), "shop", "d", LIMITS).status == "unknown"
 
 
 def test_databases_that_are_not_looked_into_have_collations_too() -> None:

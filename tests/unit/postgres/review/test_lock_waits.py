@@ -38,6 +38,16 @@ def test_a_prepared_transaction_at_the_root_has_no_pid() -> None:
     assert "a prepared transaction (pg_prepared_xacts)" in check.summary
 
 
+def test_a_prepared_transaction_is_ended_by_its_name() -> None:
+    prepared = [{"name": "'order-7'", "database": "shop", "owner": "app", "seconds": -0.2}]
+    edges = [{"pid": 2, "seconds": 200.0, "blockers": [0]}]
+    check = by_name(lock_checks(waits(blocked=(edges, {}), prepared=prepared), FACTS, LIMITS))[
+        "blocked"
+    ]
+    assert "at the root: prepared transaction 'order-7', open for 0 s" in check.summary
+    assert "database 'shop' and run ROLLBACK PREPARED 'order-7'" in check.remedy
+
+
 def test_more_sessions_wait_than_are_checked() -> None:
     check = by_name(
         lock_checks(

@@ -31,7 +31,7 @@ def test_rolled_back_transactions() -> None:
         rolled(commits=800, rollbacks=200)["rollbacks"].status,
         rolled(commits=800, rollbacks=200)["rollbacks"].value,
     ) == ("warning", 20.0)
-    assert rolled(commits=5, rollbacks=5)["rollbacks"].status == "unknown", "too few to judge"
+    assert rolled(commits=5, rollbacks=5)["rollbacks"].not_judged, "too few to judge"
 
 
 def test_what_is_spilled_to_disk_counts_by_the_day() -> None:
@@ -39,7 +39,7 @@ def test_what_is_spilled_to_disk_counts_by_the_day() -> None:
     assert rolled(spilled=11 * 1024**3, seconds=30 * 86400.0)["temp_files"].status == "ok", (
         "in a month"
     )
-    assert rolled(spilled=11 * 1024**3, seconds=0.0)["temp_files"].status == "unknown", (
+    assert rolled(spilled=11 * 1024**3, seconds=0.0)["temp_files"].not_judged, (
         "since nobody knows when"
     )
 

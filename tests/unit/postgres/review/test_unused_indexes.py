@@ -63,8 +63,8 @@ def test_an_index_that_nobody_has_used() -> None:
 
 
 def test_statistics_that_are_too_young_or_of_unknown_age_prove_nothing() -> None:
-    assert unused(used(scans=0), since=DATABASE_FACTS["now"] - 86400).status == "unknown"
-    assert unused(used(scans=0), since=None).status == "unknown"
+    assert unused(used(scans=0), since=DATABASE_FACTS["now"] - 86400).not_judged
+    assert unused(used(scans=0), since=None).not_judged
 
 
 def test_counters_of_one_server_say_nothing_of_its_standbys() -> None:
@@ -79,8 +79,8 @@ def test_counters_of_one_server_say_nothing_of_its_standbys() -> None:
 
 
 def test_an_index_counts_as_unused_only_when_it_has_been_seen_for_long_enough() -> None:
-    assert unused(used(scans=0), age=None).status == "unknown"
-    assert unused(used(scans=0), age=86400.0).status == "unknown"
+    assert unused(used(scans=0), age=None).not_judged
+    assert unused(used(scans=0), age=86400.0).not_judged
     fresh, old = used(scans=0, keys=[2]), used(12, scans=0)
     relations = [index(each["oid"], f"i{each['oid']}", **BIG) for each in (fresh, old)]
     found = contents(
@@ -135,11 +135,13 @@ def test_a_foreign_key_keeps_an_index() -> None:
     assert unused(used(scans=0, keys=[2]), keys=[key]).status == "warning"
     assert (
         unused(
-            used(scans=0), used(12, scans=3, **TWO, storage=["fillfactor=70"]), keys=[key]
+            used(scans=0), used(12, scans=3, **TWO, storage=["pages_per_range=7"]), keys=[key]
         ).status
         == "warning"
     ), "another one serves it"
-    both = unused(used(scans=0), used(12, scans=0, **TWO, storage=["fillfactor=70"]), keys=[key])
+    both = unused(
+        used(scans=0), used(12, scans=0, **TWO, storage=["pages_per_range=7"]), keys=[key]
+    )
     assert dropped(both) == ["public.i12"], "one of them has to stay"
     for more in ({"valid": False}, {"method": "brin"}):
         assert (
