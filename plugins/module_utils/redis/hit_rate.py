@@ -14,7 +14,7 @@ from .snapshot import Snapshot
 
 
 def assess_hit_rate(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
-    """``redis.hit_rate``; not judged with too few lookups."""
+    """``redis.hit_rate``; not judged with too few lookups, or if it may not be a cache."""
     hits, window = count_and_window(snapshot, "keyspace_hits")
     total = hits + count_and_window(snapshot, "keyspace_misses")[0]
     rate = round(100 * hits / total, 1) if total else None
@@ -26,9 +26,8 @@ def assess_hit_rate(snapshot: Snapshot, options: Options, thresholds: Thresholds
             value=rate,
             window=window,
         )
-    return thresholds.evaluate(
-        "redis.hit_rate",
-        rate,
-        f"{format_value(rate, 'percent')} of {pluralize(total, 'lookup')} found their key",
-        window=window,
-    )
+    summary = f"{format_value(rate, 'percent')} of {pluralize(total, 'lookup')} found their key"
+    if not options.purpose:
+        reason = "what this Redis is for is not declared (purpose)"
+        return thresholds.not_judged("redis.hit_rate", summary, reason, value=rate, window=window)
+    return thresholds.evaluate("redis.hit_rate", rate, summary, window=window)
