@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from tests.support.postgres import eventually
@@ -189,4 +190,21 @@ def without_publisher(bed: Bed) -> Answer:
     bed.afterwards(publisher.stack.start)
     idle = "SELECT 1 FROM pg_stat_subscription WHERE pid IS NULL"
     eventually(lambda: server.admin(idle))
+    return ask(bed, server)
+
+
+@situation(
+    "postgres",
+    "a quiet server whose standby has been away since the last run",
+    {f"{REPLICATION} slot s1": "warning"},
+    says="Replication slot 's1' has no consumer",
+)
+def away(bed: Bed) -> Answer:
+    server = own_server(bed)
+    server.admin("SELECT pg_create_physical_replication_slot('s1', true)", "CREATE TABLE t ()")
+    ask(bed, server)
+    [kept] = (bed.folder / "state").glob("pg_health_slots-*")
+    samples = json.loads(kept.read_text())
+    samples["samples"][0]["time"] -= 3600
+    kept.write_text(json.dumps(samples))
     return ask(bed, server)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core.errors import NotCollected
-from ...core.state import StateFile, now_sample, store_sample
+from ...core.state import Sample, StateFile, now_sample, store_sample
 from ..connection import Connection
 from .collect_statements import SHOWN, collect_statements
 from .options import Options
@@ -50,6 +50,7 @@ class History:
     def __init__(self, directory: str | None, module: str, address: str) -> None:
         self.databases = StateFile(directory, module, address)
         self.statements = StateFile(directory, f"{module}_statements", address)
+        self.slots = StateFile(directory, f"{module}_slots", address)
 
     def store(self, snapshot: Snapshot, module: Any) -> None:
         """Keep the counters of a snapshot for the next run; ``module`` is the Ansible module."""
@@ -57,6 +58,8 @@ class History:
             store_sample(module, self.databases, snapshot.databases.sample)
         if not isinstance(snapshot.statements, NotCollected):
             store_sample(module, self.statements, snapshot.statements.sample)
+        if not isinstance(snapshot.wal, NotCollected) and snapshot.wal.sample:
+            store_sample(module, self.slots, snapshot.wal.sample)
 
 
 def collect(
@@ -73,7 +76,7 @@ def collect(
         facts=facts,
         sessions=attempt(lambda: _sessions(connection, options)),
         databases=attempt(lambda: _databases(connection, facts, history.databases)),
-        wal=attempt(lambda: _wal(connection, facts)),
+        wal=attempt(lambda: _wal(connection, facts, history.slots)),
         statements=attempt(
             lambda: collect_statements(connection, facts, history.statements, statements_shown)
         ),
@@ -130,12 +133,13 @@ def _databases(connection: Connection, facts: Row, state: StateFile) -> Database
     return Databases(rows, state.delta(sample, age, start), state.total(sample, age, start), sample)
 
 
-def _wal(connection: Connection, facts: Row) -> Wal:
+def _wal(connection: Connection, facts: Row, state: StateFile) -> Wal:
     archives = facts["archive_mode"] != "off" and facts["sees_archive"]
     waiting = WAITING if archives else "NULL::bigint"
     query = WAL.format(here=HERE, standbys=STANDBYS, waiting=waiting)
     row = connection.rows("its replication", query)[0]
     standbys, slots, replay, archiver, subscribed, count = row
+    stuck, sample = _stuck(slots or [], state)
     return Wal(
         standbys or [],
         slots or [],
@@ -144,7 +148,25 @@ def _wal(connection: Connection, facts: Row) -> Wal:
         count,
         _silent(connection, standbys or []),
         attempt(lambda: _subscriptions(connection)) if subscribed else (),
+        stuck,
+        sample,
     )
+
+
+def _stuck(slots: Sequence[Row], state: StateFile) -> tuple[Mapping[str, float], Sample | None]:
+    """How long slots have not moved since the last run, and what to keep for the next one."""
+    positions = {
+        slot["slot_name"]: float(slot["position"]) for slot in slots if slot["position"] is not None
+    }
+    if not positions:
+        return {}, None
+    sample = now_sample("", positions)
+    earlier = next(iter(state.earlier(sample)), None)
+    if earlier is None:
+        return {}, sample
+    seconds = sample.time - earlier.time
+    same = [name for name, at in positions.items() if earlier.counters.get(name) == at]
+    return dict.fromkeys(same, seconds), sample
 
 
 def _silent(connection: Connection, standbys: Sequence[Row]) -> Mapping[int, float]:

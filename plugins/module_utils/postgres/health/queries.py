@@ -103,6 +103,7 @@ WAL = """
 SELECT
   {standbys},
   (SELECT json_agg(to_jsonb(s) || jsonb_build_object('kept_bytes', pg_wal_lsn_diff(here.lsn, s.restart_lsn),
+     'position', pg_wal_lsn_diff(coalesce(s.confirmed_flush_lsn, s.restart_lsn), '0/0'),
      'inactive_seconds', extract(epoch FROM clock_timestamp() - (to_jsonb(s) ->> 'inactive_since')::timestamptz),
      'xmin_age', greatest(age(s.xmin), age(s.catalog_xmin)))) FROM pg_replication_slots s, here WHERE NOT s.temporary),
   (SELECT json_build_object('receiving', (SELECT count(*) FROM pg_stat_wal_receiver) > 0,

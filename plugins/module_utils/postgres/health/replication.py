@@ -32,7 +32,11 @@ def replication(wal: Wal, facts: Row, thresholds: Thresholds, replicas: int) -> 
         if row["state"] is not None and row["replays"] and row["pid"] not in logical
     ]
     checks = [_standby(row, wal.silent.get(row["pid"]), thresholds) for row in standbys]
-    checks += [check for slot in wal.slots if (check := slot_check(slot, thresholds))]
+    checks += [
+        check
+        for slot in wal.slots
+        if (check := slot_check(slot, wal.stuck.get(slot["slot_name"], 0.0), thresholds))
+    ]
     checks += subscriptions(wal, facts, thresholds)
     connected, wanted = len(standbys) + len(hidden), demanded(facts["sync_names"])
     if wal.replay is not None:

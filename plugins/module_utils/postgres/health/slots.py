@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...core.check import CRITICAL, WARNING, Check
 from ...core.thresholds import Thresholds
-from ...core.units import format_value
+from ...core.units import format_duration, format_value
 from .snapshot import Row
 
 NAME = "postgres.replication"
@@ -20,9 +20,12 @@ FAR_BEHIND = 10 * 1024**3
 RESERVE = 0.25
 
 
-def slot_check(slot: Row, thresholds: Thresholds) -> Check | None:
-    """A slot with a problem; none for one that is read well enough, never used, or synced."""
-    problem = _slot_problem(slot)
+def slot_check(slot: Row, stuck: float, thresholds: Thresholds) -> Check | None:
+    """A slot with a problem; none for one that is read well enough, never used, or synced.
+
+    ``stuck`` are the seconds for which it has not moved.
+    """
+    problem = _slot_problem(slot, stuck)
     if problem is None:
         return None
     status, summary, remedy = problem
@@ -36,7 +39,7 @@ def slot_check(slot: Row, thresholds: Thresholds) -> Check | None:
     )
 
 
-def _slot_problem(slot: Row) -> tuple[str, str, str] | None:
+def _slot_problem(slot: Row, stuck: float) -> tuple[str, str, str] | None:
     """Status, summary and remedy."""
     name, kept, status = slot["slot_name"], slot["kept_bytes"], slot.get("wal_status")
     drop = f"SELECT pg_drop_replication_slot('{name}')"
@@ -60,11 +63,11 @@ def _slot_problem(slot: Row) -> tuple[str, str, str] | None:
     if status == "unreserved":
         risk = "the next checkpoint may remove WAL that its consumer needs"
         return CRITICAL, f"Replication slot '{name}' is about to be lost: {risk}", remedy
-    summary = _slot_behind(slot)
+    summary = _slot_behind(slot, stuck)
     return (WARNING, summary, remedy) if summary else None
 
 
-def _slot_behind(slot: Row) -> str:
+def _slot_behind(slot: Row, stuck: float) -> str:
     """Why a slot that is not in danger yet is a problem; empty if it is none."""
     name, kept, left = slot["slot_name"], slot["kept_bytes"], slot.get("safe_wal_size")
     keeps = f"it keeps {format_value(kept, 'bytes')} of WAL"
@@ -74,8 +77,13 @@ def _slot_behind(slot: Row) -> str:
         return f"Replication slot '{name}' will be lost {limit}; {keeps}"
     if slot["active"]:
         far = slot.get("wal_status") == "extended" or kept >= FAR_BEHIND
-        return f"The consumer of replication slot '{name}' is far behind; {keeps}" if far else ""
-    seconds = max(0.0, slot.get("inactive_seconds") or 0.0)
+        if far:
+            return f"The consumer of replication slot '{name}' is far behind; {keeps}"
+        if stuck and kept >= RESTART_BYTES:
+            since = format_duration(stuck)
+            return f"Replication slot '{name}' has made no progress for {since}; {keeps}"
+        return ""
+    seconds = max(0.0, slot.get("inactive_seconds") or 0.0, stuck if kept else 0.0)
     if slot["slot_type"] == "logical":
         return (
             f"Logical replication slot '{name}' has no consumer at this moment; {keeps}, and more "

@@ -56,6 +56,10 @@ class Wal(NamedTuple):
     silent: Mapping[int, float] = {}
     """Seconds since each standby, by its pid, last answered, of those that should have."""
     subscriptions: Sequence[Row] | NotCollected = ()
+    stuck: Mapping[str, float] = {}
+    """Seconds for which slots, by name, have not moved: those since the last run."""
+    sample: Sample | None = None
+    """To keep for the next run; none without slots."""
 
 
 class Statements(NamedTuple):

@@ -27,6 +27,8 @@ NO_MORE_IDS = 2**31 - 1 - 3_000_000
 OF_THE_ROLE = ("user", "database user", "client", "session")
 #: Values of synchronous_commit with which a commit waits for no standby.
 NOT_WAITING = ("off", "local")
+#: Errors of a test write that say nothing of other writes: no permission, an event trigger.
+NOT_ALLOWED = ("42501", "P0001")
 SHOWN = 5
 
 
@@ -172,7 +174,7 @@ def _failed(canary: Canary, facts: Row) -> Iterator[Verdict]:
         )
         return
     error = redact(shorten(canary.error, 200))
-    if canary.sqlstate == "42501":
+    if canary.sqlstate in NOT_ALLOWED:
         role = facts["role"]
         remedy = f'GRANT TEMPORARY ON DATABASE ... TO "{role}", or canary: false.'
         yield Verdict(UNKNOWN, f"No test write: role '{role}' lacks permission: {error}", remedy)

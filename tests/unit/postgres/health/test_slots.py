@@ -57,6 +57,25 @@ def test_a_slot_that_is_read_too_slowly_is_named(
 
 
 @pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"active": True, "kept_bytes": 64 << 20}, "has made no progress for 24 h"),
+        ({"active": False, "kept_bytes": 1000}, "has no consumer"),
+    ],
+)
+def test_a_slot_that_has_not_moved_since_the_last_run(more: dict[str, Any], words: str) -> None:
+    wal = WAL._replace(slots=[slot(**more)], stuck={"s1": 86400.0})
+    check = one("replication", "slot s1", wal=wal)
+    assert (check.status, words in check.summary) == ("warning", True)
+
+
+@pytest.mark.parametrize("more", [{"active": True, "kept_bytes": 1000}, {"kept_bytes": 0}])
+def test_a_slot_with_nothing_to_read_does_not_move(more: dict[str, Any]) -> None:
+    wal = WAL._replace(slots=[slot(**more)], stuck={"s1": 86400.0})
+    assert one("replication", wal=wal).status == "ok"
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"active": True, "safe_wal_size": 8 << 30},
