@@ -156,7 +156,7 @@ from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.options import PRIMARY, STANDBY, Options
 from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.health.writable import blocks_writes
-from ..module_utils.postgres.verdicts import unreachable
+from ..module_utils.postgres.verdicts import OUT_OF_TIME, unreachable
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -203,7 +203,7 @@ class Probe:
 
     def no_answer(self, thresholds: Thresholds) -> Check:
         if self.connection is None:
-            return unreachable(Unreachable("Out of time before connecting"), thresholds)
+            return unreachable(OUT_OF_TIME, thresholds)
         return unreachable(self.connection.no_answer(), thresholds)
 
     def results(self, checks: Sequence[Check]) -> Mapping[str, Any]:

@@ -182,7 +182,7 @@ from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.review.options import AREAS, SERVER, Options
 from ..module_utils.postgres.review.review import no_answer, review
 from ..module_utils.postgres.review.statements import STATEMENTS
-from ..module_utils.postgres.verdicts import unreachable
+from ..module_utils.postgres.verdicts import OUT_OF_TIME, unreachable
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -234,7 +234,7 @@ class Probe:
 
     def no_answer(self, thresholds: Thresholds) -> Check:
         if self.connection is None:
-            return unreachable(Unreachable("Out of time before connecting"), thresholds)
+            return unreachable(OUT_OF_TIME, thresholds)
         if self.answered:
             return no_answer(self.connection, thresholds)
         return unreachable(self.connection.no_answer(), thresholds)

@@ -29,7 +29,11 @@ def format_value(value: float | None, unit: str = "") -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration in the one or two units that matter: ``9 days``, ``3 h 20 min``."""
+    """A duration in the one or two units that matter: ``9 days``, ``3 h 20 min``.
+
+    A negative one is the difference of two clocks, and counts as none.
+    """
+    seconds = max(0.0, seconds)
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
     if days >= 2:
         return f"{days} days"

@@ -187,8 +187,8 @@ class Connection:
                 raise self._refusal(error) from None
             try:
                 self._ask("ROLLBACK TO SAVEPOINT question")
-            except psycopg2.Error as lost:
-                raise self._refusal(lost) from None
+            except psycopg2.Error:
+                raise self._refusal(error) from None  # it says why the connection is gone
             raise _not_collected(error, self.target.user) from None
 
     def end(self) -> None:

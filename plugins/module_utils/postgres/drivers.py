@@ -111,7 +111,7 @@ def _equivalent(name: str, value: str) -> tuple[str, str] | None:
     if name.lower() == "tcpkeepalive":
         return "keepalives", "1" if word in _ON else "0"
     for known in dict.fromkeys((name, _snake_case(name), name.lower())):
-        if _is_known(known):
+        if is_known(known):
             return known, value
     return None
 
@@ -120,7 +120,7 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _is_known(name: str) -> bool:
+def is_known(name: str) -> bool:
     """Whether the libpq that is loaded has a parameter of this name."""
     if not re.fullmatch(r"[a-z_]{1,40}", name):
         return False

@@ -23,8 +23,9 @@ _BY_TEXT: list[tuple[str, str, str]] = [
     (
         "Connection refused",
         "PostgreSQL at {address} refuses the connection: nothing listens there",
-        "Start it: 'systemctl start postgresql'; if it stops again, its log says why. If it runs, "
-        "check listen_addresses, its port and database_url.",
+        "Start it: 'systemctl start postgresql' (a pooler, often on port 6432: 'systemctl start "
+        "pgbouncer'); if it stops again, its log says why. If it runs, check listen_addresses, its "
+        "port and database_url.",
     ),
     (
         "No such file or directory.*socket|socket.*No such file or directory",

@@ -23,8 +23,9 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
             r"pg_hba\.conf",
             "pg_hba.conf of PostgreSQL at {address} does not allow role '{user}' from this host "
             "into database '{database}' ({text})",
-            "Add this client to pg_hba.conf, then 'SELECT pg_reload_conf();'; if only encrypted "
-            "connections are allowed, add sslmode=require to database_url.",
+            "Add this client to pg_hba.conf, then 'SELECT pg_reload_conf();' (a managed database: "
+            "to its allowed addresses). If only encrypted connections are allowed, add "
+            "sslmode=require to database_url.",
         ),
         (
             "role .* does not exist",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..core.errors import UsageError
 from .authorities import with_system_authorities
-from .drivers import split_query, translate, with_libpq_scheme
+from .drivers import is_known, split_query, translate, with_libpq_scheme
 
 try:
     import psycopg2
@@ -182,10 +182,10 @@ def _check_ports(params: dict[str, str]) -> None:
 def _syntax_error(text: str) -> str:
     """What libpq says is wrong with a URL, without the parts of the URL that it quotes."""
     parameter = re.search(r'URI query parameter: "(\w{1,40})"', text)
-    if parameter and "invalid URI query parameter" in text:
-        return f"libpq has no parameter '{parameter[1]}'; remove it"
-    if parameter:
+    if parameter and is_known(parameter[1]):
         return f"write its parameter '{parameter[1]}' as NAME=VALUE"
+    if "query parameter" in text:  # it may be a part of a password, so it is not shown
+        return f"after '?' there is a part that is not NAME=VALUE; {_ENCODE}, '&' as %26"
     if "percent-encoded" in text:
         return _ENCODE
     if "IPv6" in text or "looking for matching" in text:

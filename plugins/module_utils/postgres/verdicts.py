@@ -9,6 +9,12 @@ from ..core.check import CRITICAL, UNKNOWN, Check
 from ..core.errors import NotCollected, Unreachable
 from ..core.thresholds import Thresholds
 
+#: In place of an answer if the time limit passed before the server was asked at all.
+OUT_OF_TIME = Unreachable(
+    "The time limit passed before PostgreSQL was asked",
+    "Raise timeout, or find out what slows down the host that the module runs on.",
+)
+
 
 def unreachable(error: Unreachable, thresholds: Thresholds) -> Check:
     """The only check there is of a server that cannot be asked."""

@@ -103,6 +103,7 @@ def test_a_password_may_hold_a_question_mark_and_equals_signs() -> None:
         ("mysql://u:hunter2@h/db", "must start with 'postgresql://'"),
         ("hunter2", "must start with 'postgresql://'"),
         ("postgresql://u:hunter2@h/db?sslmode", "write its parameter 'sslmode' as NAME=VALUE"),
+        ("postgresql://h/db?user=u&password=x&hunter2", "not NAME=VALUE"),
         ("postgresql://u:hunter2%zz@h/db", "percent-encode"),
         ("postgresql://u:hunter2@ss@h/db", "percent-encode"),
         ("postgresql://u:hunter2/ss@h/db", "percent-encode"),

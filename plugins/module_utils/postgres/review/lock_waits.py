@@ -33,7 +33,7 @@ def blocked(locks: Locks, facts: Row, thresholds: Thresholds) -> Check:
         return thresholds.evaluate(NAME, 0.0, "No session waits for a lock")
     waits_for = {edge["pid"]: edge["blockers"] for edge in edges}
     roots = Counter(root for pid in waits_for for root in _roots(pid, waits_for))
-    longest = max(edge["seconds"] or 0.0 for edge in edges)
+    longest = max(0.0, *(edge["seconds"] or 0.0 for edge in edges))
     waiting = max(locks.waiting, len(edges))
     sessions_wait = pluralize(waiting, "session waits", "sessions wait")
     summary = f"{sessions_wait} for a lock, the longest for {format_duration(longest)}"
