@@ -110,6 +110,14 @@ def two_intermediates() -> Chain:
     return Chain(server(between), [before, between], [top])
 
 
+def two_roots(*, same_key: bool) -> Chain:
+    """The file of trusted roots still has the one of before."""
+    before = ca("Root", **OLD)
+    top = ca("Root", key=before.key if same_key else "ec")
+    between = ca("Intermediate", top)
+    return Chain(server(between), [between], [before, top])
+
+
 def only_old_cross_sign() -> Chain:
     """As above, for clients that know the old root alone."""
     chain = old_cross_sign(trusts_old_root=True)
@@ -207,6 +215,10 @@ CASES: dict[str, Case] = {
         partial(old_cross_sign, sends_old_root=True, trusts_old_root=True)
     ),
     "an expired intermediate beside its successor": Case(two_intermediates),
+    "an expired root beside its successor": Case(partial(two_roots, same_key=True)),
+    "an expired root beside its successor, which has a new key": Case(
+        partial(two_roots, same_key=False)
+    ),
     "only an expired cross-sign": Case(
         only_old_cross_sign, CHAIN, "expired on", "update the roots here"
     ),
