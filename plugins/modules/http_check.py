@@ -26,7 +26,8 @@ description:
   - A rate limit that refuses the probe (429; 503 and 403 after a good answer, if nginx or a header
     says so) is not a failure of the endpoint. The probe then sends no more requests to measure the
     time, and one by one those that it needs for a verdict, after the seconds or the date in
-    C(Retry-After).
+    C(Retry-After). If the first request was fast and most of the later ones are not, two more are
+    sent one by one, because a rate limit may delay the probe (C(limit_req) without C(nodelay)).
   - Interim answers (1xx) are skipped. Answers that are compressed although the request forbids it
     are read.
   - The default page of a web server, a listing of a folder, a maintenance page and an empty page

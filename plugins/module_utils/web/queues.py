@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..core.check import WARNING
+from ..core.check import OK, WARNING
 from ..core.definition import Threshold
 from ..core.units import format_value
 from .expectations import excerpt_of, problem_with
 from .options import Endpoint
 from .pages import cached_by, past_the_cache
 from .rate_limit import REMEDY, pause_after
-from .sampling import enough
+from .sampling import enough, slow_requests
 from .snapshot import Answer, EndpointSnapshot, Sample
 
 #: What a request is for: the first look, another one after a rate limit refused, one past a cache,
-#: and those that measure the response time.
-FIRST, AGAIN, UNCACHED, SAMPLE = "first", "again", "uncached", "sample"
+#: those that measure the response time, and those alone after a pause.
+FIRST, AGAIN, UNCACHED, SAMPLE, ALONE = "first", "again", "uncached", "sample", "alone"
+_ALONE_REQUESTS, _ALONE_PAUSE = 2, 1.0
+#: Share of slow requests that makes one suspect that the probe's own requests are the reason.
+_SUSPICIOUS = 0.6
 _MOST_ATTEMPTS = 3
 
 
@@ -61,6 +64,8 @@ class Queue:
     running: int = 0
     attempts: int = 0
     """Requests that a rate limit refused and that are worth another try."""
+    held: Answer | None = None
+    """A refusal that is a rate limit's if the server answers another request, else a failure."""
     pending: str = FIRST
     """What the next request is for."""
     _times: list[float] = field(default_factory=list)
@@ -68,7 +73,7 @@ class Queue:
 
     def ready(self, now: float) -> bool:
         """Whether its next request may start now."""
-        if not self.server.free(now):
+        if not self.server.free(now) or self._is_held():
             return False
         if self.pending != SAMPLE:
             return self.pending != "" and self.running == 0
@@ -84,8 +89,13 @@ class Queue:
 
     def waits_until(self) -> float | None:
         """When its next request may start, if it waits for a rate limit; none if it does not."""
-        waiting = self.pending in (FIRST, AGAIN, UNCACHED) and self.server.pause
+        if self._is_held():
+            return None
+        waiting = self.pending not in ("", SAMPLE) and self.server.pause
         return self.server.resume_at if waiting and not self.server.running else None
+
+    def _is_held(self) -> bool:
+        return self.held is not None and self.pending == FIRST and not self.server.served
 
     def start(self) -> tuple[str, Endpoint]:
         """What the next request is for, and what it asks for."""
@@ -104,10 +114,16 @@ class Queue:
         if self.server.pause:
             self.server.resume_at = max(self.server.resume_at, now + self.server.pause)
         expected = answer.status in self.endpoint.statuses
-        pause = None if expected else pause_after(answer, self.server.served)
+        pause = None if expected else pause_after(answer, served_before=True)
+        if pause is not None and pause_after(answer, self.server.served) is None:
+            if purpose == FIRST and self.held is None:
+                self.held = answer
+                self.server.slow_down(pause, now)
+                return
+            pause = None
         if pause is not None and self._refused(purpose, answer, pause, now):
             return
-        self._enter(purpose, answer)
+        self._enter(purpose, answer, now)
 
     def _refused(self, purpose: str, answer: Answer, pause: float, now: float) -> bool:
         """Whether a rate limit's refusal is no answer of the endpoint."""
@@ -119,8 +135,8 @@ class Queue:
             if answer.status != 429 and self.attempts == 1:
                 self.pending = AGAIN
             return True
-        if purpose == UNCACHED:
-            self.seen.still_cached, self.pending = True, SAMPLE
+        if purpose in (UNCACHED, ALONE):
+            self.seen.still_cached, self.pending = purpose == UNCACHED, SAMPLE
             return True
         most = _MOST_ATTEMPTS if answer.status == 429 else 2
         if self.attempts >= most or (purpose == AGAIN and answer.status != 429):
@@ -129,7 +145,7 @@ class Queue:
         self.pending = purpose
         return True
 
-    def _enter(self, purpose: str, answer: Answer) -> None:
+    def _enter(self, purpose: str, answer: Answer, now: float) -> None:
         # Judged in the main thread, the only one that the alarm can interrupt in a regular
         # expression that never ends.
         sample = self._sample(answer)
@@ -140,16 +156,37 @@ class Queue:
             self.seen.still_cached = refused or (not sample.problem and bool(cached_by(answer)))
             self.pending = SAMPLE
             return
+        if purpose == ALONE:
+            self.seen.alone.append(answer.seconds)
+            going_on = not sample.problem and len(self.seen.alone) < _ALONE_REQUESTS
+            self.pending = ALONE if going_on else SAMPLE
+            return
         self.seen.samples.append(sample)
         self.server.served = self.server.served or not (sample.problem or answer.failure)
         if purpose == SAMPLE or (purpose == AGAIN and self.seen.first):
             self._failed += bool(sample.problem)
             self._times += [] if sample.problem else [sample.seconds]
-            self.pending = SAMPLE
+            self.pending = SAMPLE if purpose == AGAIN else self.pending
+            if self.pending == SAMPLE and self._is_suspicious():
+                self.server.slow_down(_ALONE_PAUSE, now)
+                self.pending = ALONE
             return
         self.seen.first = answer
         self.seen.cached = "" if sample.problem else cached_by(answer)
         self.pending = "" if answer.failure else UNCACHED if self.seen.cached else SAMPLE
+
+    def _is_suspicious(self) -> bool:
+        """Whether the first request was fast and most of the later ones, sent at once, are slow.
+
+        A rate limit delays what comes too fast (nginx's limit_req without nodelay).
+        """
+        first, times = self.seen.first, self._times
+        if first is None or self.server.pause or self.threshold.status_of(first.seconds) != OK:
+            return False
+        if not enough(times, self.endpoint.samples, self.threshold, self._failed):
+            return False
+        slow = slow_requests(times, self.threshold)["slow"]
+        return slow > 0 and slow >= _SUSPICIOUS * len(times)
 
     def _sample(self, answer: Answer) -> Sample:
         problem = problem_with(self.endpoint, answer)
@@ -162,6 +199,8 @@ class Queue:
 
     def close(self) -> None:
         """Time is up, or all is done: an endpoint that was only ever refused has no answer."""
+        if not self.seen.samples and self.held and not self.seen.limited:
+            self._enter(FIRST, self.held, 0.0)
         if self.seen.samples or not self.seen.limited:
             return
         status, pause = self.seen.limited[-1], format_value(self.server.pause, "seconds")

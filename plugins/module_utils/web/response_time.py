@@ -19,6 +19,9 @@ from .rate_limit import EXEMPT_BRIEFLY
 from .sampling import MOST, decided, lower_bound, slow_requests
 from .snapshot import EndpointSnapshot, Sample
 
+#: How much faster a request alone is if a rate limit delays those that come together.
+_MUCH_FASTER = 10
+
 
 def assess_response_time(
     endpoint: Endpoint, seen: EndpointSnapshot, samples: Sequence[Sample], thresholds: Thresholds
@@ -95,6 +98,12 @@ def _doubtful(
     more["evidence"] = [{**more["evidence"][0], "slow": slow, "limit": limit}]
     text = f"{slow} of {requests} requests took longer than {format_value(limit, 'seconds')}"
     text += f", median {format_value(nearest_rank(times, 50), 'seconds')}"
+    if certain != OK and _delayed(seen, times, threshold):
+        alone = format_value(max(seen.alone), "seconds")
+        reason = (
+            f"a request alone takes {alone}, so a rate limit delays the probe; {EXEMPT_BRIEFLY}"
+        )
+        return thresholds.not_judged(name, text, reason, value=max(seen.alone), **more)
     if bound is not None and certain != OK:
         summary = f"p95 is at least {format_value(bound, 'seconds')} (99 % certain): {text}"
         return thresholds.evaluate(name, bound, summary, **more)
@@ -106,6 +115,16 @@ def _doubtful(
         return thresholds.not_judged(name, text, reason, value=p95, **more)
     summary = f"p95 {format_value(p95, 'seconds')}: {text}; likely, but not certain"
     return replace(thresholds.evaluate(name, p95, summary, **more), status=WARNING)
+
+
+def _delayed(seen: EndpointSnapshot, times: Sequence[float], threshold: Threshold) -> bool:
+    """Whether requests were slow only because the probe sent several of them.
+
+    An app that works on several requests at once is not many times slower than with one.
+    """
+    if len(seen.alone) < 2 or threshold.status_of(max(seen.alone)) != OK:
+        return False
+    return max(seen.alone) * _MUCH_FASTER < nearest_rank(times, 50)
 
 
 def _slow(times: Sequence[float], threshold: Threshold, critical: bool) -> tuple[int, float | None]:

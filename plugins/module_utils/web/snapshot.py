@@ -80,6 +80,8 @@ class EndpointSnapshot:
     """In the order in which they ended; the first request, which opens the connection, leads."""
     limited: list[int] = field(default_factory=list)
     """The statuses by which a rate limit refused further requests."""
+    alone: list[float] = field(default_factory=list)
+    """Seconds of requests that were sent alone, after many at once were slow."""
     cached: str = ""
     """What shows that the first answer came from a cache."""
     uncached: Sample | None = None

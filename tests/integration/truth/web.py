@@ -128,8 +128,38 @@ def exempt(bed: Bed) -> Answer:
 def no_burst(bed: Bed) -> Answer:
     web = bed.enter(site({"/": HEALTH}))
     location = f"location / {{ limit_req zone=one; proxy_pass http://127.0.0.1:{web.port}/; }}"
-    url = nginx_of(bed, location.replace("zone=one", "zone=one nodelay"), LIMIT_ZONE)
+    url = nginx_of(bed, location, LIMIT_ZONE)
     return ask(bed, *({"url": url, "name": str(number)} for number in range(4)))
+
+
+@situation(
+    "web",
+    "nginx's limit_req delays the probe's requests",
+    {ENDPOINT: "ok", TIME: NOT_JUDGED},
+    says="a rate limit delays the probe.*limit_req_zone",
+    never=RESTART,
+)
+def limit_delays(bed: Bed) -> Answer:
+    web = bed.enter(site({"/": HEALTH}))
+    limit = f"limit_req zone=one burst=50; proxy_pass http://127.0.0.1:{web.port}/;"
+    return ask(bed, nginx_of(bed, f"location / {{ {limit} }}", LIMIT_ZONE), thresholds={})
+
+
+@situation(
+    "web",
+    "an app is slow after its first answer, whether alone or not",
+    {ENDPOINT: "ok", TIME: "critical"},
+    says="p95 is at least",
+)
+def slow_after_first(bed: Bed) -> Answer:
+    count = iter(range(1000))
+
+    def serve(handler: Http) -> None:
+        time.sleep(1.2 if next(count) else 0)
+        handler.answer(*HEALTH)
+
+    web = bed.enter(site({"/": serve}))
+    return ask(bed, web.url("/"), thresholds={})
 
 
 def first_only(answer: Answer) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.definition import Threshold
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.web.queues import (
     AGAIN,
+    ALONE,
     FIRST,
     SAMPLE,
     UNCACHED,
@@ -62,6 +63,21 @@ def test_no_more_are_under_way_than_are_wanted() -> None:
     assert not one.ready(0.0)
 
 
+def test_most_slow_after_a_fast_first_brings_two_requests_alone() -> None:
+    one = queue(samples=10)
+    send(one, answer())
+    one.start()
+    for _request in range(3):
+        send(one, answer(seconds=1.2))
+    assert not one.ready(5.0), "one is still under way"
+    one.finish(SAMPLE, answer(seconds=1.2), 5.0)
+    assert not one.ready(5.9)
+    assert [send(one, answer(), now) for now in (6.0, 7.0)] == [ALONE, ALONE]
+    assert one.seen.alone == [0.01, 0.01]
+    assert len(one.seen.samples) == 5
+    assert not one.ready(100.0)
+
+
 def test_a_refused_first_request_is_repeated_after_the_pause() -> None:
     one = queue()
     assert send(one, LIMITED) == FIRST
@@ -113,10 +129,24 @@ def test_503_after_a_good_answer_is_a_limit_only_if_it_ends() -> None:
     assert after(REFUSED) == ["", "HTTP 503 instead of 200"]
 
 
-def test_503_at_once_is_an_answer() -> None:
+def test_503_at_once_is_an_answer_if_the_server_answers_nothing_else() -> None:
     one = queue()
     send(one, REFUSED)
+    assert not one.ready(100.0)
+    assert one.waits_until() is None
+    one.close()
     assert [sample.problem for sample in one.seen.samples] == ["HTTP 503 instead of 200"]
+
+
+def test_503_at_once_is_a_limit_if_the_server_answers_another_request() -> None:
+    server = Server()
+    one, other = queue(server), queue(server)
+    other.start()
+    send(one, REFUSED)
+    other.finish(FIRST, answer(), 0.0)
+    assert one.waits_until() == 2.0
+    assert send(one, answer(), 2.0) == FIRST
+    assert [sample.problem for sample in one.seen.samples] == [""]
 
 
 def test_429_is_no_limit_where_it_is_expected() -> None:
