@@ -17,8 +17,11 @@ from ..core.state import Sample, StateFile, now_sample
 from ..linux.cgroup import MemoryGroup, cpu_group, memory_group
 from ..linux.container import in_container
 from ..linux.proc import read_text, stat_fields
+from .canary import CANARY_TIMEOUT, write_canaries
 from .clock import read_clock
-from .mounts import MOUNT_TIMEOUT, measure, real_mounts
+from .filesystem import inspect
+from .fstab import read_declared
+from .mounts import MOUNT_TIMEOUT, Mount, measure, real_mounts
 from .options import Options
 from .snapshot import CpuReading, CpuTimes, Process, Snapshot
 from .systemd import FailedUnitsQuery
@@ -49,9 +52,7 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
         missing=missing,
         sample=sample,
     )
-    mounts = real_mounts(read_text("/proc/self/mountinfo"), options.mounts_ignore, options.mounts)
-    timeout = deadline.remaining(min(MOUNT_TIMEOUT, deadline.seconds / 3))
-    snapshot = replace(snapshot, mounts=measure(mounts, timeout))
+    snapshot = replace(snapshot, mounts=_mounts(options, deadline, snapshot.in_container))
     if start:
         rest = start.time + options.cpu_interval - time.monotonic()
         time.sleep(deadline.remaining(max(0.01, rest)))
@@ -60,6 +61,21 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
         end=_fact("cpu", missing, _cpu_reading),
         units=units.result(deadline) if units else None,
     )
+
+
+def _mounts(options: Options, deadline: Deadline, in_container: bool) -> list[Mount]:
+    declared = read_declared()
+    if in_container:  # the engine mounts what the container has, whatever its image says
+        declared = {point: replace(entry, at_boot=False) for point, entry in declared.items()}
+    mounts = real_mounts(
+        read_text("/proc/self/mountinfo"), options.mounts_ignore, options.mounts, declared
+    )
+    timeout = deadline.remaining(min(MOUNT_TIMEOUT, deadline.seconds / 3))
+    mounts = [inspect(mount) for mount in measure(mounts, timeout)]
+    if options.canary:
+        timeout = deadline.remaining(min(CANARY_TIMEOUT, deadline.seconds / 3))
+        mounts = write_canaries(mounts, timeout)
+    return mounts
 
 
 def _fact(name: str, missing: dict[str, str], read: Callable[[], Fact]) -> Fact | None:

@@ -16,9 +16,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.mounts impo
     measure,
     real_mounts,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.options import (
-    DEFAULT_MOUNTS_IGNORE,
-)
 
 MOUNTINFO = r"""22 27 0:21 / /proc rw - proc proc rw
 27 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
@@ -44,7 +41,7 @@ MOUNTINFO = r"""22 27 0:21 / /proc rw - proc proc rw
 
 
 def test_real_mounts_each_file_system_once() -> None:
-    mounts = real_mounts(MOUNTINFO, DEFAULT_MOUNTS_IGNORE, [])
+    mounts = real_mounts(MOUNTINFO, [], [])
     assert [mount.point for mount in mounts] == [
         "/",
         "/dev/shm",
@@ -85,9 +82,7 @@ def test_a_container_sees_its_root_and_its_volumes_but_not_the_files_that_the_en
 3 1 254:1 /var/lib/docker/volumes/data/_data /var/lib/a/long/path rw - ext4 /dev/vda1 rw
 4 1 254:2 /var/lib/docker/containers/c/resolv.conf /etc/resolv.conf rw - ext4 /dev/vdb rw
 """
-    mounts = real_mounts(
-        engine, DEFAULT_MOUNTS_IGNORE, [], is_file=lambda path: path.startswith("/etc/")
-    )
+    mounts = real_mounts(engine, [], [], is_file=lambda path: path.startswith("/etc/"))
     assert [mount.point for mount in mounts] == ["/", "/var/lib/a/long/path"]
 
 
