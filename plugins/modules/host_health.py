@@ -16,9 +16,13 @@ description:
     O(canary) allows a real write.
   - A container is judged by its own processor and memory limits (cgroup version 1 or 2), unless the
     host machine is in worse shape.
-  - C(host.cpu) is measured over O(cpu_interval). Waiting for disk I/O does not count as busy, time
-    stolen by other virtual machines does. The runbook means five minutes, so a value beyond its
-    threshold is V(ok) if the five-minute load shows that it is brief.
+  - C(host.cpu) compares with the counters of an earlier run that was 1 to 15 minutes ago, the
+    closest to five minutes, if there is one in O(state_dir) since the host started. C(window) says
+    how long. Otherwise it is measured during this run, for up to O(cpu_interval). A value beyond
+    its threshold is then V(critical) only if the five-minute load, or the share of five minutes in
+    which tasks waited for a processor, shows that it has been like that; V(warning) if this has
+    lasted about a minute; and else V(ok). Waiting for disk I/O does not count as busy, time stolen
+    by other virtual machines does, the probe's own work does not.
   - C(host.memory) is the memory that is not available to programs, as the kernel estimates it
     (C(MemAvailable)). File cache does not count as used.
   - C(host.disk_used) and C(host.inodes_used) check each file system once, by its shortest mount
@@ -44,9 +48,11 @@ description:
 options:
   cpu_interval:
     description:
-      - Seconds over which the processors are measured. The other checks run meanwhile.
+      - Seconds over which the processors are measured if they look busy, by the load and the
+        waiting tasks of the last minute. The other checks run meanwhile.
+      - Otherwise they are measured for as long as the other checks take.
     type: float
-    default: 0.2
+    default: 1.0
   mounts:
     description:
       - Mount points to check, and no others. One that is not mounted is V(critical).
@@ -171,11 +177,11 @@ from ..module_utils.core.state import StateFile, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.host.assess import assess, no_answer
 from ..module_utils.host.checks import CHECKS
-from ..module_utils.host.collect import collect
+from ..module_utils.host.collect import collect, cpu_state
 from ..module_utils.host.options import Options
 
 ARGUMENT_SPEC = {
-    "cpu_interval": {"type": "float", "default": 0.2},
+    "cpu_interval": {"type": "float", "default": 1.0},
     "mounts": {"type": "list", "elements": "path", "default": []},
     "mounts_ignore": {"type": "list", "elements": "str", "default": []},
     "canary": {"type": "bool", "default": False},
@@ -193,6 +199,8 @@ def main() -> None:
         snapshot = collect(options, state, deadline)
         if snapshot.sample:
             store_sample(module, state, snapshot.sample)
+        if snapshot.cpu_sample:
+            store_sample(module, cpu_state(options), snapshot.cpu_sample)
         yield from assess(snapshot, thresholds)
 
     run_probe(module, CHECKS, probe, lambda thresholds: no_answer(options, thresholds))

@@ -81,6 +81,8 @@ class Mount:
     """Whether the disk itself is write-protected."""
     canary: Canary = Canary()
     """What came of a real write, see ``canary.py``."""
+    private: bool = False
+    """Whether another user mounted it, and only that user can read it."""
     whole: bool = True
     """Whether it shows the whole file system, not a folder of it."""
     size: int = 0
@@ -214,8 +216,15 @@ def _parse(line: str) -> Mount:
         read_only="ro" in own or "ro" in everywhere,
         turned="ro" in everywhere and "ro" not in own and bool(_TURNS.fullmatch(fs_type)),
         stopped=next((option for option in everywhere if option in _STOPPED), ""),
+        private=_is_private(everywhere),
         whole=root == "/",
     )
+
+
+def _is_private(options: Sequence[str]) -> bool:
+    """Whether FUSE keeps this user out; the kernel keeps even root out."""
+    owners = [option for option in options if option.startswith("user_id=")]
+    return bool(owners) and "allow_other" not in options and owners != [f"user_id={os.geteuid()}"]
 
 
 def _listed(point: str, visible: Mapping[str, Mount]) -> Mount:
@@ -241,7 +250,7 @@ def _unescape(text: str) -> str:
 
 
 def _holds_data(mount: Mount) -> bool:
-    if _PSEUDO.fullmatch(mount.fs_type) or _IMAGE.fullmatch(mount.fs_type):
+    if mount.private or _PSEUDO.fullmatch(mount.fs_type) or _IMAGE.fullmatch(mount.fs_type):
         return False
     if mount.declared:
         return True

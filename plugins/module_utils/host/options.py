@@ -19,8 +19,8 @@ class Options:
 
     timeout: float = 10.0
     """Seconds."""
-    cpu_interval: float = 0.2
-    """Seconds over which the processors are measured."""
+    cpu_interval: float = 1.0
+    """Seconds over which the processors are measured if they look busy."""
     mounts: Sequence[str] = ()
     """Mount points to check; every real mount if empty."""
     mounts_ignore: Sequence[str] = ()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +290,43 @@ def read_only_tmpfs(bed: Bed) -> Answer:
     answer = ask(bed)
     assert not about(answer, secret)["checks"]
     return about(answer, point)
+
+
+def burn(bed: Bed) -> None:
+    """Keep all processors busy, at the lowest priority."""
+    command = ["nice", "-n", "19", sys.executable, "-c", "while True: pass"]
+    for _processor in os.sched_getaffinity(0):
+        bed.enter(killed(subprocess.Popen(command)))
+
+
+@contextmanager
+def killed(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
+def is_busy() -> bool:
+    return os.getloadavg()[0] > 0.3 * os.sysconf("SC_NPROCESSORS_ONLN")
+
+
+@situation("host", "all processors are busy for a second", {"host.cpu": "ok"})
+def burst(bed: Bed) -> Answer:
+    if is_busy():
+        pytest.skip("this machine is busy with other things")
+    burn(bed)
+    time.sleep(0.7)
+    return ask(bed)
+
+
+@situation(
+    "host", "all processors are busy for a minute", {"host.cpu": "warning"}, says="for about a min"
+)
+def busy_minute(bed: Bed) -> Answer:
+    if is_busy():
+        pytest.skip("this machine is busy with other things")
+    burn(bed)
+    time.sleep(60)
+    return ask(bed)
