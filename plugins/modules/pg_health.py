@@ -147,7 +147,6 @@ from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
     Connection,
-    read_target,
 )
 from ..module_utils.postgres.health.assess import assess
 from ..module_utils.postgres.health.canary import canary
@@ -156,6 +155,7 @@ from ..module_utils.postgres.health.collect import History, collect
 from ..module_utils.postgres.health.options import PRIMARY, STANDBY, Options
 from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.health.writable import blocks_writes
+from ..module_utils.postgres.url import read_target
 from ..module_utils.postgres.verdicts import OUT_OF_TIME, unreachable
 
 ARGUMENT_SPEC = {

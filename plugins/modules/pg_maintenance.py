@@ -254,11 +254,11 @@ from ..module_utils.core.progress import ProgressCallback, progress_reporter
 from ..module_utils.core.state import StateFile, now_sample, store_sample
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.postgres.checks import CHECKS
-from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR, read_target
+from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
 from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
 from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
-from ..module_utils.postgres.url import parse_url
+from ..module_utils.postgres.url import parse_url, read_target
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,

@@ -174,7 +174,6 @@ from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
     Connection,
-    read_target,
 )
 from ..module_utils.postgres.health.assess import assess, reachable
 from ..module_utils.postgres.health.collect import History, collect
@@ -182,6 +181,7 @@ from ..module_utils.postgres.health.snapshot import Snapshot
 from ..module_utils.postgres.review.options import AREAS, SERVER, Options
 from ..module_utils.postgres.review.review import no_answer, review
 from ..module_utils.postgres.review.statements import STATEMENTS
+from ..module_utils.postgres.url import read_target
 from ..module_utils.postgres.verdicts import OUT_OF_TIME, unreachable
 
 ARGUMENT_SPEC = {

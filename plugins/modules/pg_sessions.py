@@ -250,10 +250,10 @@ from ..module_utils.postgres.connection import (
     POSTGRES_OPTIONS,
     PSYCOPG2_ERROR,
     Connection,
-    read_target,
 )
 from ..module_utils.postgres.sessions.operation import list_sessions, relieve
 from ..module_utils.postgres.sessions.options import Options
+from ..module_utils.postgres.url import read_target
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,

@@ -14,7 +14,7 @@ import pytest
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _can_mount() -> bool:
+def can_mount() -> bool:
     """Whether this user can mount here; root in a container often cannot."""
     if os.geteuid() != 0:
         return False
@@ -22,8 +22,7 @@ def _can_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-can_mount = _can_mount()
-needs_mount = pytest.mark.skipif(not can_mount, reason="this user cannot mount here")
+needs_mount = pytest.mark.skipif(not can_mount(), reason="this user cannot mount here")
 
 MEBIBYTE = 1024 * 1024
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_BIND, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 0x1000, 1

@@ -91,6 +91,10 @@ class StateFile:
             if now.time - sample.time >= SPACING and sample.epoch == now.epoch
         ]
 
+    def of_epoch(self, epoch: str) -> list[Sample]:
+        """The stored samples since the counters started, oldest first, however recent."""
+        return [sample for sample in self._load() if sample.epoch == epoch]
+
     def store(self, now: Sample) -> None:
         """Keep a sample for the next run; raises OSError if the file cannot be written."""
         kept = [

@@ -17,6 +17,7 @@ from .options import Options
 from .snapshot import Snapshot
 from .systemd import FailedUnits
 from .verdicts import could_not_be_read, pressure_row
+from .writable import assess_writable
 
 #: Failed units that the summary names.
 _NAMED_UNITS = 5
@@ -26,6 +27,7 @@ def assess(snapshot: Snapshot, thresholds: Thresholds) -> Iterator[Check]:
     """All checks of the host."""
     yield assess_cpu(snapshot, thresholds)
     yield assess_memory(snapshot, thresholds)
+    yield from assess_writable(snapshot.mounts, thresholds, in_container=snapshot.in_container)
     yield from assess_disks(snapshot.mounts, thresholds)
     yield _load(snapshot, thresholds)
     yield assess_swap(snapshot, thresholds)
@@ -79,6 +81,12 @@ def _failed_units(units: FailedUnits, thresholds: Thresholds) -> Check:
 
 def _clock(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     clock = snapshot.clock
+    if not clock and snapshot.in_container:
+        return thresholds.not_judged(
+            "host.clock",
+            f"The container hides the state of the clock ({snapshot.missing.get('clock', '')})",
+            "the host machine of this container sets it",
+        )
     if not clock:
         return could_not_be_read("host.clock", snapshot, "clock", thresholds)
     if clock.synchronised:
@@ -88,12 +96,10 @@ def _clock(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             f"Synchronised, at most {format_value(clock.max_error, 'seconds')} off",
         )
     if snapshot.in_container:
-        return thresholds.verdict(
+        return thresholds.not_judged(
             "host.clock",
-            UNKNOWN,
-            "Not known whether the clock is right: the host machine of this container sets it, "
-            "and its kernel does not report it as synchronised",
-            remedy="Check the clock on the host machine: 'timedatectl' or 'chronyc tracking'.",
+            "The kernel does not report the clock as synchronised",
+            "the host machine of this container sets it",
         )
     return thresholds.verdict(
         "host.clock",

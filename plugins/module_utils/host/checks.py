@@ -36,6 +36,12 @@ CHECKS: dict[str, Definition] = {
         above(80, 90),
         METRICS,
     ),
+    "host.filesystem_writable": Definition(
+        "A write to a mounted file system would succeed: the kernel did not stop it after an "
+        "error, it is not read-only against /etc/fstab or systemd's mount unit, and it has space "
+        "left. With canary: true, a file was written, flushed and deleted.",
+        "See 'dmesg' for the error, and check the disk.",
+    ),
     "host.inodes_used": Definition(
         "Share of a mounted file system's inodes that is used.",
         "Find the folder with very many small files (sessions, caches, mail queues) and clean it.",

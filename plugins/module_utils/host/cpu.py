@@ -5,17 +5,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.check import OK, Check
+from ..core.check import OK, WARNING, Check
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
 from ..linux.cgroup import CpuGroup
+from ..linux.pressure import Pressure
 from .snapshot import CpuReading, Snapshot
 from .verdicts import could_not_be_read, pressure_row, worse
 
-#: Share of its final value that the five-minute load, a decaying average, reaches in five minutes.
-_REACHED_IN_FIVE_MINUTES = 0.63
+#: Share of its final value that a load average reaches in the time that it covers: it decays.
+_REACHED = 0.63
+#: Percent of a minute, or of five, in which tasks waited that shows that it was busy throughout.
+_WAITING = 50
+#: Seconds of a window that needs no other evidence that the processors were busy that long.
+_LONG = 150
+_MINUTE = 60
 #: Percent from which on the summary mentions it.
 _NOTABLE_STEAL = 5
 _NOTABLE_IOWAIT = 10
@@ -23,28 +30,31 @@ _TOP_PROCESSES = 5
 
 
 def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
-    """``host.cpu``: the worse of the container's limit and the host machine."""
-    start, end = snapshot.start, snapshot.end
-    if not start or not end or end.cpu.total <= start.cpu.total:
+    """``host.cpu``: since a recent run if there was one, unless the last minute was worse."""
+    if not snapshot.end:
         return could_not_be_read("host.cpu", snapshot, "cpu", thresholds)
+    starts = [start for start in (snapshot.earlier, snapshot.start) if start]
+    starts = [start for start in starts if snapshot.end.cpu.total > start.cpu.total]
+    if not starts:
+        return could_not_be_read("host.cpu", snapshot, "cpu", thresholds)
+    over, *rest = (_over(start, snapshot.end, snapshot, thresholds) for start in starts)
+    return worse(over, *rest) if rest else over
+
+
+def _over(start: CpuReading, end: CpuReading, snapshot: Snapshot, thresholds: Thresholds) -> Check:
+    """The verdict on one interval: the worse of the container's limit and the host machine."""
+    seconds = end.time - start.time
     percent, summary = _of_host(start, end)
-    host = _sustained(
-        _evaluate(percent, summary, snapshot, start, end, thresholds),
-        end.cpu.processors,
-        snapshot,
-        thresholds,
-    )
+    check = _evaluate(percent, summary, snapshot, start, end, thresholds)
+    proof = _Proof(seconds, end.cpu.processors, snapshot, snapshot.cpu_waits)
+    host = _sustained(check, proof, thresholds)
     share = _share_of_limit(start, end)
     if share is None or not start.cgroup or not end.cgroup:
         return host
-    summary = _container_summary(share, start.cgroup, end.cgroup, end.time - start.time)
-    container = _sustained(
-        _evaluate(share, summary, snapshot, start, end, thresholds),
-        end.cgroup.limit,
-        snapshot,
-        thresholds,
-    )
-    return worse(container, host)
+    summary = _container_summary(share, start.cgroup, end.cgroup, seconds)
+    check = _evaluate(share, summary, snapshot, start, end, thresholds)
+    proof = _Proof(seconds, end.cgroup.limit, snapshot, end.cgroup.waits)
+    return worse(_sustained(check, proof, thresholds), host)
 
 
 def _of_host(start: CpuReading, end: CpuReading) -> tuple[float, str]:
@@ -53,10 +63,11 @@ def _of_host(start: CpuReading, end: CpuReading) -> tuple[float, str]:
     iowait = 100 * max(0.0, end.cpu.iowait - start.cpu.iowait) / total
     steal = 100 * max(0.0, end.cpu.steal - start.cpu.steal) / total
     idle = 100 * (end.cpu.idle - start.cpu.idle) / total
-    percent = min(100.0, max(0.0, 100 - idle - iowait))
+    own = 100 * max(0.0, end.own - start.own) / total
+    percent = min(100.0, max(0.0, 100 - idle - iowait - own))
     summary = (
         f"{format_value(round(percent), 'percent')} "
-        f"of {pluralize(end.cpu.processors, 'processor')} busy over {end.time - start.time:.1f} s"
+        f"of {pluralize(end.cpu.processors, 'processor')} busy over {_time(end.time - start.time)}"
     )
     if steal >= _NOTABLE_STEAL:
         summary += f", {format_value(round(steal), 'percent')} stolen by other virtual machines"
@@ -76,7 +87,7 @@ def _share_of_limit(start: CpuReading, end: CpuReading) -> float | None:
 def _container_summary(share: float, start: CpuGroup, end: CpuGroup, seconds: float) -> str:
     summary = (
         f"{format_value(round(share), 'percent')} of this container's limit "
-        f"of {end.limit:g} processors, over {seconds:.1f} s"
+        f"of {end.limit:g} processors, over {_time(seconds)}"
     )
     throttled = end.throttled - start.throttled
     return f"{summary}, throttled {throttled} times" if throttled > 0 else summary
@@ -90,33 +101,73 @@ def _evaluate(
     end: CpuReading,
     thresholds: Thresholds,
 ) -> Check:
+    now = snapshot.start or start  # an earlier run's processes are not kept
     return thresholds.evaluate(
         "host.cpu",
         round(percent, 1),
         summary,
-        window=f"{end.time - start.time:.1f} s",
-        evidence=_busiest_processes(start, end) + pressure_row(snapshot, "cpu", "a processor"),
+        window=_time(end.time - start.time),
+        evidence=_busiest_processes(now, end) + pressure_row(snapshot, "cpu", "a processor"),
     )
 
 
-def _sustained(
-    check: Check, processors: float, snapshot: Snapshot, thresholds: Thresholds
-) -> Check:
-    """The check, or ok if the processors cannot have been that busy for five minutes.
+@dataclass(frozen=True)
+class _Proof:
+    """What shows for how long the processors have been busy."""
 
-    The runbook means processors that are busy for five minutes: then the five-minute load would be
-    higher. Without this, anything that runs during the probe would raise an alarm, such as the
-    probes of other hosts on the same machine.
+    seconds: float
+    """Length of the interval that was measured."""
+    capacity: float
+    """Number of processors."""
+    snapshot: Snapshot
+    waits: Pressure | None
+
+    def five_minutes(self, threshold: float) -> bool:
+        waits = self.waits.five_minutes if self.waits else 0.0
+        return (
+            self.seconds >= _LONG
+            or waits >= _WAITING
+            or self._reached(self.snapshot.load, threshold)
+        )
+
+    def minute(self, threshold: float) -> bool:
+        waits = self.waits.minute if self.waits else 0.0
+        return (
+            self.seconds >= _MINUTE
+            or waits >= _WAITING
+            or self._reached(self.snapshot.load_minute, threshold)
+        )
+
+    def _reached(self, load: float | None, threshold: float) -> bool:
+        return load is None or load >= _REACHED * self.capacity * threshold / 100
+
+
+def _sustained(check: Check, proof: _Proof, thresholds: Thresholds) -> Check:
+    """The check, milder if the processors have not been that busy for five minutes.
+
+    The runbook means five minutes. What has lasted about a minute is a warning. Less raises no
+    alarm, or anything that runs during the probe would, such as the probes of other hosts on the
+    same machine.
     """
     threshold = check.warning if check.warning is not None else check.critical
-    if check.status == OK or threshold is None or snapshot.load is None:
+    if check.status == OK or threshold is None or proof.five_minutes(threshold):
         return check
-    if snapshot.load >= _REACHED_IN_FIVE_MINUTES * processors * threshold / 100:
-        return check
-    summary = f"{check.summary}, but only briefly: the five-minute load is {snapshot.load:.2f}"
+    if proof.minute(threshold):
+        if check.status == WARNING:
+            return check
+        return replace(check, status=WARNING, summary=f"{check.summary}, for about a minute so far")
+    load = proof.snapshot.load_minute or 0.0
+    summary = f"{check.summary}, but only briefly: the one-minute load is {load:.2f}"
     return thresholds.verdict(
         "host.cpu", OK, summary, value=check.value, window=check.window, evidence=check.evidence
     )
+
+
+def _time(seconds: float) -> str:
+    if seconds >= _MINUTE:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s"
 
 
 def _busiest_processes(start: CpuReading, end: CpuReading) -> list[dict[str, Any]]:

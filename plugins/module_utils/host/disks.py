@@ -12,21 +12,25 @@ from ..core.thresholds import Thresholds
 from ..core.units import format_value
 from .mounts import Mount
 
+#: Bytes of an inode of XFS, the same that ZFS assumes.
+_SMALLEST_INODE = 512
+
 
 def assess_disks(mounts: Iterable[Mount], thresholds: Thresholds) -> Iterator[Check]:
     """``host.disk_used`` and, if inodes can run out, ``host.inodes_used`` for each mount."""
     for mount in mounts:
         if mount.problem:
-            yield thresholds.verdict(
-                "host.disk_used",
-                CRITICAL if mount.unusable else UNKNOWN,
-                mount.problem,
-                subject=mount.point,
-                remedy=mount.remedy,
-            )
+            if mount.fs_type or not mount.declared:  # else host.filesystem_writable says so
+                yield thresholds.verdict(
+                    "host.disk_used",
+                    CRITICAL if mount.unusable else UNKNOWN,
+                    mount.problem,
+                    subject=mount.point,
+                    remedy=mount.remedy,
+                )
             continue
         yield _space(mount, thresholds)
-        if mount.inodes:
+        if mount.inodes and not _inodes_follow_space(mount):
             yield _inodes(mount, thresholds)
 
 
@@ -36,12 +40,28 @@ def _space(mount: Mount, thresholds: Thresholds) -> Check:
         format_value(number, "bytes") for number in (mount.used, mount.free, mount.size)
     )
     summary = f"{format_value(percent, 'percent')} used, {free} of {size} free"
-    if mount.read_only:
-        summary += ", mounted read-only"
     row = {"device": mount.source, "type": mount.fs_type, "used": used, "free": free}
+    if mount.read_only or mount.stopped:
+        return thresholds.not_judged(
+            "host.disk_used",
+            summary,
+            "it is read-only, so it cannot fill up",
+            subject=mount.point,
+            value=percent,
+            evidence=[row],
+        )
     return thresholds.evaluate(
         "host.disk_used", percent, summary, subject=mount.point, evidence=[row]
     )
+
+
+def _inodes_follow_space(mount: Mount) -> bool:
+    """Whether free inodes are only another word for free space.
+
+    These file systems create inodes in free space, and call as many free as fit there.
+    """
+    dynamic = mount.fs_type in ("bcachefs", "xfs", "zfs")
+    return mount.read_only or (dynamic and mount.inodes_free * _SMALLEST_INODE >= 0.9 * mount.free)
 
 
 def _inodes(mount: Mount, thresholds: Thresholds) -> Check:

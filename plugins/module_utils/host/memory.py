@@ -14,6 +14,10 @@ from .snapshot import Process, Snapshot
 from .verdicts import could_not_be_read, pressure_row, worse
 
 _TOP_PROGRAMS = 5
+#: Share of memory that must be available if what is in swap raises no alarm.
+_ENOUGH = 0.2
+#: Seconds since the start in which a first run counts OOM kills as recent.
+_RECENT = 86400
 
 
 def assess_memory(snapshot: Snapshot, thresholds: Thresholds) -> Check:
@@ -47,11 +51,22 @@ def assess_swap(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         return could_not_be_read("host.swap", snapshot, "memory", thresholds)
     if not total:
         return thresholds.verdict("host.swap", OK, "No swap space is configured")
-    return thresholds.evaluate(
+    check = thresholds.evaluate(
         "host.swap",
         round(100 * (total - free) / total, 1),
         f"{format_value(total - free, 'bytes')} of {format_value(total, 'bytes')} swap in use",
     )
+    if check.status != OK and _is_calm(snapshot):
+        summary = f"{check.summary}, but nothing is being swapped, and enough memory is available"
+        return thresholds.verdict("host.swap", OK, summary, value=check.value)
+    return check
+
+
+def _is_calm(snapshot: Snapshot) -> bool:
+    """Whether what is in swap was put there long ago and is not missed."""
+    total, available = (snapshot.meminfo.get(f"Mem{name}", 0) for name in ("Total", "Available"))
+    enough = bool(total) and available >= _ENOUGH * total
+    return enough and not snapshot.swapping and snapshot.pressure.get("memory", 0.0) < 1
 
 
 def assess_oom_kills(snapshot: Snapshot, thresholds: Thresholds) -> Check:
@@ -62,7 +77,16 @@ def assess_oom_kills(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     summary = "The OOM killer killed no process"
     if count:
         summary = f"The OOM killer killed {pluralize(count, 'process', 'processes')}"
-    return thresholds.evaluate("host.oom_kills", count, summary, window=snapshot.oom_kills.window)
+    window = snapshot.oom_kills.window
+    if count and not snapshot.oom_kills.since_last_run and snapshot.oom_kills.seconds > _RECENT:
+        return thresholds.not_judged(
+            "host.oom_kills",
+            summary,
+            "when is not known; the next run counts from this one on",
+            value=count,
+            window=window,
+        )
+    return thresholds.evaluate("host.oom_kills", count, summary, window=window)
 
 
 def _largest_programs(snapshot: Snapshot) -> list[dict[str, Any]]:

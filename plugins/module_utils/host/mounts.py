@@ -16,6 +16,8 @@ from fnmatch import fnmatchcase
 from typing import Callable, Union
 
 from ..core.text import redact
+from .fstab import Declared, not_mounted
+from .runtimes import belongs_to_a_runtime
 
 #: File systems of the kernel itself, which store no data.
 _PSEUDO = re.compile(
@@ -30,9 +32,27 @@ _IMAGE = re.compile("cramfs|erofs|fuse[.]snapfuse|fuse[.]squashfuse|iso9660|romf
 _LOCAL = re.compile(
     "bcachefs|btrfs|exfat|ext[234]|f2fs|jfs|msdos|ntfs3|overlay|reiserfs|tmpfs|vfat|xfs"
 )
+#: File systems that the kernel makes read-only after an error, although they stay mounted
+#: read-write. Others can only be read by their nature, such as overlays without an upper layer.
+_TURNS = re.compile("bcachefs|btrfs|exfat|ext[234]|f2fs|jfs|msdos|ntfs3|reiserfs|vfat|xfs")
+#: Options that the kernel adds to a file system that it stopped.
+_STOPPED = ("emergency_ro", "shutdown")
 
 #: Seconds to wait for a mount that may be dead.
 MOUNT_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True)
+class Canary:
+    """What came of a real write."""
+
+    seconds: float | None = None
+    """How long it took; none if it failed or was not asked for."""
+    problem: str = ""
+    """Why it failed or could not be tried; empty if it did not fail."""
+    failed: bool = False
+    """Whether programs' writes fail as well."""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,23 @@ class Mount:
     device: str = ""
     """Major and minor number: the same for all mounts of one file system."""
     read_only: bool = False
+    """Whether it is mounted read-only, here or everywhere."""
+    turned: bool = False
+    """Whether the kernel made it read-only although it is mounted read-write."""
+    stopped: str = ""
+    """How the kernel says that it stopped the file system; empty if it did not."""
+    declared: Declared | None = None
+    """How the operator wants it mounted; none if nothing says so."""
+    errors: int = 0
+    """Errors that the file system recorded since its last repair."""
+    last_error: float = 0
+    """When, in Unix time; 0 if unknown."""
+    device_read_only: bool = False
+    """Whether the disk itself is write-protected."""
+    canary: Canary = Canary()
+    """What came of a real write, see ``canary.py``."""
+    private: bool = False
+    """Whether another user mounted it, and only that user can read it."""
     whole: bool = True
     """Whether it shows the whole file system, not a folder of it."""
     size: int = 0
@@ -71,35 +108,38 @@ def real_mounts(
     mountinfo: str,
     ignore: Iterable[str],
     only: Sequence[str],
+    declared: Mapping[str, Declared] | None = None,
     is_file: Callable[[str], bool] = os.path.isfile,
 ) -> list[Mount]:
     """The mounts to measure, from the text of ``/proc/self/mountinfo``.
 
-    Those in ``only``, or else each file system once, by its shortest mount point, except those that
-    match a pattern in ``ignore``.
+    Those in ``only``, or else each file system once, by its shortest mount point where it can be
+    written, except those that match a pattern in ``ignore``, and what should be mounted and is not.
     """
-    # The kernel does not escape other line separators than the newline in a name.
-    lines = mountinfo.rstrip("\n").split("\n") if mountinfo else []
-    # A later mount hides an earlier one at the same place.
-    visible = {mount.point: mount for mount in map(_parse, lines)}
+    visible = _visible(mountinfo, declared or {})
     if only:
         return [_listed(point.rstrip("/") or "/", visible) for point in only]
+    absent = [
+        _absent(point, entry)
+        for point, entry in not_mounted(declared or {}, visible).items()
+        if not _ignored(point, ignore)
+    ]
     candidates = [
         mount
         for mount in visible.values()
-        if _holds_data(mount) and not any(fnmatchcase(mount.point, each) for each in ignore)
+        if _holds_data(mount) and not _ignored(mount.point, ignore)
     ]
     remote = [mount.point for mount in candidates if not mount.local]
     best: dict[str, Mount] = {}
     for mount in candidates:
         partial = not mount.whole and mount.local and not _is_below(mount.point, remote)
-        if partial and is_file(mount.point):
+        if partial and not mount.stopped and is_file(mount.point):
             continue  # container engines mount single files, such as /etc/hosts
         # Each subvolume of btrfs has a device number of its own.
         key = mount.source if mount.fs_type == "btrfs" else mount.device
         if key not in best or _rank(mount) < _rank(best[key]):
             best[key] = mount
-    return sorted(best.values(), key=lambda mount: mount.point)
+    return sorted([*best.values(), *absent], key=lambda mount: mount.point)
 
 
 def measure(mounts: Sequence[Mount], timeout: float = MOUNT_TIMEOUT) -> list[Mount]:
@@ -127,24 +167,64 @@ def measure(mounts: Sequence[Mount], timeout: float = MOUNT_TIMEOUT) -> list[Mou
     return [mount for mount in measured if mount.problem or mount.size]
 
 
-def _rank(mount: Mount) -> tuple[bool, int]:
+def _ignored(point: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(point, pattern) for pattern in patterns)
+
+
+def _rank(mount: Mount) -> tuple[bool, bool, bool, int]:
     """Of several mounts of one file system, the lowest rank is reported."""
-    return not mount.whole, len(mount.point)
+    declared = mount.declared is not None and not mount.declared.read_only
+    return not declared, mount.read_only and not mount.turned, not mount.whole, len(mount.point)
+
+
+def _visible(mountinfo: str, declared: Mapping[str, Declared]) -> dict[str, Mount]:
+    """The mounts by mount point; a later mount hides an earlier one at the same place."""
+    # The kernel does not escape other line separators than the newline in a name.
+    lines = mountinfo.rstrip("\n").split("\n") if mountinfo else []
+    visible = {mount.point: mount for mount in map(_parse, lines)}
+    for point, entry in declared.items():
+        mount = visible.get(point)
+        if mount and entry.means(mount.fs_type):
+            visible[point] = replace(mount, declared=entry)
+    return visible
+
+
+def _absent(point: str, entry: Declared) -> Mount:
+    return Mount(
+        point,
+        "",
+        "",
+        declared=entry,
+        problem=f"Not mounted, although {entry.where} says so: programs use the folder below it",
+        remedy=f"Mount it: 'mount {point}'; 'journalctl -b' shows why it is missing. If it is gone "
+        f"for good, remove it from {entry.where}.",
+        unusable=True,
+    )
 
 
 def _parse(line: str) -> Mount:
     """A line of mountinfo."""
     before, _dash, after = line.rpartition(" - ")
-    _id, _parent, device, root, point = before.split(" ")[:5]
+    _id, _parent, device, root, point, here = [*before.split(" "), ""][:6]
     fs_type, source, options = [*after.split(" "), "", ""][:3]
+    own, everywhere = here.split(","), options.split(",")
     return Mount(
         _unescape(point),
         fs_type,
         redact(_unescape(source)),
         device,
-        read_only="ro" in options.split(","),
+        read_only="ro" in own or "ro" in everywhere,
+        turned="ro" in everywhere and "ro" not in own and bool(_TURNS.fullmatch(fs_type)),
+        stopped=next((option for option in everywhere if option in _STOPPED), ""),
+        private=_is_private(everywhere),
         whole=root == "/",
     )
+
+
+def _is_private(options: Sequence[str]) -> bool:
+    """Whether FUSE keeps this user out; the kernel keeps even root out."""
+    owners = [option for option in options if option.startswith("user_id=")]
+    return bool(owners) and "allow_other" not in options and owners != [f"user_id={os.geteuid()}"]
 
 
 def _listed(point: str, visible: Mapping[str, Mount]) -> Mount:
@@ -170,7 +250,11 @@ def _unescape(text: str) -> str:
 
 
 def _holds_data(mount: Mount) -> bool:
-    if _PSEUDO.fullmatch(mount.fs_type) or _IMAGE.fullmatch(mount.fs_type):
+    if mount.private or _PSEUDO.fullmatch(mount.fs_type) or _IMAGE.fullmatch(mount.fs_type):
+        return False
+    if mount.declared:
+        return True
+    if belongs_to_a_runtime(mount.point, mount.fs_type, mount.source, whole=mount.whole):
         return False
     if mount.fs_type == "overlay":
         return mount.point == "/"  # any other repeats the file system that its layers are on
@@ -244,6 +328,12 @@ def _statvfs(mount: Mount) -> Mount:
         stat = os.statvfs(mount.point)
     except OSError as error:
         return _failed(mount, error)
+    if not mount.stopped:
+        try:
+            os.stat(mount.point)  # XFS has no word for it among its options
+        except OSError as error:
+            if error.errno == errno.EIO:
+                mount = replace(mount, stopped=error.strerror or "EIO")
     return _figures(
         mount, stat.f_frsize, stat.f_blocks, stat.f_bfree, stat.f_bavail, stat.f_files, stat.f_ffree
     )

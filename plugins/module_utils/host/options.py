@@ -12,16 +12,6 @@ from typing import Any
 from ..core.errors import UsageError
 from ..core.options import checked_seconds
 
-#: Default of the option mounts_ignore: mounts that belong to a single program or container.
-DEFAULT_MOUNTS_IGNORE = [
-    "/run/credentials/*",
-    "/run/user/*",
-    "/snap/*",
-    "/var/lib/containers/*",
-    "/var/lib/docker/*",
-    "/var/lib/kubelet/*",
-]
-
 
 @dataclass(frozen=True)
 class Options:
@@ -29,13 +19,15 @@ class Options:
 
     timeout: float = 10.0
     """Seconds."""
-    cpu_interval: float = 0.2
-    """Seconds over which the processors are measured."""
+    cpu_interval: float = 1.0
+    """Seconds over which the processors are measured if they look busy."""
     mounts: Sequence[str] = ()
     """Mount points to check; every real mount if empty."""
     mounts_ignore: Sequence[str] = ()
     """Shell patterns of mount points to leave out."""
     state_dir: str | None = None
+    canary: bool = False
+    """Whether to write to each mount."""
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
@@ -48,5 +40,10 @@ class Options:
                 f"of {timeout:g} seconds"
             )
         return cls(
-            timeout, interval, params["mounts"], params["mounts_ignore"], params["state_dir"]
+            timeout,
+            interval,
+            params["mounts"],
+            params["mounts_ignore"],
+            params["state_dir"],
+            params["canary"],
         )

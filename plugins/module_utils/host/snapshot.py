@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..core.state import Delta, Sample
 from ..linux.cgroup import CpuGroup, MemoryGroup
+from ..linux.pressure import Pressure
 from .clock import Clock
 from .mounts import Mount
 from .systemd import FailedUnits
@@ -53,20 +54,29 @@ class CpuReading:
     cgroup: CpuGroup | None
     processes: Mapping[tuple[int, str], Process]
     """By pid and start time."""
+    own: float = 0.0
+    """Processor seconds that this probe has used itself."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """Everything that was seen; a fact that could not be read is none, see ``missing``."""
 
+    earlier: CpuReading | None = None
+    """That of a recent run, without its processes."""
     start: CpuReading | None = None
     end: CpuReading | None = None
     meminfo: Mapping[str, int] = field(default_factory=dict)
     """Bytes."""
+    swapping: bool = False
+    """Whether pages were swapped in or out during this run."""
     memory_cgroup: MemoryGroup | None = None
     """The container's memory limit."""
     pressure: Mapping[str, float] = field(default_factory=dict)
     """Percent of the last minute in which tasks waited for ``cpu``, ``memory`` or ``io``."""
+    cpu_waits: Pressure | None = None
+    load_minute: float | None = None
+    """One-minute load average."""
     mounts: Sequence[Mount] = ()
     load: float | None = None
     """Five-minute load average."""
@@ -79,3 +89,4 @@ class Snapshot:
     """Why a fact could not be read: ``cpu``, ``memory``, ``load``, ``oom_kills`` or ``clock``."""
     sample: Sample | None = None
     """Counters to keep for the next run."""
+    cpu_sample: Sample | None = None

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .pressure import Pressure, read_pressure
 from .proc import read_text
 
 #: Version 1 writes "no limit" as the largest number of whole pages, far above any real limit.
@@ -40,6 +41,8 @@ class CpuGroup:
     """Processor seconds used so far."""
     throttled: int
     """How often it was throttled so far."""
+    waits: Pressure | None = None
+    """How long its tasks waited for a processor, also because of the limit; none in version 1."""
 
 
 def memory_group(pid: int | str = 1, root: str = "/") -> MemoryGroup | None:
@@ -80,7 +83,9 @@ def cpu_group(pid: int | str = 1, root: str = "/") -> CpuGroup | None:
     if version == 1:
         return CpuGroup(limit, _cpu_used(folders.index(folder), pid, root), throttled)
     microseconds = stat.get("usage_usec")
-    return CpuGroup(limit, None if microseconds is None else microseconds / 1e6, throttled)
+    used = None if microseconds is None else microseconds / 1e6
+    waiting = read_pressure(os.path.join(folder, "cpu.pressure"))
+    return CpuGroup(limit, used, throttled, waiting)
 
 
 def _cpu_used(level: int, pid: int | str, root: str) -> float | None:

@@ -27,7 +27,7 @@ from ..core.deadline import Deadline, DeadlineExceeded
 from ..core.errors import NotCollected, Unreachable
 from ..core.text import redact, shorten
 from .errors import Said, explain, no_answer
-from .url import Target, parse_url, show_address
+from .url import Target, show_address
 
 try:
     import psycopg2
@@ -52,17 +52,6 @@ class Written(NamedTuple):
     seconds: float | None
     error: str = ""
     sqlstate: str = ""
-
-
-def read_target(module: Any) -> Target:
-    """The target that a module's ``database_url`` names; raises `UsageError`.
-
-    ``module`` is the Ansible module, which passes on what was left out of the URL.
-    """
-    target = parse_url(module.params["database_url"])
-    for warning in target.warnings:
-        module.warn(warning)
-    return target
 
 
 class Connection:

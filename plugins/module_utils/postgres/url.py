@@ -9,6 +9,7 @@ import os
 import platform
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ..core.errors import UsageError
 from .authorities import with_system_authorities
@@ -81,6 +82,17 @@ def show_address(host: str, port: str) -> str:
     if host.startswith(("/", "@")):
         return f"socket {host}, port {port}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def read_target(module: Any) -> Target:
+    """The target that a module's ``database_url`` names; raises `UsageError`.
+
+    ``module`` is the Ansible module, which passes on what was left out of the URL.
+    """
+    target = parse_url(module.params["database_url"])
+    for warning in target.warnings:
+        module.warn(warning)
+    return target
 
 
 def parse_url(url: str | None) -> Target:

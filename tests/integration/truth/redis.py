@@ -120,7 +120,7 @@ def failed_snapshot(bed: Bed, start: Start) -> Answer:
     never="BGSAVE|restart",
 )
 def full_disk(bed: Bed, start: Start) -> Answer:
-    if not can_mount:
+    if not can_mount():
         pytest.skip("this user cannot mount here")
     bed.enter(mounts_of_its_own())
     bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))

@@ -88,3 +88,10 @@ def test_files_are_private_and_few(state: StateFile) -> None:
 
 def test_the_service_is_not_named_in_clear(state: StateFile) -> None:
     assert "localhost" not in state.path
+
+
+def test_samples_of_one_epoch_can_be_chosen_from(state: StateFile) -> None:
+    state.store(sample(0, 50))
+    state.store(sample(400, 80))
+    assert [each.time for each in state.of_epoch("boot 1")] == [0, 400]
+    assert not state.of_epoch("boot 2")

@@ -11,8 +11,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.disks impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.mounts import Mount
 
 
-def disk(**more: Any) -> list[Check]:
-    mounts = [Mount("/data", "xfs", "/dev/vdb", **more)]
+def disk(fs_type: str = "ext4", **more: Any) -> list[Check]:
+    mounts = [Mount("/data", fs_type, "/dev/vdb", **more)]
     thresholds = Thresholds(CHECKS, {"host.disk_used /data": {"warning": 50}})
     return list(assess_disks(mounts, thresholds))
 
@@ -20,7 +20,9 @@ def disk(**more: Any) -> list[Check]:
 def test_disk_verdicts() -> None:
     (check,) = disk(size=200, used=101, free=99)
     assert (check.status, check.value, check.subject) == ("warning", 50.5, "/data")
-    assert "mounted read-only" in disk(size=200, used=1, free=199, read_only=True)[0].summary
+    (full,) = disk(size=200, used=200, free=0, read_only=True, inodes=9, inodes_free=0)
+    assert (full.status, full.value) == ("ok", 100)
+    assert full.not_judged == "it is read-only, so it cannot fill up"
     _, inodes = disk(size=200, used=1, free=199, inodes=1000, inodes_free=50)
     assert (inodes.name, inodes.status, inodes.value) == ("host.inodes_used", "critical", 95)
     (dead,) = disk(problem="No answer in time", remedy="Check the server.")
@@ -30,3 +32,10 @@ def test_disk_verdicts() -> None:
         "Check the server.",
     )
     assert disk(problem="Cannot be used", unusable=True)[0].status == "critical"
+
+
+def test_inodes_that_follow_free_space_are_not_judged_twice() -> None:
+    """XFS calls as many inodes free as fit into free space, and at most a share of the disk."""
+    for used, checks in ((8996, 1), (1, 2)):
+        sizes = {"size": 9000 * 1024, "used": used * 1024, "free": (9000 - used) * 1024}
+        assert len(disk("xfs", **sizes, inodes=99, inodes_free=9)) == checks

@@ -71,3 +71,23 @@ def test_oom_kills(count: int, status: str, said: str) -> None:
     assert check.summary == f"The OOM killer killed {said}"
     assert check.window == "2026-11-23T06:00Z/PT24H"
     assert verdicts(replace(HEALTHY, oom_kills=None))["host.oom_kills"].status == "unknown"
+
+
+@pytest.mark.parametrize(("seconds", "judged"), [(3600, True), (900_000, False)])
+def test_a_first_run_does_not_know_when_processes_were_killed(seconds: int, judged: bool) -> None:
+    delta = Delta({"oom_kill": 7}, "since boot 9 days ago", seconds, False)
+    check = verdicts(replace(HEALTHY, oom_kills=delta))["host.oom_kills"]
+    assert (check.status, check.value) == ("critical" if judged else "ok", 7)
+    assert bool(check.not_judged) != judged
+
+
+def test_swap_that_nothing_misses_raises_no_alarm() -> None:
+    swap = {"SwapTotal": 100, "SwapFree": 2, "MemTotal": 100, "MemAvailable": 60}
+
+    def status(**more: Any) -> str:
+        return verdicts(replace(HEALTHY, **{"meminfo": swap, **more}))["host.swap"].status
+
+    assert status() == "ok"
+    assert status(swapping=True) == "critical"
+    assert status(pressure={"memory": 5.0}) == "critical"
+    assert status(meminfo={**swap, "MemAvailable": 10}) == "critical"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.fstab import (
+    Declared,
+    parse_fstab,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.mounts import (
     Mount,
     measure,
     real_mounts,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.options import (
-    DEFAULT_MOUNTS_IGNORE,
 )
 
 MOUNTINFO = r"""22 27 0:21 / /proc rw - proc proc rw
@@ -44,7 +46,7 @@ MOUNTINFO = r"""22 27 0:21 / /proc rw - proc proc rw
 
 
 def test_real_mounts_each_file_system_once() -> None:
-    mounts = real_mounts(MOUNTINFO, DEFAULT_MOUNTS_IGNORE, [])
+    mounts = real_mounts(MOUNTINFO, [], [])
     assert [mount.point for mount in mounts] == [
         "/",
         "/dev/shm",
@@ -85,9 +87,7 @@ def test_a_container_sees_its_root_and_its_volumes_but_not_the_files_that_the_en
 3 1 254:1 /var/lib/docker/volumes/data/_data /var/lib/a/long/path rw - ext4 /dev/vda1 rw
 4 1 254:2 /var/lib/docker/containers/c/resolv.conf /etc/resolv.conf rw - ext4 /dev/vdb rw
 """
-    mounts = real_mounts(
-        engine, DEFAULT_MOUNTS_IGNORE, [], is_file=lambda path: path.startswith("/etc/")
-    )
+    mounts = real_mounts(engine, [], [], is_file=lambda path: path.startswith("/etc/"))
     assert [mount.point for mount in mounts] == ["/", "/var/lib/a/long/path"]
 
 
@@ -103,6 +103,56 @@ def test_nothing_below_a_network_mount_is_touched() -> None:
         "/mnt",
         "/mnt/below",
     ]
+
+
+def test_a_mount_of_another_user_is_left_out() -> None:
+    def found(options: str) -> int:
+        return len(real_mounts(f"1 0 0:50 / /mnt rw - fuse.sshfs x: rw,{options}\n", [], []))
+
+    assert not found("user_id=12345,group_id=0")
+    assert found("user_id=12345,group_id=0,allow_other")
+    assert found(f"user_id={os.geteuid()},group_id=0")
+
+
+def one(info: str, **entries: Declared) -> Mount:
+    declared = {f"/{name}": entry for name, entry in entries.items()}
+    (mount,) = real_mounts(info, [], [], declared)
+    return mount
+
+
+def test_what_the_kernel_says_of_a_mount_that_cannot_be_written() -> None:
+    stopped = one("1 0 7:0 / /data rw - ext4 /dev/x rw,errors=remount-ro,emergency_ro\n")
+    assert (stopped.stopped, stopped.turned, stopped.read_only) == ("emergency_ro", False, False)
+    turned = one("1 0 7:0 / /data rw - ext4 /dev/x ro,errors=remount-ro\n")
+    assert (turned.stopped, turned.turned, turned.read_only) == ("", True, True)
+    by_hand = one("1 0 7:0 / /data ro - ext4 /dev/x ro\n")
+    assert (by_hand.turned, by_hand.read_only) == (False, True)
+    image = one("1 0 0:7 / / rw - overlay overlay ro,lowerdir=/a:/b\n")
+    assert (image.turned, image.read_only) == (False, True)
+
+
+def test_of_several_mounts_the_one_that_can_be_written_is_reported() -> None:
+    info = "1 0 7:0 / /ro ro - ext4 /dev/x rw\n2 0 7:0 / /somewhere/data rw - ext4 /dev/x rw\n"
+    assert one(info).point == "/somewhere/data"
+    entry = parse_fstab("/dev/x /ro ext4 defaults 0 0")["/ro"]
+    assert one(info, ro=entry) == replace(one(info, ro=entry), point="/ro", declared=entry)
+
+
+def test_what_fstab_declares_is_checked_wherever_it_is() -> None:
+    entry = parse_fstab("tmpfs /data tmpfs size=1g 0 0")["/data"]
+    info = "1 0 0:7 / /data ro - tmpfs tmpfs ro\n"
+    assert not real_mounts(info, [], [])
+    assert one(info, data=entry).declared == entry
+    absent = one("", data=entry)
+    assert (absent.point, absent.unusable) == ("/data", True)
+    assert not real_mounts("", ["/data"], [], {"/data": entry})
+
+
+def test_a_stopped_disk_shows_in_a_container_by_the_files_that_the_engine_mounts() -> None:
+    info = "1 0 7:0 /x/hosts /etc/hosts rw - ext4 /dev/x rw"
+    assert not real_mounts(info, [], [], is_file=lambda path: True)
+    (mount,) = real_mounts(f"{info},emergency_ro", [], [], is_file=lambda path: True)
+    assert mount.stopped
 
 
 @given(st.text())

@@ -17,11 +17,12 @@ PARAMS: dict[str, Any] = {
     "mounts": ["/"],
     "mounts_ignore": ["/snap/*"],
     "state_dir": "/state",
+    "canary": True,
 }
 
 
 def test_options_are_the_parameters() -> None:
-    assert Options.from_params(PARAMS) == Options(10, 0.2, ["/"], ["/snap/*"], "/state")
+    assert Options.from_params(PARAMS) == Options(10, 0.2, ["/"], ["/snap/*"], "/state", True)
 
 
 @pytest.mark.parametrize(
