@@ -36,8 +36,9 @@ description:
     read-write), it is read-only or not mounted although C(/etc/fstab) or a systemd unit says
     otherwise, or nothing is left for programs that do not run as root. It is V(warning) if the file
     system recorded errors and goes on. A mount that is meant to be read-only is V(ok).
-  - A network mount that gives no answer within two seconds is V(unknown) and does not delay the
-    other checks. One whose server is gone for good is V(critical).
+  - The space of a network mount that gives no answer within two seconds is V(unknown), and
+    C(host.filesystem_writable) is V(warning) there. It does not delay the other checks. One whose
+    server is gone for good is V(critical).
   - C(host.load) is the five-minute load of the host machine for each of its processors,
     in a container too.
   - C(host.oom_kills) counts since the last run. The first run counts since boot, or since the start

@@ -9,26 +9,35 @@ module: pm2_health
 short_description: Check the apps that run under PM2
 version_added: "0.1.0"
 description:
-  - Asks PM2's daemon for its processes, reads the end of their error logs, and returns a verdict
-    on each app.
+  - Asks PM2's daemon for its processes, reads the end of their logs, and returns a verdict on each
+    app.
   - Connects to the socket of the running daemon. It never starts a daemon, as the C(pm2) command
     does, and needs no Node.js.
   - PM2 also sends the environment of the processes, with every secret in it. That is never kept,
     returned or logged.
-  - C(app.process) says whether all expected instances are online and stay online. An instance
-    that is errored, stopped or waiting to be restarted is critical, and so is one in a crash
-    loop. An app that may be in a crash loop is watched for up to three seconds. An instance also
+  - C(app.process) says whether all expected instances are online and stay online. An instance is
+    online if PM2 says so and the kernel has a process of the daemon with its number that is neither
+    a zombie nor suspended. An instance that is errored, stopped or waiting to be restarted is
+    critical, and so is one in a crash loop. An app that may be in a crash loop is watched for up to three seconds. An instance also
     counts as in a crash loop if PM2 restarted it less than a minute ago because it had exited,
     and at least three times with less than a minute between restarts. A single such restart in
-    the last minute is a warning.
+    the last minute is a warning, and so are three crashes within an hour in PM2's own log.
+  - A command that ended with exit code 0 under C(autorestart=false), or with one of
+    C(stop_exit_codes), is C(ok), unless PM2 was told to stop it. In cluster mode PM2 does not know
+    the exit code.
   - C(app.restarts) counts the restarts since the last run. PM2's count does not distinguish
     crashes from restarts by hand, by deployments or at the memory limit, so the default
-    thresholds leave room for a day's deployments.
+    thresholds leave room for a day's deployments. Without an earlier run, PM2's own log says how
+    often an app ended by itself within a day.
   - C(app.memory) compares the memory of the instance that is closest to its C(max_memory_restart)
-    with that limit. Without a limit it is C(unknown), and the summary gives the memory used.
-  - C(app.errors) counts the messages in the error logs by their fingerprint, which leaves out
-    numbers, ids and quoted words. Lines of a stack trace belong to the message before them. It is
-    C(unknown) if messages have no time, unless the log is empty or was last written before the
+    with that limit. Without a limit it is not judged, and the summary gives the memory used.
+  - C(app.logs) says whether what the app writes arrives in its logs, or is lost as a log was
+    deleted or renamed while PM2 writes to it, cannot be opened, or lies on a file system that is
+    full or read-only.
+  - C(app.errors) counts the messages in the error logs, and those in the output that are marked as
+    errors, by their fingerprint, which leaves out numbers, ids and quoted words. Lines of a stack
+    trace belong to the message before them, and so do lines to which PM2 gave the time of the line
+    before. Messages without a time are not judged, unless the log was last written before the
     window.
 extends_documentation_fragment:
   - gpt_agent.runbook.probe
@@ -57,7 +66,7 @@ options:
       - By default, as many as PM2 has in its list.
     type: int
   window:
-    description: Hours of error logs to read.
+    description: Hours of logs to read.
     type: float
     default: 24.0
   error_logs:
@@ -72,10 +81,15 @@ notes:
   - Run it as the user who owns PM2 (O(ignore:become_user)) or as root. Any other user lacks
     permission to connect to the daemon's socket, which gives C(unknown).
   - Timestamps in logs are understood as PM2 writes them (C(time), C(log_date_format),
-    C(log_type)), as ISO 8601 at the start of a line, and in JSON lines as pino, bunyan and winston
-    write them. Lines marked as C(info) or lower are not counted.
-  - At most 16 MiB of error logs are read for each app, the latest lines first, including logs
-    that were rotated within the window.
+    C(log_type)), as ISO 8601 at the start of a line, in JSON lines as pino, bunyan and winston
+    write them, and as NestJS, log4js, morgan and logfmt do. Lines marked as C(info) or lower are
+    not counted; warnings are counted in the error log only.
+  - Times without a zone are in the zone of the process that wrote them, E(TZ) in its environment.
+    If the newest time differs from that of the last write as two zones do, they are in that zone.
+  - At most 16 MiB of error logs and 8 MiB of output are read for each app, the latest lines first,
+    including logs that were rotated within the window under names of logrotate or pm2-logrotate,
+    uncompressed or compressed by gzip, bzip2 or xz. If more output was written, as many errors are
+    assumed in the rest.
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -128,7 +142,7 @@ checks:
       type: float
       sample: 1
     unit:
-      description: V(count) or V(percent).
+      description: V(count), V(percent) or V(bytes).
       type: str
       sample: count
     warning:

@@ -44,7 +44,7 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
     epoch = "the container started" if cgroup else "boot"
     snapshot = Snapshot(
         start=start,
-        meminfo=_fact("memory", missing, lambda: parse_meminfo(read_text("/proc/meminfo"))) or {},
+        meminfo=_fact("memory", missing, _meminfo) or {},
         memory_cgroup=cgroup,
         pressure=_pressure(),
         load=loads[1] if loads else None,
@@ -123,6 +123,21 @@ def _fact(name: str, missing: dict[str, str], read: Callable[[], Fact]) -> Fact 
     except (OSError, ValueError, LookupError) as error:
         missing[name] = str(error)
         return None
+
+
+def _meminfo() -> dict[str, int]:
+    meminfo = parse_meminfo(read_text("/proc/meminfo"))
+    with suppress(OSError, LookupError, ValueError):
+        cache = reclaimable_by_zfs(read_text("/proc/spl/kstat/zfs/arcstats"))
+        meminfo["MemAvailable"] = min(meminfo["MemTotal"], meminfo["MemAvailable"] + cache)
+    return meminfo
+
+
+def reclaimable_by_zfs(arcstats: str) -> int:
+    """Bytes of ZFS's cache that it gives back on demand; the kernel does not count them."""
+    rows = (line.split() for line in arcstats.splitlines()[2:])
+    figures = {name: int(value) for name, _type, value in rows}
+    return max(0, figures["size"] - figures["c_min"])
 
 
 def parse_meminfo(text: str) -> dict[str, int]:

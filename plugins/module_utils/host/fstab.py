@@ -51,6 +51,8 @@ def read_declared() -> dict[str, Declared]:
                 declared.update(parse_unit(read_text(path), path))
     with suppress(OSError):
         declared.update(parse_fstab(read_text(FSTAB)))
+    if os.path.exists("/run/ostree-booted"):  # an immutable root, whatever the file says
+        declared.pop("/", None)
     return declared
 
 

@@ -95,6 +95,8 @@ class Mount:
     problem: str = ""
     """Why it could not be measured; empty if it could."""
     remedy: str = ""
+    hangs: bool = False
+    """Whether it gave no answer in time: it is dead, or slow to wake up."""
     unusable: bool = False
     """Whether the problem affects all programs, not only this probe."""
 
@@ -129,6 +131,12 @@ def real_mounts(
         for mount in visible.values()
         if _holds_data(mount) and not _ignored(mount.point, ignore)
     ]
+    best = _one_of_each(candidates, is_file)
+    return sorted([*best, *absent, *_against(candidates, best)], key=lambda mount: mount.point)
+
+
+def _one_of_each(candidates: Sequence[Mount], is_file: Callable[[str], bool]) -> list[Mount]:
+    """Each file system once."""
     remote = [mount.point for mount in candidates if not mount.local]
     best: dict[str, Mount] = {}
     for mount in candidates:
@@ -139,7 +147,25 @@ def real_mounts(
         key = mount.source if mount.fs_type == "btrfs" else mount.device
         if key not in best or _rank(mount) < _rank(best[key]):
             best[key] = mount
-    return sorted([*best.values(), *absent], key=lambda mount: mount.point)
+    return list(best.values())
+
+
+def _against(candidates: Iterable[Mount], best: Sequence[Mount]) -> list[Mount]:
+    """Read-only mounts of a file system that is written elsewhere, if they are meant to be written.
+
+    Such as one subvolume of several.
+    """
+    writable = {mount.point for mount in candidates if not mount.read_only}
+    reported = {mount.device for mount in best if mount.point not in writable}
+    return [
+        mount
+        for mount in candidates
+        if mount not in best
+        and mount.read_only
+        and mount.device not in reported
+        and mount.declared
+        and not mount.declared.read_only
+    ]
 
 
 def measure(mounts: Sequence[Mount], timeout: float = MOUNT_TIMEOUT) -> list[Mount]:
@@ -311,6 +337,7 @@ def _no_answer(mount: Mount) -> Mount:
         "will hang",
         remedy="Check its server and the network; if nothing needs it, "
         f"'umount -l {mount.point}' detaches it.",
+        hangs=True,
     )
 
 

@@ -22,7 +22,7 @@ def assess_writable(
     """``host.filesystem_writable`` for each mount that could be asked, and each that is absent."""
     for mount in mounts:
         if mount.problem:
-            if mount.unusable and (mount.fs_type or mount.declared):
+            if (mount.unusable or mount.hangs) and (mount.fs_type or mount.declared):
                 yield _unusable(mount, thresholds)
         else:
             yield _judge(mount, thresholds, in_container=in_container)
@@ -32,7 +32,7 @@ def _unusable(mount: Mount, thresholds: Thresholds) -> Check:
     optional = mount.declared and mount.declared.optional and not mount.fs_type
     return thresholds.verdict(
         _NAME,
-        WARNING if optional else CRITICAL,
+        WARNING if optional or mount.hangs else CRITICAL,
         mount.problem,
         subject=mount.point,
         remedy=mount.remedy,

@@ -51,7 +51,7 @@ _OTHER_COMPRESSIONS = (".zst", ".lz4", ".zip", ".tar", ".tgz")
 _LINES_FOR_ZONE = 50
 _ZONE_STEP = 900
 _ZONE_PRECISION = 2.0
-_MAX_ZONES = 26 * 3600
+_MAX_ZONES = 14 * 3600
 #: How an error looks that an app printed to its output.
 _THROWN = re.compile(r"(?:Uncaught )?(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: ")
 
@@ -343,9 +343,7 @@ def _count_messages(
         elif moment is not None:
             counter.add(counter.fingerprint(message.text), moment, moment)
         else:
-            is_full = len(pending) >= MAX_GROUPS
-            text = OTHER_MESSAGES if is_full else counter.fingerprint(message.text)
-            pending[text] = pending.get(text, 0) + 1
+            _keep(pending, message.text, counter)
     end = modified if latest is None else max(modified, latest)
     counter.date_by_neighbours(pending, latest, end)
     if unmarked:
@@ -353,3 +351,9 @@ def _count_messages(
     if oldest is not None:
         counter.note_oldest(oldest)
     return oldest
+
+
+def _keep(pending: dict[str, int], text: str, counter: MessageCounter) -> None:
+    """Count a message without a time by fingerprint, until its neighbours date it."""
+    key = OTHER_MESSAGES if len(pending) >= MAX_GROUPS else counter.fingerprint(text)
+    pending[key] = pending.get(key, 0) + 1

@@ -17,6 +17,7 @@ FORBIDDEN = "forbidden"
 MISSING = "missing"
 UNREADABLE = "unreadable"
 MIXED = "mixed"
+LOST = "lost"
 DISABLED = "disabled"
 
 #: Maximum number of fingerprints that are counted separately.
@@ -43,7 +44,7 @@ class LogProblem:
     path: str
     kind: str
     """`UNTIMED`, `FORBIDDEN`, `MISSING`, `UNREADABLE`, `MIXED` (ordinary output is in the same
-    file) or `DISABLED`."""
+    file), `LOST` (what is written does not arrive) or `DISABLED`."""
     detail: str = ""
     count: int = 0
     """Messages affected."""

@@ -18,6 +18,7 @@ from ..logs.scan import LogFile
 from ..logs.summary import (
     DISABLED,
     FORBIDDEN,
+    LOST,
     MISSING,
     MIXED,
     UNTIMED,
@@ -98,7 +99,7 @@ def assess_errors(app: App, summary: LogSummary, now: float, thresholds: Thresho
 def _not_judged(
     app: App, text: str, summary: LogSummary, thresholds: Thresholds, details: dict[str, Any]
 ) -> Check:
-    """The verdict on messages of unknown age: nobody has switched on their times."""
+    """The verdict on messages of unknown age, as their times are not switched on."""
     return thresholds.not_judged(
         "app.errors",
         text,
@@ -182,6 +183,7 @@ def _describe_problems(problems: Sequence[LogProblem]) -> str:
         MISSING: f"there is no {path}",
         MIXED: f"ordinary output goes to {path} too, so errors cannot be separated",
         DISABLED: "PM2 writes no error log for it",
+        LOST: f"messages that the app writes to {path} are lost",
     }
     return texts.get(kind, f"{path} could not be read: {problems[0].detail}")
 
@@ -217,6 +219,7 @@ def _remedy(app: App, problems: Sequence[LogProblem]) -> str:
 
 #: The remedy for each kind of problem, in the order in which they are considered.
 _REMEDIES = {
+    LOST: "See app.logs of this app.",
     FORBIDDEN: "Run this module as the user who owns the logs: set app_user in the inventory, or "
     "become_user on the task.",
     MISSING: "If someone deleted it, PM2 still writes to the deleted file: 'pm2 reloadLogs' opens "

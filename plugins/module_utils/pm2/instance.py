@@ -56,7 +56,7 @@ class Instance:
     stop_exit_codes: tuple[int, ...] = ()
     """Exit codes after which PM2 leaves it stopped."""
     stopped_by_hand: bool = False
-    """Whether somebody told PM2 to stop it, according to PM2's own log."""
+    """Whether PM2 was told to stop it, according to PM2's own log."""
     absent: str = ""
     """What is wrong with its process, though PM2 calls it online; empty if nothing is."""
     scheduled: bool = False

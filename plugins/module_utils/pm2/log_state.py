@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..core.check import CRITICAL, EVIDENCE_ROWS, WARNING, Check
 from ..core.thresholds import Thresholds
 from ..core.units import format_value
+from ..logs.summary import LOST, LogProblem
 from .instance import App, Instance
 from .liveness import join_some
 
@@ -96,14 +97,24 @@ def assess_logs(app: App, states: Sequence[LogState], thresholds: Thresholds) ->
     return check
 
 
+def lost(states: Iterable[LogState]) -> list[LogProblem]:
+    """The logs in which messages of the app are missing, as nothing that is written arrives."""
+    return [
+        LogProblem(state.path, LOST)
+        for state in states
+        if state.trouble in (FULL, READ_ONLY, CLOSED)
+    ]
+
+
 def _describe(kind: str, states: Sequence[LogState]) -> str:
     paths = join_some([state.path for state in states])
     detail = states[0].detail
+    size = format_value(sum(state.size for state in states), "bytes")
     texts = {
         FULL: f"messages are lost: the file system of {paths} is full",
         READ_ONLY: f"messages are lost: the file system of {paths} is read-only",
-        DELETED: f"{paths} was deleted while PM2 writes to it, so nobody can read it; the deleted "
-        f"file still takes up {format_value(sum(state.size for state in states), 'bytes')}",
+        DELETED: f"{paths} was deleted while PM2 writes to it, so it cannot be read by name; "
+        f"the deleted file still takes up {size}",
         RENAMED: f"PM2 does not write to {paths}, but still to {detail}",
         CLOSED: f"messages are lost: PM2 does not have {paths} open",
     }

@@ -23,7 +23,7 @@ from .client import Client
 from .collect import DaemonSuspended, collect
 from .daemon import recorded_pid
 from .instance import App
-from .log_state import assess_logs, observe_logs
+from .log_state import assess_logs, lost, observe_logs
 from .options import Options
 
 #: Maximum bytes of error logs to read for each app.
@@ -101,4 +101,5 @@ class Probe:
             if output:
                 budget = Budget(OUTPUT_BYTES, max(0.1, end - time.monotonic()))
                 summary = with_output(summary, scan(output, since, now, budget), now)
+            summary.problems += lost(states)
             yield error_log.assess_errors(app, summary, now, thresholds)

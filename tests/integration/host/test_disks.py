@@ -153,6 +153,8 @@ def test_a_dead_network_mount_delays_nothing(ask: Ask, tmp_path: Path) -> None:
         check = by_name(answer, "host.disk_used", str(tmp_path / "remote"))
         assert check["status"] == "unknown"
         assert "server:/export" in check["summary"]
+        writable = by_name(answer, "host.filesystem_writable", str(tmp_path / "remote"))
+        assert writable["status"] == "warning"
         assert by_name(answer, "host.disk_used", "/")["status"] != "unknown"
         assert by_name(answer, "host.memory")["value"] > 0
         hurried = ask(timeout=1)

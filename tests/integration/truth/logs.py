@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.support.mounts import mounted, mounts_of_its_own
 from tests.support.pm2 import Pm2, own_pm2
 from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
 
@@ -281,6 +286,64 @@ def renamed(bed: Bed) -> Answer:
     log = log_of(own)
     log.rename(f"{log}.1")
     log.touch()
+    time.sleep(2)
+    return ask(bed, own)
+
+
+def on_a_disk_of_its_own(bed: Bed) -> tuple[Pm2, Path]:
+    """An app whose error log is on a disk of 1 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("this user cannot mount here")
+    bed.enter(mounts_of_its_own())
+    disk = bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
+    own = printing(bed, error_file=str(disk / "app.log"))
+    time.sleep(2)
+    return own, disk
+
+
+@situation("logs", "the disk of the error log has space", HEALTHY)
+def disk_with_space(bed: Bed) -> Answer:
+    return ask(bed, on_a_disk_of_its_own(bed)[0])
+
+
+@situation(
+    "logs",
+    "the disk of the error log is full: errors are lost, the log stays empty",
+    {"app.logs app": "critical", "app.errors app": "unknown"},
+    says=r"messages are lost: the file system of .*app.*log is full",
+)
+def full_disk(bed: Bed) -> Answer:
+    own, disk = on_a_disk_of_its_own(bed)
+    with contextlib.suppress(OSError):
+        (disk / "dump").write_bytes(bytes(2 << 20))
+    return ask(bed, own)
+
+
+@situation(
+    "logs",
+    "the folder of the logs was removed, and nobody can read what PM2 still writes",
+    {"app.logs app": "warning"},
+    says="pm2 reloadLogs",
+)
+def removed_folder(bed: Bed) -> Answer:
+    own = printing(bed)
+    shutil.rmtree(log_of(own).parent)
+    time.sleep(2)
+    return ask(bed, own)
+
+
+@situation(
+    "logs",
+    "PM2 was given another folder for the logs than the one that it has open",
+    {"app.logs app": "warning", "app.errors app": "unknown"},
+    says="messages are lost: PM2 does not have .* open",
+)
+def closed(bed: Bed) -> Answer:
+    own = printing(bed)
+    log = log_of(own)
+    log.unlink()
+    log.mkdir()  # cannot be opened as a file
+    own.cli("reloadLogs")
     time.sleep(2)
     return ask(bed, own)
 

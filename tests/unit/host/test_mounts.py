@@ -148,6 +148,13 @@ def test_what_fstab_declares_is_checked_wherever_it_is() -> None:
     assert not real_mounts("", ["/data"], [], {"/data": entry})
 
 
+def test_a_subvolume_that_is_read_only_against_fstab_is_reported_beside_its_disk() -> None:
+    info = "1 0 0:7 /@ / rw - btrfs /dev/x rw\n2 0 0:8 /@home /home ro - btrfs /dev/x rw\n"
+    declared = parse_fstab("/dev/x / btrfs subvol=@ 0 0\n/dev/x /home btrfs subvol=@home 0 0")
+    assert [mount.point for mount in real_mounts(info, [], [], declared)] == ["/", "/home"]
+    assert [mount.point for mount in real_mounts(info, [], [])] == ["/"]
+
+
 def test_a_stopped_disk_shows_in_a_container_by_the_files_that_the_engine_mounts() -> None:
     info = "1 0 7:0 /x/hosts /etc/hosts rw - ext4 /dev/x rw"
     assert not real_mounts(info, [], [], is_file=lambda path: True)

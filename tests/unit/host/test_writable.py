@@ -58,6 +58,7 @@ def judge(*, in_container: bool = False, **more: Any) -> Check:
         ({"fs_type": "", "declared": WRITABLE, "problem": "Not mounted"}, "critical"),
         ({"fs_type": "", "declared": OPTIONAL, "problem": "Not mounted"}, "warning"),
         ({"problem": "Cannot be used"}, "critical"),
+        ({"problem": "No answer in time", "hangs": True}, "warning"),
     ],
 )
 def test_the_verdict(facts: dict[str, Any], status: str) -> None:
