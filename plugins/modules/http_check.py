@@ -21,8 +21,8 @@ description:
   - The slowest of ten requests says little about p95, so a limit counts as exceeded only if it is
     99 % certain. Once a request is slow, more are sent until that is certain or ruled out. If 3 %
     of the requests are slow, 1 run in 1000 is critical. If 20 % are slow, the first 10 requests
-    notice it in 89 % of the runs and 20 requests in 99 %; the verdict then is critical in 98 %.
-    The value is then the time that p95 is certainly not below.
+    notice it in 89 % of the runs and 20 requests in 99 %, and the verdict is critical in 82 to
+    97 %. The value is then the time that p95 is certainly not below.
   - A rate limit that refuses the probe (429; 503 and 403 after a good answer, if nginx or a header
     says so) is not a failure of the endpoint. The probe then sends no more requests to measure the
     time, and one by one those that it needs for a verdict, after the seconds or the date in
@@ -252,6 +252,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import minimum_python  # noqa: F401  # must be the first
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
