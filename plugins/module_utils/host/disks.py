@@ -51,8 +51,25 @@ def _space(mount: Mount, thresholds: Thresholds) -> Check:
             evidence=[row],
         )
     return thresholds.evaluate(
-        "host.disk_used", percent, summary, subject=mount.point, evidence=[row]
+        "host.disk_used",
+        percent,
+        summary,
+        subject=mount.point,
+        evidence=[row],
+        remedy=_remedy(mount),
     )
+
+
+def _remedy(mount: Mount) -> str:
+    """What frees space there; empty for the remedy of the check."""
+    if mount.fs_type == "tmpfs":
+        return (
+            f"It is in memory: delete what is not needed ('du -xh {mount.point} | sort -h'), or "
+            f"enlarge it: 'mount -o remount,size=SIZE {mount.point}'."
+        )
+    if mount.point == "/boot":
+        return "Remove old kernels: 'apt autoremove --purge'."
+    return ""
 
 
 def _inodes_follow_space(mount: Mount) -> bool:

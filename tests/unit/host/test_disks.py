@@ -34,6 +34,14 @@ def test_disk_verdicts() -> None:
     assert disk(problem="Cannot be used", unusable=True)[0].status == "critical"
 
 
+def test_the_remedy_suits_what_fills_up() -> None:
+    full: dict[str, Any] = {"size": 100, "used": 95, "free": 5}
+    assert "Clean logs" in disk(**full)[0].remedy
+    assert "mount -o remount,size=SIZE /data" in disk("tmpfs", **full)[0].remedy
+    boot = Mount("/boot", "ext4", "/dev/vda2", **full)
+    assert "old kernels" in next(assess_disks([boot], Thresholds(CHECKS))).remedy
+
+
 def test_inodes_that_follow_free_space_are_not_judged_twice() -> None:
     """XFS calls as many inodes free as fit into free space, and at most a share of the disk."""
     for used, checks in ((8996, 1), (1, 2)):
