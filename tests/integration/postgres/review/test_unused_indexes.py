@@ -40,6 +40,7 @@ def test_indexes_that_are_bloated_unused_or_superfluous(url: str, look: Look) ->
     assert {(row["drop"], row["keep"]) for row in duplicates["evidence"]} == {
         ("public.twin_2", "public.longer"),
         ("public.twin_1", "public.longer"),
+        ("public.descending", "public.longer"),  # read backwards
     }
     assert by_name(answer, "postgres.invalid_indexes")["status"] == "ok"
     early = look("indexes", unused_after=30, thresholds=SMALL)
