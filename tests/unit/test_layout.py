@@ -111,6 +111,16 @@ def test_imports_within_the_collection_are_relative(path: Path) -> None:
     assert not {name for name in names if name.split(".")[0] == "ansible_collections"}
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in CODE if path.parent.name == "modules"], ids=name_of
+)
+def test_a_module_first_checks_the_version_of_python(path: Path) -> None:
+    """Before anything that an older Python cannot import."""
+    own = [target for target in imported(path) if target[0] == "module_utils"]
+    if own:
+        assert own[0] == ("module_utils", "minimum_python")
+
+
 def test_no_package_has_code_in_its_init_file() -> None:
     assert not [path for path in PLUGINS.rglob("__init__.py") if path.read_text().strip()]
 
