@@ -18,10 +18,11 @@ description:
   - C(app.process) says whether all expected instances are online and stay online. An instance is
     online if PM2 says so and the kernel has a process of the daemon with its number that is neither
     a zombie nor suspended. An instance that is errored, stopped or waiting to be restarted is
-    critical, and so is one in a crash loop. An app that may be in a crash loop is watched for up to three seconds. An instance also
-    counts as in a crash loop if PM2 restarted it less than a minute ago because it had exited,
-    and at least three times with less than a minute between restarts. A single such restart in
-    the last minute is a warning, and so are three crashes within an hour in PM2's own log.
+    critical, and so is one in a crash loop. An app that may be in a crash loop is watched for up to
+    three seconds. An instance also counts as in a crash loop if PM2 restarted it less than a minute
+    ago because it had exited, and at least three times with less than a minute between restarts. A
+    single such restart in the last minute is a warning, and so are three crashes within an hour in
+    PM2's own log.
   - A command that ended with exit code 0 under C(autorestart=false), or with one of
     C(stop_exit_codes), is C(ok), unless PM2 was told to stop it. In cluster mode PM2 does not know
     the exit code.

@@ -161,8 +161,12 @@ def _findings(row: Instance, snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def crashes_within_an_hour(row: Instance, snapshot: Snapshot) -> int:
-    """Ends of an instance by an error, not those with exit code 0, that PM2 logged."""
-    events = snapshot.history.exits_of(row.pm_id, snapshot.taken - 3600)
+    """Ends of an instance by an error since it was last started on purpose, that PM2 logged.
+
+    Those with exit code 0 do not count.
+    """
+    start = max(snapshot.taken - 3600, row.created or 0.0)
+    events = snapshot.history.exits_of(row.pm_id, start)
     return sum(not event.clean or row.cluster for event in events)
 
 
