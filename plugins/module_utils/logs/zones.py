@@ -38,5 +38,5 @@ def named_zone(name: str) -> tzinfo | None:
             return ZoneInfo(name)
         with open(name or "/etc/localtime", "rb") as stream:
             return ZoneInfo.from_file(stream, key=name or "host")
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return None

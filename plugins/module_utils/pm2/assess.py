@@ -41,19 +41,20 @@ def missing_app(name: str, snapshot: Snapshot, thresholds: Thresholds) -> Check:
         others = [app.label for app in snapshot.apps()]
         content = f"contains {join_some(others)}" if others else "is empty"
         summary = f"{name} is not in PM2's list, which {content}"
-    elsewhere = ""
+    remedy = "Start it from its ecosystem file, or restore what 'pm2 save' stored with "
+    remedy += "'pm2 resurrect'; then 'pm2 save'."
     if snapshot.other_daemons:
         running = [f"{folder} (user {user})" for folder, user in snapshot.other_daemons]
         summary += f"; PM2 is also running in {join_some(running)}"
-        elsewhere = "If it belongs to the other PM2, set app_user or app_pm2_home. Otherwise: "
+        elsewhere = "If it belongs to the other PM2, set app_user or app_pm2_home."
+        remedy = f"{elsewhere} Otherwise: {remedy[0].lower()}{remedy[1:]}"
     return thresholds.verdict(
         "app.process",
         CRITICAL,
         summary,
         subject=name,
         value=0,
-        remedy=f"{elsewhere}Start it from its ecosystem file, or restore what 'pm2 save' stored "
-        "with 'pm2 resurrect'; then 'pm2 save'.",
+        remedy=remedy,
     )
 
 

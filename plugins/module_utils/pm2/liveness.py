@@ -148,21 +148,25 @@ def _findings(row: Instance, snapshot: Snapshot) -> list[tuple[str, str]]:
         status = WARNING if row.status == LAUNCHING else CRITICAL
         return [(status, f"id {row.pm_id} {describe_state(row)}")]
     now = snapshot.taken
+    crashes = crashes_within_an_hour(row, snapshot)
+    if row.alive and crashes >= _LOOP_RESTARTS:
+        text = f"id {row.pm_id} crashed {crashes} times within the last hour{describe_exit(row)}"
+        return [(WARNING, text)]
     age = now - (row.started or 0)
     if row.status == ONLINE and row.restarted_by_pm2 and age < RECENT:
         ago = format_duration(row.seconds_running(now))
         text = f"id {row.pm_id} was restarted {ago} ago because it had exited{describe_exit(row)}"
         return [(WARNING, text)]
-    crashes = crashes_within_an_hour(row, snapshot)
-    if row.alive and crashes >= _LOOP_RESTARTS:
-        text = f"id {row.pm_id} crashed {crashes} times within the last hour{describe_exit(row)}"
-        return [(WARNING, text)]
     return []
 
 
 def crashes_within_an_hour(row: Instance, snapshot: Snapshot) -> int:
-    """Ends of an instance by an error, not those with exit code 0, that PM2 logged."""
-    events = snapshot.history.exits_of(row.pm_id, snapshot.taken - 3600)
+    """Ends of an instance by an error since it was last started on purpose, that PM2 logged.
+
+    Those with exit code 0 do not count.
+    """
+    start = max(snapshot.taken - 3600, row.created or 0.0)
+    events = snapshot.history.exits_of(row.pm_id, start)
     return sum(not event.clean or row.cluster for event in events)
 
 

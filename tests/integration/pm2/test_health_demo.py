@@ -65,7 +65,7 @@ def test_the_demo_app_is_stopped(stack: Stack, health: Health) -> None:
     assert (process["status"], process["value"]) == ("critical", 0)
     assert (
         process["summary"]
-        == "0 of 2 instances of gpt-agent online: id 0 is stopped; id 1 is stopped"
+        == "0 of 2 instances of gpt-agent online: id 0 is stopped by hand; id 1 is stopped by hand"
     )
     assert "'pm2 restart gpt-agent'" in process["remedy"]
     assert not [check for check in answer["checks"] if check["name"] == "app.memory"]

@@ -66,10 +66,8 @@ def test_modules_of_pm2_are_no_apps(health: Health, tmp_path: Path) -> None:
             "PM2 has it in its list"
         )
         (check,) = health(own.home)["checks"]
-        assert (check["status"], check["summary"]) == (
-            "critical",
-            "PM2 is running, but its list contains no app",
-        )
+        assert check["status"] == "critical"
+        assert check["summary"].startswith("PM2 is running, but its list contains no app")
         own.start({"name": "app", "time": True})
         assert {check["subject"] for check in health(own.home)["checks"]} == {"app"}
 

@@ -141,8 +141,7 @@ def test_an_app_that_is_not_in_the_list(pm2: Pm2, restart: Restart) -> None:
     assert answer["failed"] is True
     assert answer["proven"] is False
     assert answer["msg"].startswith(
-        "Nothing was restarted: wbe is not in PM2's list, which contains web. Start it from its "
-        "ecosystem file"
+        "Nothing was restarted: wbe is not in PM2's list, which contains web"
     )
     assert restart("wbe", check=True)["msg"] == answer["msg"]
 

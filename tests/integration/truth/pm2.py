@@ -172,7 +172,8 @@ def cluster_crash(bed: Bed) -> Answer:
 def with_old_crashes(bed: Bed, every: int, hours: float) -> Pm2:
     """An app that crashed a moment ago, and by PM2's log regularly in the past."""
     own = bed.enter(own_pm2())
-    own.run({"name": "app"})
+    # PM2 lets the app's environment replace its own fields, so that the app is as old as its log.
+    own.run({"name": "app", "env": {"created_at": int((time.time() - hours * 3600) * 1000)}})
     os.kill(own.rows("app")[0]["pid"], signal.SIGKILL)
     own.wait("app", lambda rows: rows[0]["pm2_env"]["restart_time"] == 1)
     lines = []
