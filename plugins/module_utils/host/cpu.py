@@ -58,13 +58,16 @@ def _over(start: CpuReading, end: CpuReading, snapshot: Snapshot, thresholds: Th
 
 
 def _of_host(start: CpuReading, end: CpuReading) -> tuple[float, str]:
-    """Percent of the processors that was busy, and the summary."""
-    total = end.cpu.total - start.cpu.total
+    """Percent of the processors that was busy, and the summary.
+
+    The probe's own work is left out, as if the processors had been fewer for that time.
+    """
+    own = max(0.0, end.own - start.own)
+    total = max(0.01, end.cpu.total - start.cpu.total - own)
     iowait = 100 * max(0.0, end.cpu.iowait - start.cpu.iowait) / total
     steal = 100 * max(0.0, end.cpu.steal - start.cpu.steal) / total
     idle = 100 * (end.cpu.idle - start.cpu.idle) / total
-    own = 100 * max(0.0, end.own - start.own) / total
-    percent = min(100.0, max(0.0, 100 - idle - iowait - own))
+    percent = min(100.0, max(0.0, 100 - idle - iowait))
     summary = (
         f"{format_value(round(percent), 'percent')} "
         f"of {pluralize(end.cpu.processors, 'processor')} busy over {_time(end.time - start.time)}"

@@ -102,7 +102,10 @@ def test_a_recent_run_is_what_this_one_is_compared_with() -> None:
 def test_the_probe_does_not_count_itself() -> None:
     start, end = cpu_reading(0, cpu_times(0, 0)), cpu_reading(1, cpu_times(2, 1))
     check = verdicts(replace(HEALTHY, start=start, end=replace(end, own=0.9)))["host.cpu"]
-    assert check.value == 5
+    assert check.value == 9.1
+    start, end = cpu_reading(0, cpu_times(0, 0)), cpu_reading(1, cpu_times(2, 0))
+    check = verdicts(replace(HEALTHY, start=start, end=replace(end, own=0.9)))["host.cpu"]
+    assert check.value == 100, "what it displaced would have kept the processors as busy"
 
 
 def test_processor_times_that_stand_still_are_unknown() -> None:
