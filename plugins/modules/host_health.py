@@ -75,7 +75,7 @@ options:
         delete it. This finds what only a write finds, such as a frozen file system, an export that
         is read-only on its server, or a used-up quota of this user.
       - The file is C(.gpt-agent-runbook-canary-UID) in the mount point, and 4 KiB long. Needs
-        O(ignore:become) where only root can write there.
+        O(ignore:become) where only root can write there. Check mode writes nothing.
     type: bool
     default: false
 notes:
@@ -167,6 +167,7 @@ checks:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -195,6 +196,8 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = read_options(module, Options.from_params)
+    if module.check_mode:
+        options = replace(options, canary=False)
     state = StateFile(options.state_dir, "host", "this host")
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:

@@ -107,6 +107,20 @@ def test_duplicates_and_images_are_left_out(ask: Ask, tmp_path: Path) -> None:
         assert found == {str(data)}
 
 
+@needs_mount
+@pytest.mark.usefixtures("own_mounts")
+def test_a_canary_leaves_nothing_and_check_mode_writes_nothing(ask: Ask, tmp_path: Path) -> None:
+    with mounted(tmp_path / "data", "tmpfs", options="size=1m") as point:
+        (point / f".gpt-agent-runbook-canary-{os.geteuid()}").touch()  # of a run that was killed
+        options = {"canary": True, "mounts": [str(point)]}
+        planned = by_name(ask(check=True, **options), "host.filesystem_writable", str(point))
+        assert "Mounted read-write" in planned["summary"]
+        assert list(point.iterdir())
+        written = by_name(ask(**options), "host.filesystem_writable", str(point))
+        assert "A file was written" in written["summary"]
+        assert not list(point.iterdir())
+
+
 @contextmanager
 def fuse(point: Path) -> Iterator[Callable[[], None]]:
     """A FUSE file system whose daemon takes every request and answers none.
