@@ -28,11 +28,12 @@ def sequences(rows: Sequence[Row] | NotCollected, subject: str, thresholds: Thre
     if used:
         value, row = used[0]
         fills = f", which fills {row['column']} ({row['type']})," if row["column"] else ""
-        summary = f"{row['name']}{fills} is the furthest: {value:.1f} % used up"
+        left = pluralize(values_left(row), "value")
+        summary = f"{row['name']}{fills} is the furthest: {value:.1f} % used up, {left} left"
     evidence = [
         {
             "sequence": row["name"],
-            "percent": round(percent, 1),
+            "percent": percent,
             "last": row["last"],
             "column": row["column"],
             "type": row["type"],
@@ -42,7 +43,7 @@ def sequences(rows: Sequence[Row] | NotCollected, subject: str, thresholds: Thre
     threshold = thresholds.of(NAME, subject)
     beyond = [row for row in evidence if threshold.status_of(row["percent"]) != OK]
     more = evidence_of(subject, beyond or evidence[:1])
-    check = thresholds.evaluate(NAME, round(value, 1), summary, **more)
+    check = thresholds.evaluate(NAME, value, summary, **more)
     if check.status != OK:
         return check
     return _unreadable(rows, subject, thresholds) or check
@@ -67,14 +68,30 @@ def _unreadable(rows: Sequence[Row], subject: str, thresholds: Thresholds) -> Ch
 
 
 def used_percent(row: Row) -> float | None:
-    """Percent of the numbers that a sequence can give, and its column can hold, that are used."""
+    """Percent of the numbers that a sequence can give, and its column can hold, that are used.
+
+    Rounded down to a tenth: 100 only if none is left.
+    """
     if row["last"] is None:
         return None
+    least, most = _range(row)
+    if most <= least:
+        return 100.0
+    given = row["last"] - least if row["step"] > 0 else most - row["last"]
+    return min(1000, 1000 * given // (most - least)) / 10
+
+
+def values_left(row: Row) -> int:
+    """How many more numbers a used sequence can give before its column or range ends."""
+    least, most = _range(row)
+    distance = most - row["last"] if row["step"] > 0 else row["last"] - least
+    return int(max(0, distance // abs(row["step"])))
+
+
+def _range(row: Row) -> tuple[int, int]:
+    """The least and the greatest number that both the sequence and its column allow."""
     least, most = row["least"], row["most"]
     for kind, bits in (("smallint", 15), ("integer", 31), ("bigint", 63)):
         if row["type"] == kind:
             least, most = max(least, -(2**bits)), min(most, 2**bits - 1)
-    if most <= least:
-        return 100.0
-    given = row["last"] - least if row["step"] > 0 else most - row["last"]
-    return min(100.0, 100 * given / (most - least))
+    return least, most

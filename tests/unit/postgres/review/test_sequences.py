@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.sequences import (
     used_percent,
+    values_left,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.review.tables import tables
 from tests.support.postgres_review import LIMITS, by_name, contents
@@ -26,6 +27,17 @@ from tests.support.postgres_review import LIMITS, by_name, contents
 )
 def test_how_much_of_a_sequence_is_used_up(row: dict[str, Any], used_up: float | None) -> None:
     assert used_percent(row) == (None if used_up is None else pytest.approx(used_up, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("last", "step", "percent", "left"),
+    [(2147483000, 1, 99.9, 647), (2147483647, 1, 100.0, 0), (2147483000, 100, 99.9, 6)],
+)
+def test_it_is_used_up_only_if_no_value_is_left(
+    last: int, step: int, percent: float, left: int
+) -> None:
+    row = {"last": last, "least": 1, "most": 2**63 - 1, "step": step, "type": "integer"}
+    assert (used_percent(row), values_left(row)) == (percent, left)
 
 
 def test_a_sequence_that_may_not_be_read_is_not_called_fine() -> None:
