@@ -192,7 +192,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.certificates.assess import assess, no_answer
 from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS

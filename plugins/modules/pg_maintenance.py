@@ -246,7 +246,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import Outcome, exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION, STATE_OPTION

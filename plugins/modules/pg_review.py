@@ -163,7 +163,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.check import OK, Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.errors import Unreachable

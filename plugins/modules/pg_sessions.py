@@ -239,7 +239,7 @@ from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation

@@ -190,7 +190,7 @@ checks:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION
 from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.state import StateFile, store_sample

@@ -174,7 +174,7 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION

@@ -178,7 +178,7 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import minimum_python  # noqa: F401  # must be the first
+from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS, STATE_OPTION

@@ -308,7 +308,9 @@ def known_refusal(state: str, text: str, database: str) -> tuple[str, str] | Non
 
 
 def _refused_login() -> tuple[str, str]:
-    return next((summary, remedy) for pattern, _, summary, remedy in _KNOWN if "SASL" in pattern)
+    return next(
+        (summary, remedy) for pattern, _kind, summary, remedy in _KNOWN if "SASL" in pattern
+    )
 
 
 def other_refusal(state: str) -> tuple[str, str]:

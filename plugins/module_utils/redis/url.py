@@ -13,7 +13,7 @@ from ..core.errors import UsageError
 from .connection import Endpoint
 
 _ENCODE = "percent-encode characters such as # / ? @ : in a password, as in %23 for #"
-_QUOTES = "'\"`“”‘’"
+_QUOTES = "'\"`\u201c\u201d\u2018\u2019"
 _FALSE = ("false", "no", "0", "f", "n")
 
 
