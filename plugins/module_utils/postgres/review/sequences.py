@@ -70,7 +70,7 @@ def _unreadable(rows: Sequence[Row], subject: str, thresholds: Thresholds) -> Ch
 def used_percent(row: Row) -> float | None:
     """Percent of the numbers that a sequence can give, and its column can hold, that are used.
 
-    Rounded down to a tenth: 100 only if none is left.
+    Rounded to a tenth; 100 only if none is left.
     """
     if row["last"] is None:
         return None
@@ -78,7 +78,8 @@ def used_percent(row: Row) -> float | None:
     if most <= least:
         return 100.0
     given = row["last"] - least if row["step"] > 0 else most - row["last"]
-    return min(1000, 1000 * given // (most - least)) / 10
+    percent = round(100 * given / (most - least), 1)
+    return min(99.9 if values_left(row) else 100.0, percent)
 
 
 def values_left(row: Row) -> int:
