@@ -41,23 +41,37 @@ def other_daemons(home: str) -> list[tuple[str, str]]:
     """Folder and user of the running daemons with another folder than this one."""
     found = set()
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        folder = _daemon_folder(_title(entry))
-        if folder and os.path.realpath(folder) != os.path.realpath(home):
+        folder = _daemon_folder(_read(entry, "cmdline", 600).split("\0", 1)[0].rstrip())
+        if folder.endswith("…"):
+            folder = _home_in(_read(entry, "environ", 128 * 1024)) or folder
+        cut = folder.endswith("…") and home.startswith(folder[:-1])
+        if folder and not cut and os.path.realpath(folder) != os.path.realpath(home):
             found.add((folder, owner_name(f"/proc/{entry}")))
     return sorted(found)
 
 
 def _daemon_folder(title: str) -> str:
-    """The folder in the title of a daemon's process; empty for any other process."""
+    """The folder in the title of a daemon's process; empty for any other process.
+
+    It ends with ``…`` if it is cut: a title is no longer than the command line was at the start.
+    """
     start, separator, folder = title.partition(": God Daemon (")
-    if not separator or not start.startswith("PM2 v") or not folder.endswith(")"):
+    if not separator or not start.startswith("PM2 v"):
         return ""
-    return folder[:-1]
+    return folder[:-1] if folder.endswith(")") else f"{folder}…"
 
 
-def _title(pid: str) -> str:
+def _home_in(environment: str) -> str:
+    """``PM2_HOME`` in the environment of a process; empty if it is not set."""
+    name = "PM2_HOME="
+    values = (line[len(name) :] for line in environment.split("\0") if line.startswith(name))
+    return next(values, "")
+
+
+def _read(pid: str, name: str, length: int) -> str:
+    """The start of a file of a process; empty if it cannot be read."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            return stream.read(600).split(b"\0", 1)[0].decode(errors="replace").rstrip()
+        with open(f"/proc/{pid}/{name}", "rb") as stream:
+            return stream.read(length).decode(errors="replace")
     except OSError:
         return ""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.daemon import default_home
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.daemon import (
+    default_home,
+    other_daemons,
+)
 
 
 def test_the_home_is_the_one_that_pm2_itself_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,3 +19,27 @@ def test_the_home_is_the_one_that_pm2_itself_would_use(monkeypatch: pytest.Monke
     assert default_home() == "/home/deploy/.pm2"
     monkeypatch.setenv("PM2_HOME", "/srv/pm2")
     assert default_home() == "/srv/pm2"
+
+
+@pytest.mark.parametrize(
+    ("title", "environment", "home", "found"),
+    [
+        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/root/.pm2", ["/srv/app/.pm2"]),
+        ("PM2 v6.0.14: God Daemon (/srv/a", {"PM2_HOME": "/srv/app/.pm2"}, "/x", ["/srv/app/.pm2"]),
+        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/root/.pm2", ["/srv/a…"]),
+        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/srv/app/.pm2", []),
+        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/srv/app/.pm2", []),
+    ],
+)
+def test_a_daemon_is_found_by_its_title_although_it_is_cut(
+    title: str, environment: dict[str, str], home: str, found: list[str]
+) -> None:
+    """A title is no longer than the command line that the process was started with."""
+    with subprocess.Popen([title, "60"], executable="/bin/sleep", env=environment) as process:
+        try:
+            while not Path(f"/proc/{process.pid}/cmdline").read_bytes():  # not yet set after exec
+                pass
+            ours = [folder for folder, _user in other_daemons(home) if folder.startswith("/srv/a")]
+        finally:
+            process.kill()
+    assert ours == found
