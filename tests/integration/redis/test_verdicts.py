@@ -74,18 +74,21 @@ def test_the_hit_rate_covers_the_span_since_the_last_run(
 
     look_up(600, 900)
     age(tmp_path / "state", 3600)
-    second = by_name(ask(server.url), "redis.hit_rate")
+    second = by_name(ask(server.url, purpose="cache"), "redis.hit_rate")
     assert (second["status"], second["value"]) == ("critical", 40)
     assert second["window"].endswith("/PT1H")
 
     look_up(3000, 0)
     age(tmp_path / "state", 3600)
-    assert by_name(ask(server.url, min_lookups=100), "redis.hit_rate")["status"] == "ok"
+    assert (
+        by_name(ask(server.url, min_lookups=100, purpose="cache"), "redis.hit_rate")["status"]
+        == "ok"
+    )
 
     client.config_resetstat()
     look_up(0, 10)
     age(tmp_path / "state", 3600)
-    reset = by_name(ask(server.url, min_lookups=10), "redis.hit_rate")
+    reset = by_name(ask(server.url, min_lookups=10, purpose="cache"), "redis.hit_rate")
     assert (reset["status"], reset["value"]) == ("critical", 0)
     assert "RESETSTAT" in reset["window"]
 

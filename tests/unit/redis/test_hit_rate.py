@@ -24,3 +24,9 @@ def test_the_hit_rate_needs_enough_lookups(
     assert "redis.hit_rate" not in verdicts(
         with_counters(keyspace_hits=hits, keyspace_misses=misses), "queue"
     )
+
+
+def test_the_hit_rate_of_what_may_be_a_queue_is_not_judged() -> None:
+    check = verdicts(with_counters(keyspace_hits=1, keyspace_misses=999), "")["redis.hit_rate"]
+    assert (check.status, check.value) == ("ok", 0.1)
+    assert "purpose" in check.not_judged
