@@ -15,7 +15,8 @@ PLUGINS = ROOT / "plugins"
 MODULE_UTILS = PLUGINS / "module_utils"
 #: What several technologies need; these import core only.
 SHARED = {"linux", "net", "logs"}
-TECHNOLOGIES = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - SHARED - {"core"}
+PACKAGES = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - {"__pycache__"}
+TECHNOLOGIES = PACKAGES - SHARED - {"core"}
 CODE = sorted(path for path in PLUGINS.rglob("*.py") if path.name != "__init__.py")
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 

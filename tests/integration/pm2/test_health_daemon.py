@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.daemon import other_daemons
+from demo.processes import wait_until
 from tests.conftest import ROOT, RunModule, by_name
 from tests.support.pm2 import SECRET, Health, Pm2, own_pm2
 
@@ -29,10 +31,17 @@ def test_no_daemon_is_running_and_none_is_started(health: Health, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def refuses(path: Path) -> bool:
+    """Whether nothing listens on a socket any more."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == errno.ECONNREFUSED
+
+
 def test_a_daemon_that_was_killed_leaves_a_socket_behind(apps: Pm2, health: Health) -> None:
     with own_pm2() as own:
         own.cli("ping")
         os.kill(own.daemon, signal.SIGKILL)
+        assert wait_until(lambda: refuses(own.home / "rpc.sock"), 30), "the daemon is still alive"
         answer = health(own.home)
         assert [check["name"] for check in answer["checks"]] == ["app.process"]
         process = by_name(answer, "app.process")
