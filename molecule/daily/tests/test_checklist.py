@@ -217,7 +217,14 @@ FAULTS = [
         {("database", "redis.reachable", ""), *endpoints("/api/health/redis")},
     ),
     Fault("nginx stopped", stopped("app", "nginx"), endpoints(*PATHS)),
-    Fault("small disk full", full_disk, {("app", "host.disk_used", "/srv/small")}),
+    Fault(
+        "small disk full",
+        full_disk,
+        {
+            ("app", "host.disk_used", "/srv/small"),
+            ("app", "host.filesystem_writable", "/srv/small"),
+        },
+    ),
     Fault(
         "certificate expired",
         expired_certificate,
