@@ -259,7 +259,7 @@ from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.maintenance.literal import LOCKS, run_recipe
 from ..module_utils.postgres.maintenance.operation import Maintenance, MaintenanceOutcome
 from ..module_utils.postgres.maintenance.options import OPERATIONS, Options
-from ..module_utils.postgres.url import parse_url, read_target
+from ..module_utils.postgres.url import Target, read_target
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -292,9 +292,8 @@ ARGUMENT_SPEC = {
 }
 
 
-def run(module: AnsibleModule, report: ProgressCallback) -> Outcome:
+def run(module: AnsibleModule, target: Target, report: ProgressCallback) -> Outcome:
     """Plan or carry out; the measured speeds are kept for the next run."""
-    target = read_target(module)
     options = Options.from_params(module.params)
     thresholds = Thresholds(CHECKS, module.params["thresholds"])
     if options.literal:
@@ -326,13 +325,14 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)  # so that running statements are cancelled
     try:
+        target = read_target(module)
         with progress_reporter(module.params["progress_file"]) as report:
-            outcome = run(module, report)
+            outcome = run(module, target, report)
     except UsageError as error:
         module.fail_json(msg=str(error))
     if module.params["literal"]:
         module.warn(f"{LOCKS}.")
-    exit_operation(module, outcome, parse_url(module.params["database_url"]).address)
+    exit_operation(module, outcome, target.address)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.snapshot im
     Snapshot,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.cgroup import CpuGroup
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.pressure import Pressure
 
 GIB = 1024**3
 
@@ -45,7 +46,7 @@ HEALTHY = Snapshot(
     start=cpu_reading(10, cpu_times(100, 50), node=(7, 1, GIB)),
     end=cpu_reading(11, cpu_times(102, 51.5), node=(7, 1.5, GIB)),
     meminfo={"MemTotal": 8 * GIB, "MemAvailable": 6 * GIB, "SwapTotal": 0, "SwapFree": 0},
-    pressure={"cpu": 12.5},
+    pressure={"cpu": Pressure(12.5, 12.5)},
     mounts=[
         Mount(
             "/",

@@ -22,7 +22,15 @@ def can_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-needs_mount = pytest.mark.skipif(not can_mount(), reason="this user cannot mount here")
+NO_MOUNT = "this user cannot mount here"
+needs_mount = pytest.mark.skipif(not can_mount(), reason=NO_MOUNT)
+
+
+def require_mounts() -> None:
+    """Skip the test that is running, with the reason, if this user cannot mount."""
+    if not can_mount():
+        pytest.skip(NO_MOUNT)
+
 
 MEBIBYTE = 1024 * 1024
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_BIND, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 0x1000, 1

@@ -51,6 +51,16 @@ COUNTERS = {
     "evicted_keys": 0.0,
     "rejected_connections": 0.0,
 }
+#: What a replica adds to `INFO`.
+REPLICA: dict[str, Any] = {
+    "role": "slave",
+    "master_host": "db0",
+    "master_port": 6379,
+    "master_link_status": "up",
+    "master_last_io_seconds_ago": 1,
+    "master_sync_in_progress": 0,
+}
+
 HEALTHY = Snapshot(
     "db1:6379",
     latencies=[0.0002, 0.0004],

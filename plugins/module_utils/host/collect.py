@@ -15,7 +15,7 @@ from ..core.deadline import Deadline
 from ..core.state import Sample, StateFile, now_sample
 from ..linux.cgroup import MemoryGroup, memory_group
 from ..linux.container import in_container
-from ..linux.pressure import read_pressure
+from ..linux.pressure import Pressure, read_pressure
 from ..linux.proc import read_text, stat_fields
 from .canary import CANARY_TIMEOUT, write_canaries
 from .clock import read_clock
@@ -49,7 +49,6 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
         pressure=_pressure(),
         load=loads[1] if loads else None,
         load_minute=loads[0] if loads else None,
-        cpu_waits=read_pressure("/proc/pressure/cpu"),
         oom_kills=state.delta(sample, _uptime(), epoch) if sample else None,
         clock=_fact("clock", missing, read_clock),
         in_container=in_container(),
@@ -146,14 +145,10 @@ def parse_meminfo(text: str) -> dict[str, int]:
     return {name.rstrip(":"): int(amount) * 1024 for name, amount, *_unit in fields}
 
 
-def _pressure() -> dict[str, float]:
-    """Percent of the last minute; empty if the kernel is too old or does not keep these figures."""
-    pressure = {}
-    for resource in ("cpu", "memory", "io"):
-        with suppress(OSError, LookupError, ValueError):
-            text = read_text(f"/proc/pressure/{resource}")
-            pressure[resource] = float(text.split("avg60=")[1].split()[0])
-    return pressure
+def _pressure() -> dict[str, Pressure]:
+    """By resource; empty if the kernel is too old or does not keep these figures."""
+    figures = {name: read_pressure(f"/proc/pressure/{name}") for name in ("cpu", "memory", "io")}
+    return {name: pressure for name, pressure in figures.items() if pressure}
 
 
 def _loads() -> list[float]:

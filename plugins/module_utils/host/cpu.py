@@ -46,7 +46,7 @@ def _over(start: CpuReading, end: CpuReading, snapshot: Snapshot, thresholds: Th
     seconds = end.time - start.time
     percent, summary = _of_host(start, end)
     check = _evaluate(percent, summary, snapshot, start, end, thresholds)
-    proof = _Proof(seconds, end.cpu.processors, snapshot, snapshot.cpu_waits)
+    proof = _Proof(seconds, end.cpu.processors, snapshot, snapshot.pressure.get("cpu"))
     host = _sustained(check, proof, thresholds)
     share = _share_of_limit(start, end)
     if share is None or not start.cgroup or not end.cgroup:

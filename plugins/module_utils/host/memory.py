@@ -66,7 +66,8 @@ def _is_calm(snapshot: Snapshot) -> bool:
     """Whether what is in swap was put there long ago and is not missed."""
     total, available = (snapshot.meminfo.get(f"Mem{name}", 0) for name in ("Total", "Available"))
     enough = bool(total) and available >= _ENOUGH * total
-    return enough and not snapshot.swapping and snapshot.pressure.get("memory", 0.0) < 1
+    waits = snapshot.pressure.get("memory")
+    return enough and not snapshot.swapping and (waits is None or waits.minute < 1)
 
 
 def assess_oom_kills(snapshot: Snapshot, thresholds: Thresholds) -> Check:

@@ -135,7 +135,7 @@ def looks_busy(snapshot: Snapshot) -> bool:
             return True
     elif group and load >= _BUSY * group.limit:
         return True
-    waits = snapshot.cpu_waits
+    waits = snapshot.pressure.get("cpu")
     if waits and waits.minute >= 100 * _BUSY:
         return True
     return load >= _BUSY * snapshot.end.cpu.processors

@@ -72,9 +72,8 @@ class Snapshot:
     """Whether pages were swapped in or out during this run."""
     memory_cgroup: MemoryGroup | None = None
     """The container's memory limit."""
-    pressure: Mapping[str, float] = field(default_factory=dict)
-    """Percent of the last minute in which tasks waited for ``cpu``, ``memory`` or ``io``."""
-    cpu_waits: Pressure | None = None
+    pressure: Mapping[str, Pressure] = field(default_factory=dict)
+    """How long tasks waited for ``cpu``, ``memory`` or ``io``."""
     load_minute: float | None = None
     """One-minute load average."""
     mounts: Sequence[Mount] = ()

@@ -34,13 +34,13 @@ def could_not_be_read(name: str, snapshot: Snapshot, fact: str, thresholds: Thre
 
 def pressure_row(snapshot: Snapshot, resource: str, what: str) -> list[dict[str, Any]]:
     """How much of the last minute tasks waited; no row if the kernel does not report it."""
-    percent = snapshot.pressure.get(resource)
-    if percent is None:
+    pressure = snapshot.pressure.get(resource)
+    if pressure is None:
         return []
     return [
         {
             "what": f"tasks waiting for {what}",
-            "of the last minute": format_value(percent, "percent"),
+            "of the last minute": format_value(pressure.minute, "percent"),
         }
     ]
 

@@ -36,6 +36,20 @@ def read_text(path: str) -> str:
         return stream.read()
 
 
+def environment_variable(pid: int | str, name: str) -> str | None:
+    """A variable that a process was started with; empty if it is not set.
+
+    None if there is no such process, or this user lacks permission to read it. Nothing else of the
+    environment is kept.
+    """
+    try:
+        entries = read_text(f"/proc/{pid}/environ").split("\0")
+    except OSError:
+        return None
+    prefix = f"{name}="
+    return next((entry[len(prefix) :] for entry in entries if entry.startswith(prefix)), "")
+
+
 def stat_fields(pid: int | str) -> list[str]:
     """Fields of /proc/PID/stat after the name, from the state on (`proc_pid_stat(5)`, field 3).
 

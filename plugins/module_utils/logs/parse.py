@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import Any
 
 from .formats import Line, read_line
@@ -68,21 +67,11 @@ class Record:
 class LineParser:
     """Parses the lines of one log.
 
-    ``date_format`` is PM2's ``log_date_format`` of the log, or empty; ``now`` is in seconds since
-    the epoch. Times without a zone are in ``zone`` if PM2 wrote them, in ``own_zone`` if the app
-    did. ``each_line`` says that PM2 puts a time before each line, not before each message.
+    ``each_line`` says that PM2 puts a time before each line, not before each message.
     """
 
-    def __init__(
-        self,
-        date_format: str,
-        now: float,
-        zone: tzinfo | None = None,
-        own_zone: tzinfo | None = None,
-        *,
-        each_line: bool = False,
-    ) -> None:
-        self.timestamps = TimestampParser(date_format, now, zone, own_zone)
+    def __init__(self, timestamps: TimestampParser, *, each_line: bool = False) -> None:
+        self.timestamps = timestamps
         self._each_line = each_line
 
     def parse(self, line: str) -> Iterator[Record]:

@@ -34,6 +34,7 @@ from .summary import (
     LogSummary,
     MessageCounter,
 )
+from .timestamps import TimestampParser
 
 _BLOCK = 64 << 10
 _CHUNK = 1 << 20
@@ -132,9 +133,9 @@ def _scan_log(
 
 
 def _parser(log: LogFile, now: float, shift: float) -> LineParser:
-    parser = LineParser(log.date_format, now, log.zone, log.own_zone, each_line=log.each_line)
-    parser.timestamps.shift(shift)
-    return parser
+    timestamps = TimestampParser(log.date_format, now, log.zone, log.own_zone)
+    timestamps.shift(shift)
+    return LineParser(timestamps, each_line=log.each_line)
 
 
 def _scan_file(

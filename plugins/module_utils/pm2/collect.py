@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..core.deadline import Deadline
-from ..logs.zones import process_zone
+from ..linux.zones import process_zone
 from .client import Client
 from .daemon import is_suspended, other_daemons
 from .evidence import with_evidence

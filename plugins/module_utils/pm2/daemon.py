@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..linux.proc import owner_name, stat_fields
+from ..linux.proc import environment_variable, owner_name, read_text, stat_fields
 
 _START_TIME = 19  # in `stat_fields`: starttime, field 22 of proc_pid_stat(5)
 
@@ -41,9 +41,9 @@ def other_daemons(home: str) -> list[tuple[str, str]]:
     """Folder and user of the running daemons with another folder than this one."""
     found = set()
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        folder = _daemon_folder(_read(entry, "cmdline", 600).split("\0", 1)[0].rstrip())
+        folder = _daemon_folder(_title(entry))
         if folder.endswith("…"):
-            folder = _home_in(_read(entry, "environ", 128 * 1024)) or folder
+            folder = environment_variable(entry, "PM2_HOME") or folder
         cut = folder.endswith("…") and home.startswith(folder[:-1])
         if folder and not cut and os.path.realpath(folder) != os.path.realpath(home):
             found.add((folder, owner_name(f"/proc/{entry}")))
@@ -61,17 +61,9 @@ def _daemon_folder(title: str) -> str:
     return folder[:-1] if folder.endswith(")") else f"{folder}…"
 
 
-def _home_in(environment: str) -> str:
-    """``PM2_HOME`` in the environment of a process; empty if it is not set."""
-    name = "PM2_HOME="
-    values = (line[len(name) :] for line in environment.split("\0") if line.startswith(name))
-    return next(values, "")
-
-
-def _read(pid: str, name: str, length: int) -> str:
-    """The start of a file of a process; empty if it cannot be read."""
+def _title(pid: str) -> str:
+    """The first word of a process' command line; empty if it cannot be read."""
     try:
-        with open(f"/proc/{pid}/{name}", "rb") as stream:
-            return stream.read(length).decode(errors="replace")
+        return read_text(f"/proc/{pid}/cmdline").split("\0", 1)[0].rstrip()
     except OSError:
         return ""

@@ -14,6 +14,7 @@ from ..core.check import EVIDENCE_ROWS, OK, UNKNOWN, Check
 from ..core.text import shorten
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, iso_duration, pluralize
+from ..linux.zones import process_zone
 from ..logs.scan import LogFile
 from ..logs.summary import (
     DISABLED,
@@ -26,7 +27,6 @@ from ..logs.summary import (
     LogSummary,
     MessageGroup,
 )
-from ..logs.zones import process_zone
 from .instance import App
 from .log_state import LogState
 
@@ -45,15 +45,16 @@ def log_files(
         zone = process_zone(app.online[0].pid) if app.online else None
         return [LogFile(path, own_zone=zone) for path in replacements], []
     opened_as = {state.path: state.opened_as for state in states}
+    daemon_zone = process_zone(daemon_pid)
     errors, output = [], []
     for row in app.instances:
-        own_zone = process_zone(row.pid if row.alive else daemon_pid)
+        own_zone = process_zone(row.pid) if row.alive else daemon_zone
         log = LogFile(
             "" if row.logs_disabled else row.error_log,
             row.log_date_format,
             row.error_log == row.out_log,
             each_line=not row.cluster,
-            zone=own_zone if row.cluster else process_zone(daemon_pid),
+            zone=own_zone if row.cluster else daemon_zone,
             own_zone=own_zone,
             opened_as=opened_as.get(row.error_log, ""),
         )

@@ -21,6 +21,11 @@ _SERVER_BEHIND = (
     "Check PostgreSQL itself: connect to it directly, and read its log and the pooler's. Host, "
     "port and login that the pooler uses are in its own configuration (PgBouncer: [databases])."
 )
+_REFUSED_LOGIN = (
+    "refuses the login of role '{user}' ({text})",
+    "Compare user and password in database_url with PgBouncer's auth_file (userlist.txt) or what "
+    "its auth_query returns; PostgreSQL itself was not asked.",
+)
 _CLIENTS = (
     "Find out who holds the connections (PgBouncer: SHOW CLIENTS, SHOW POOLS), and lower the pools "
     "of the apps or raise the limit in the pooler's configuration."
@@ -98,9 +103,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         "SASL authentication failed|no such user|auth failed|no authentication method"
         "|authentication method .* not supported",
         "PgBouncer",
-        "refuses the login of role '{user}' ({text})",
-        "Compare user and password in database_url with PgBouncer's auth_file (userlist.txt) or "
-        "what its auth_query returns; PostgreSQL itself was not asked.",
+        *_REFUSED_LOGIN,
     ),
     ("^SSL required", "PgBouncer", "accepts encrypted connections only", "{tls}"),
     # Supavisor
@@ -302,15 +305,9 @@ def known_refusal(state: str, text: str, database: str) -> tuple[str, str] | Non
         summary = "answers, but PostgreSQL behind it refuses the connection ({text})"
         return _said_by("PgBouncer", summary), _SERVER_BEHIND
     if state == "08P01" and "password authentication failed" in text:
-        summary, remedy = _refused_login()
+        summary, remedy = _REFUSED_LOGIN
         return _said_by("PgBouncer", summary), remedy
     return None
-
-
-def _refused_login() -> tuple[str, str]:
-    return next(
-        (summary, remedy) for pattern, _kind, summary, remedy in _KNOWN if "SASL" in pattern
-    )
 
 
 def other_refusal(state: str) -> tuple[str, str]:

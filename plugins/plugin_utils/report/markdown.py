@@ -24,6 +24,7 @@ from ...module_utils.core.check import (
 from ...module_utils.core.units import pluralize
 from .view import (
     Finding,
+    NotJudged,
     Row,
     action_figures,
     actions_by_urgency,
@@ -83,9 +84,10 @@ def _lines(report: Row) -> Iterator[str]:
     elif report["checks"]:
         yield "\n### All checks"
         yield from _checks(report)
-    if not_judged(report):
+    unjudged = not_judged(report)
+    if unjudged:
         yield "\n### Not judged\n"
-        yield from _not_judged(report)
+        yield from map(_not_judged, unjudged)
 
 
 def _head(report: Row) -> Iterator[str]:
@@ -162,10 +164,9 @@ def _checks(report: Row) -> Iterator[str]:
         yield from _table(("", "Host", "Check", "Value", "Summary"), rows)
 
 
-def _not_judged(report: Row) -> Iterator[str]:
-    for check in not_judged(report):
-        what = f"{_name(check.name, check.subject)} on {_text(format_hosts(check.hosts))}"
-        yield f"- {what}: {_text(check.reason)}"
+def _not_judged(check: NotJudged) -> str:
+    what = f"{_name(check.name, check.subject)} on {_text(format_hosts(check.hosts))}"
+    return f"- {what}: {_text(check.reason)}"
 
 
 def _hosts(report: Row) -> Iterator[str]:

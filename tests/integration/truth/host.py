@@ -27,9 +27,9 @@ from tests.support.disks import (
 )
 from tests.support.mounts import (
     MS_RDONLY,
-    can_mount,
     mounted,
     mounts_of_its_own,
+    require_mounts,
 )
 from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
 
@@ -49,8 +49,7 @@ def about(answer: Answer, point: Path | str) -> Answer:
 
 
 def own_mounts(bed: Bed) -> None:
-    if not can_mount():
-        pytest.skip("this user cannot mount here")
+    require_mounts()
     bed.enter(mounts_of_its_own())
 
 

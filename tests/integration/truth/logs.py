@@ -12,9 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.mounts import mounted, mounts_of_its_own
+from tests.support.mounts import mounted, mounts_of_its_own, require_mounts
 from tests.support.pm2 import Pm2, own_pm2
 from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
 
@@ -292,8 +290,7 @@ def renamed(bed: Bed) -> Answer:
 
 def on_a_disk_of_its_own(bed: Bed) -> tuple[Pm2, Path]:
     """An app whose error log is on a disk of 1 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("this user cannot mount here")
+    require_mounts()
     bed.enter(mounts_of_its_own())
     disk = bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
     own = printing(bed, error_file=str(disk / "app.log"))

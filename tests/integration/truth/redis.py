@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from redis import RedisError, ResponseError
 
-from tests.support.mounts import can_mount, mounted, mounts_of_its_own
+from tests.support.mounts import mounted, mounts_of_its_own, require_mounts
 from tests.support.redis_server import Server
 from tests.support.redis_truth import (
     CLUSTER,
@@ -120,8 +120,7 @@ def failed_snapshot(bed: Bed, start: Start) -> Answer:
     never="BGSAVE|restart",
 )
 def full_disk(bed: Bed, start: Start) -> Answer:
-    if not can_mount():
-        pytest.skip("this user cannot mount here")
+    require_mounts()
     bed.enter(mounts_of_its_own())
     bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
     own = saving(start("--rdbcompression", "no", folder="disk/server"))

@@ -79,10 +79,11 @@ def test_a_moment_raises_no_alarm_a_minute_warns_and_five_are_judged() -> None:
 def test_tasks_that_wait_show_how_long_it_has_been_busy() -> None:
     times = cpu_times(0, 0), cpu_times(2, 0)
     for waits, status in ((Pressure(40, 5), "ok"), (Pressure(90, 5), "warning")):
-        check = processor_check(*times, load=0.1, minute=0.1, cpu_waits=waits)
+        check = processor_check(*times, load=0.1, minute=0.1, pressure={"cpu": waits})
         assert check.status == status
     full = Pressure(99, 80)
-    assert processor_check(*times, load=0.1, minute=0.1, cpu_waits=full).status == "critical"
+    check = processor_check(*times, load=0.1, minute=0.1, pressure={"cpu": full})
+    assert check.status == "critical"
     groups = CpuGroup(0.5, 0, 0), CpuGroup(0.5, 0.5, 9, full)
     check = processor_check(cpu_times(0, 0), cpu_times(2, 2), groups, load=0, minute=0)
     assert check.status == "critical"

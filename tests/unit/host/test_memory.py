@@ -14,6 +14,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.snapshot im
     Process,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.cgroup import MemoryGroup
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.pressure import Pressure
 from tests.support.host_samples import GIB, HEALTHY, cpu_times, verdicts
 
 
@@ -89,5 +90,5 @@ def test_swap_that_nothing_misses_raises_no_alarm() -> None:
 
     assert status() == "ok"
     assert status(swapping=True) == "critical"
-    assert status(pressure={"memory": 5.0}) == "critical"
+    assert status(pressure={"memory": Pressure(5, 5)}) == "critical"
     assert status(meminfo={**swap, "MemAvailable": 10}) == "critical"

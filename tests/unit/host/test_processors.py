@@ -82,7 +82,8 @@ def test_another_machine_is_not_compared_with() -> None:
 def test_a_machine_looks_busy_by_its_load_or_its_waiting_tasks() -> None:
     def busy(load: float, waits: Pressure | None = None, group: CpuGroup | None = None) -> bool:
         end = cpu_reading(1, cpu_times(2, 1), group)
-        return looks_busy(replace(HEALTHY, end=end, load_minute=load, cpu_waits=waits))
+        pressure = {"cpu": waits} if waits else {}
+        return looks_busy(replace(HEALTHY, end=end, load_minute=load, pressure=pressure))
 
     assert not busy(0.9)
     assert busy(1)

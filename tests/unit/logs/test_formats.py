@@ -9,6 +9,9 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.levels import ERROR, INFO
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.parse import LineParser
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.timestamps import (
+    TimestampParser,
+)
 from tests.support.logs import NOW
 
 FIVE = datetime(2026, 11, 22, 5, tzinfo=timezone.utc).timestamp()
@@ -31,13 +34,13 @@ FIVE = datetime(2026, 11, 22, 5, tzinfo=timezone.utc).timestamp()
     ],
 )
 def test_time_and_level(line: str, time: float | None, level: int) -> None:
-    (record,) = LineParser("", NOW, own_zone=timezone.utc).parse(line)
+    (record,) = LineParser(TimestampParser("", NOW, own_zone=timezone.utc)).parse(line)
     assert (record.time, record.error) == (time, level == ERROR)
 
 
 def test_pm2_and_the_app_may_be_in_two_zones() -> None:
     zones = (ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin"))
-    parser = LineParser("YYYY-MM-DDTHH:mm:ss", NOW, *zones)
+    parser = LineParser(TimestampParser("YYYY-MM-DDTHH:mm:ss", NOW, *zones))
     lines = ["2026-11-22T14:00:00: text", "2026-11-22 06:00:00 error: text"]
     # The app's own line is in PM2's format, apart from the colon.
     assert [record.time for line in lines for record in parser.parse(line)] == [FIVE, FIVE]

@@ -14,16 +14,19 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.parse impor
     Record,
     group_messages,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.timestamps import (
+    TimestampParser,
+)
 from tests.support.logs import DATE_FORMAT, NOW
 
 
 def parse_one(line: str, date_format: str = "") -> Record:
-    (record,) = LineParser(date_format, NOW).parse(line)
+    (record,) = LineParser(TimestampParser(date_format, NOW)).parse(line)
     return record
 
 
 def headlines(text: str, date_format: str = "") -> list[str]:
-    records = LineParser(date_format, NOW).parse_all(text.splitlines())
+    records = LineParser(TimestampParser(date_format, NOW)).parse_all(text.splitlines())
     return [message.text for message in group_messages(records)]
 
 
@@ -94,7 +97,7 @@ def test_json_that_pm2_writes_may_hold_several_lines_and_json_again() -> None:
             line("hello", "out"),
         ]
     )
-    found = list(group_messages(LineParser("", NOW).parse_all(text.splitlines())))
+    found = list(group_messages(LineParser(TimestampParser("", NOW)).parse_all(text.splitlines())))
     assert [(record.text, record.error) for record in found] == [
         ("Error: it broke", True),
         ("and then this", True),
@@ -107,7 +110,7 @@ def test_json_that_pm2_writes_may_hold_several_lines_and_json_again() -> None:
 
 @given(st.text(max_size=300), st.text(max_size=30))
 def test_no_line_and_no_format_breaks_the_reader(line: str, date_format: str) -> None:
-    for record in LineParser(date_format, NOW).parse(line):
+    for record in LineParser(TimestampParser(date_format, NOW)).parse(line):
         assert len(record.text) <= 400
 
 

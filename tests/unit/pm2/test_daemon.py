@@ -24,9 +24,9 @@ def test_the_home_is_the_one_that_pm2_itself_would_use(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("title", "environment", "home", "found"),
     [
-        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/root/.pm2", ["/srv/app/.pm2"]),
+        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/home/deploy/.pm2", ["/srv/app/.pm2"]),
         ("PM2 v6.0.14: God Daemon (/srv/a", {"PM2_HOME": "/srv/app/.pm2"}, "/x", ["/srv/app/.pm2"]),
-        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/root/.pm2", ["/srv/a…"]),
+        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/home/deploy/.pm2", ["/srv/a…"]),
         ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/srv/app/.pm2", []),
         ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/srv/app/.pm2", []),
     ],

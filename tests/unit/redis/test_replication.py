@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.redis_samples import verdicts, with_info
+from tests.support.redis_samples import REPLICA, verdicts, with_info
 
-REPLICA = {
-    "role": "slave",
-    "master_host": "db0",
-    "master_port": 6379,
-    "master_link_status": "up",
-    "master_last_io_seconds_ago": 1,
-    "master_sync_in_progress": 0,
-}
 ONLINE, COPYING, SILENT = (
     {"ip": "10.0.0.2", "port": 6379, "state": "online", "lag": 1},
     {"ip": "10.0.0.3", "port": 6379, "state": "send_bulk", "lag": 0},

@@ -16,16 +16,17 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.canary imp
     Canary,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot import Disk
-from tests.support.redis_samples import GIB, HEALTHY, INFO, verdicts, with_counters, with_info
+from tests.support.redis_samples import (
+    GIB,
+    HEALTHY,
+    INFO,
+    REPLICA,
+    verdicts,
+    with_counters,
+    with_info,
+)
 
 FULL = {"maxmemory": 2 * GIB, "used_memory": int(2.01 * GIB), "maxmemory_policy": "noeviction"}
-REPLICA = {
-    "role": "slave",
-    "master_host": "db0",
-    "master_port": 6379,
-    "master_link_status": "up",
-    "master_last_io_seconds_ago": 1,
-}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ...core.errors import RunbookError
 from ...core.units import format_duration
 from ...logs.fingerprint import fingerprint
 from ...logs.parse import LineParser, group_messages
+from ...logs.timestamps import TimestampParser
 from ..instance import ONLINE, Instance
 from ..liveness import describe_exit, describe_state
 from .options import Options
@@ -100,7 +101,7 @@ def last_message(row: Instance, log_start: int) -> str:
             lines = stream.read(_LOG_BYTES).decode(errors="replace").splitlines()
     except (OSError, ValueError):
         return ""
-    records = LineParser(row.log_date_format, time.time()).parse_all(lines)
+    records = LineParser(TimestampParser(row.log_date_format, time.time())).parse_all(lines)
     errors = [
         message.text
         for message in group_messages(records)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.zones import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.zones import (
     named_zone,
     process_zone,
 )

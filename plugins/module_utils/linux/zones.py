@@ -8,19 +8,18 @@ from __future__ import annotations
 import os
 from datetime import tzinfo
 
+from .proc import environment_variable
+
 
 def process_zone(pid: int) -> tzinfo | None:
     """The zone of a process, by the TZ of its environment; none for this process' own zone.
 
-    Also none if the environment cannot be read. Nothing else of the environment is kept.
+    Also none if the environment cannot be read.
     """
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as stream:
-            entries = stream.read().split(b"\0")
-    except OSError:
+    value = environment_variable(pid, "TZ")
+    if value is None:
         return None
-    value = next((entry[3:] for entry in entries if entry.startswith(b"TZ=")), b"")
-    name = value.decode(errors="replace").lstrip(":")
+    name = value.lstrip(":")
     if name == os.environ.get("TZ", "").lstrip(":"):
         return None
     return named_zone(name)
