@@ -54,7 +54,7 @@ def never_ready(bed: Bed) -> Answer:
             "name": "app",
             "autorestart": False,
             "wait_ready": True,
-            "listen_timeout": 500,
+            "listen_timeout": 4000,
             "env": {"LIFE": "100", "CODE": "0"},
         },
     )
@@ -74,7 +74,7 @@ def gone(bed: Bed) -> Answer:
         {
             "name": "app",
             "wait_ready": True,
-            "listen_timeout": 500,
+            "listen_timeout": 4000,
             "restart_delay": 600000,
             "env": {"LIFE": "100"},
         },
