@@ -139,7 +139,8 @@ def confirming(bed: Bed) -> Answer:
     server.admin(
         "ALTER SYSTEM SET synchronous_standby_names = 'follower'", "SELECT pg_reload_conf()"
     )
-    eventually(lambda: server.admin("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
+    told = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND replay_lag IS NOT NULL"
+    eventually(lambda: server.admin("SELECT txid_current()") and server.admin(told))
     return ask(bed, server, canary=True)
 
 
