@@ -11,7 +11,7 @@ CHECKS: dict[str, Definition] = {
     "host.reachable": Definition(
         "Ansible can log in to the host and run Python there.",
         "Check that the host is up, its network, and the SSH login: "
-        "'ansible -m ansible.builtin.ping HOST'.",
+        "'ansible HOST -i INVENTORY -m ansible.builtin.ping'.",
     ),
     "host.cpu": Definition(
         "Share of all processors that was busy during the sample.",
