@@ -62,7 +62,7 @@ def checksum_failures(databases: Databases, thresholds: Thresholds) -> Check:
     failures = [row["checksum_failures"] for row in databases.rows]
     if all(count is None for count in failures):
         summary = "Data checksums are off, so damage by the disk goes unnoticed"
-        reason = "enable them with 'pg_checksums --enable' while PostgreSQL is stopped"
+        reason = "enable checksums with 'pg_checksums --enable' while PostgreSQL is stopped"
         return thresholds.not_judged(name, summary, reason)
     bad = sorted(
         (row for row in databases.rows if row["checksum_failures"]),
