@@ -231,7 +231,7 @@ def _remedy_for_absence(app: App) -> str:
 def _remedy_for_kill(app: App, signals: Sequence[str]) -> str:
     if "SIGKILL" in signals:
         cause = (
-            "Find out who killed it: most often the kernel, for want of memory (host.oom_kills,"
+            "Find out who killed it: most often the kernel, when memory runs out (host.oom_kills,"
             " 'journalctl -k')"
         )
     elif set(signals) & _CRASHES:

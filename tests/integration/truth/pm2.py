@@ -152,7 +152,7 @@ def killed_by(bed: Bed, number: signal.Signals, **more: object) -> Answer:
 
 @situation(
     "pm2",
-    "a server that is not restarted was killed, as for want of memory: PM2 reports exit code 0",
+    "a server that is not restarted was killed, as when memory runs out: PM2 reports exit code 0",
     {"app.process app": "critical"},
     says=r"was ended by the signal SIGKILL, and PM2 does not restart it\n.*host\.oom_kills",
     never="roll back|has finished",
