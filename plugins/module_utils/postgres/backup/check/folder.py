@@ -16,11 +16,9 @@ from ....core.files import PARTIAL
 from ....core.lock import lock_holder
 from ..manifest import Manifest, Proof
 from ..naming import GLOBALS_FOLDER, database_of
-from ..repository import LOCK, Backup, Listing, list_backups
+from ..repository import LOCK, OF_THE_SYSTEM, Backup, Listing, list_backups
 from .snapshot import Copy, Folder, Restored, Series, Stray
 
-#: Names at the top that a file system puts there.
-_OF_THE_SYSTEM = ("lost+found",)
 #: Seconds since it was last written, within which a partial file may belong to a run whose lock is
 #: not visible here, such as that of another host.
 _FRESH = 600
@@ -48,12 +46,14 @@ def read_folder(path: str) -> tuple[Folder, dict[str, Listing]]:
     listings: dict[str, Listing] = {}
     strays: list[Stray] = []
     for name in names:
+        if name == LOCK or name in OF_THE_SYSTEM:
+            continue
         entry = os.path.join(path, name)
         database = database_of(name)
         if os.path.isdir(entry) and (database or name == GLOBALS_FOLDER):
             listing = listings[database] = list_backups(path, database)
             strays += _strays(listing, running)
-        elif name != LOCK and name not in _OF_THE_SYSTEM:
+        else:
             strays.append(Stray(entry, _what_it_is(name)))
     folder = Folder(
         path,
