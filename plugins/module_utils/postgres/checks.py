@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
+from .backup.check import checks as backup
 from .health import checks as health
 from .review import checks as review
 
@@ -23,4 +24,5 @@ CHECKS: dict[str, Definition] = {
         "playbooks/database_maintenance.yml again once the cause is gone.",
     ),
     **review.CHECKS,
+    **backup.CHECKS,
 }
