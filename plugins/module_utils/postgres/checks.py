@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
+from .backup import checks as backup_run
 from .backup.check import checks as backup
 from .health import checks as health
 from .review import checks as review
@@ -25,4 +26,5 @@ CHECKS: dict[str, Definition] = {
     ),
     **review.CHECKS,
     **backup.CHECKS,
+    **backup_run.CHECKS,
 }
