@@ -31,8 +31,8 @@ class Decision:
 def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
     """A decision on every backup of one database, which come oldest first.
 
-    A backup without a valid manifest or proof is kept: it fills no slot, and a person has to look
-    at it. If the newest one is dated in the future, the clock is wrong, and all are kept.
+    A backup without a valid manifest or proof is kept: it fills no slot, and a person must decide
+    on it. If the newest one is dated in the future, the clock is wrong, and all are kept.
     """
     if backups and parse_time(backups[-1].name.time) > now + CLOCKS:
         reason = f"{backups[-1].name} is dated in the future, so the clock is or was wrong"
