@@ -33,8 +33,8 @@ from .proof import COMPLETE, prove
 from .repository import folder_path, list_backups
 from .space import expected_bytes, require_space, watch_space
 from .toc import read_toc
+from .verify import DUMP
 
-DUMP = "backup.dump"
 GLOBALS = "globals"
 #: Attempts at a database while other sessions lock its tables, and the seconds between two.
 ATTEMPTS, PAUSE = 3, 2.0

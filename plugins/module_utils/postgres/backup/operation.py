@@ -26,7 +26,6 @@ from ..checks import CHECKS
 from ..programs import find_programs, login
 from ..url import Target
 from ..verdicts import unreachable
-from . import checks
 from .apply import GLOBALS, Job, Progress, back_up_database, back_up_globals
 from .archive import require_program
 from .collect import Database, Server, collect
@@ -38,7 +37,7 @@ from .options import Options
 from .plan import planned_dump, planned_globals, retention, retention_plan
 from .repository import LOCK, Listing, folder_path, list_backups, list_databases
 from .sweep import sweep
-from .verify import DUMP, REMOVE, problem_of, verify
+from .verify import DUMP, REMOVE, RUN, problem_of, verify
 
 
 class TimeUp(RunbookError):
@@ -81,7 +80,7 @@ def back_up(
         text = str(error) if isinstance(error, RunbookError) else _os_error(error)
         remedy = getattr(error, "remedy", "")
         summary = f"No backup was made in {options.backup_dir}: {text}"
-        check = thresholds.verdict(checks.RUN, CRITICAL, summary, remedy=remedy)
+        check = thresholds.verdict(RUN, CRITICAL, summary, remedy=remedy)
         problem = f"{summary}. {remedy}".strip()
         return BackupOutcome([check], run.actions, problem, run.results(problem), run.manifests)
     check = verify(run.actions, options.backup_dir, thresholds)
