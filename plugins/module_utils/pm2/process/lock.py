@@ -8,8 +8,9 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
+from ...core.lock import lock_holder
 from ...core.thresholds import Thresholds
 from .collect import NotStarted, busy
 from .options import Options
@@ -30,21 +31,10 @@ def exclusive_lock(options: Options, thresholds: Thresholds) -> Iterator[None]:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            holder = _holder(folder)
+            holder = lock_holder(folder)
             process = f" (process {holder})" if holder else ""
             summary = f"another run{process} is restarting apps of the PM2 in {options.home}"
             raise NotStarted(busy(options.name, summary, thresholds)) from None
         yield
     finally:
         os.close(folder)
-
-
-def _holder(folder: int) -> int:
-    """The process that has locked a folder; 0 if the kernel does not say."""
-    inode = str(os.fstat(folder).st_ino)
-    with suppress(OSError), open("/proc/locks") as stream:
-        for line in stream:
-            fields = line.split()
-            if fields[1:2] == ["FLOCK"] and fields[5].rpartition(":")[2] == inode:
-                return int(fields[4])
-    return 0

@@ -1,0 +1,38 @@
+"""The lock on a file: one run at a time, and its holder is named."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core import lock
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.lock import (
+    Locked,
+    exclusive_lock,
+)
+
+
+def test_the_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
+    path = str(tmp_path / ".lock")
+    with exclusive_lock(path, "the backups in /b"):
+        with pytest.raises(Locked) as raised, exclusive_lock(path, "the backups in /b"):
+            pass
+        assert str(raised.value) == (
+            f"Another run (process {os.getpid()}) is working on the backups in /b"
+        )
+    with exclusive_lock(path, "the backups in /b"):
+        pass
+
+
+def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
+    path = str(tmp_path / ".lock")
+    code = (
+        f"import os, sys; sys.path[:0] = {sys.path!r}\n"
+        f"from {lock.__name__} import exclusive_lock\n"
+        f"with exclusive_lock({path!r}, 'it'): os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with exclusive_lock(path, "it"):
+        pass
