@@ -24,7 +24,9 @@ description:
     compression. One without a row, after one with rows, is critical whatever its size.
   - C(backup.schedule) counts the days without a verified backup, of the six before today. It is
     not judged if the limit of C(backup.age) allows two days or more.
-  - C(backup.space) is how many more backups as large as the last ones the file system has room for.
+  - C(backup.space) is for how many more backups of all these databases the disk has room, beside
+    what O(keep_free) leaves free. The size of the next one follows from the last one and the size
+    of the database, as M(gpt_agent.runbook.pg_backup) expects it before it starts.
   - C(backup.foreign) names what lies in the folder and is no usable backup. Broken ones are
     critical; what a killed run has left behind, what is not written by this collection, and what
     other users can read is a warning.
@@ -50,6 +52,17 @@ options:
     type: list
     elements: str
     default: []
+  exclude:
+    description: Names or shell patterns of databases that need no backup.
+    type: list
+    elements: str
+    default: []
+  keep_free:
+    description:
+      - Space that a backup must leave free on the disk, such as C(1G). One that would not is not
+        started.
+    type: str
+    default: 1G
   tools:
     description:
       - What takes the backups. V(runbook) is this collection, with O(backup_dir).
@@ -69,7 +82,7 @@ notes:
   - Run it as the user who owns the backups, or as root; they are closed to others.
   - The lock of the backups is never taken, so a check does not get into the way of a backup.
 seealso:
-  - module: gpt_agent.runbook.pg_health
+  - module: gpt_agent.runbook.pg_backup
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -163,6 +176,8 @@ ARGUMENT_SPEC = {
     **PROBE_OPTIONS,
     "backup_dir": {"type": "path"},
     "databases": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "keep_free": {"type": "str", "default": "1G"},
     "tools": {"type": "list", "elements": "str", "choices": list(TOOLS), "default": [RUNBOOK]},
     "server_name": {"type": "str"},
     "bin_dir": {"type": "path"},

@@ -35,7 +35,7 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
     for one in snapshot.series:
         yield from _of_one(one, snapshot, thresholds)
     if snapshot.folder and snapshot.folder.exists:
-        yield assess_space(snapshot.folder, snapshot.series, snapshot.server, thresholds)
+        yield assess_space(snapshot.folder, snapshot.series, thresholds)
         yield assess_foreign(snapshot.folder, thresholds)
 
 
