@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
-from .backup import checks as backup
-from .backup.check import checks as backup_check
+from .backup import checks as backup_run
+from .backup.check import checks as backup
 from .health import checks as health
 from .review import checks as review
 
@@ -25,6 +25,6 @@ CHECKS: dict[str, Definition] = {
         "playbooks/database_maintenance.yml again once the cause is gone.",
     ),
     **review.CHECKS,
-    **backup_check.CHECKS,
     **backup.CHECKS,
+    **backup_run.CHECKS,
 }

@@ -41,6 +41,9 @@ def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
     slots: dict[str, list[str]] = {str(backup.name): [] for backup in verified}
     for position, backup in enumerate(verified[: keep.at_least]):
         slots[str(backup.name)].append(f"newest {position + 1} of {keep.at_least}")
+    restored = [backup for backup in verified if backup.manifest and backup.manifest.restored]
+    for backup in restored[:1]:  # with it, the record of the last test restore would go
+        slots[str(backup.name)].append("newest that was restored as a test")
     for count, period in _periods(keep):
         filled: set[str] = set()
         for backup in verified:

@@ -33,7 +33,10 @@ def assess_space(folder: Folder, series: Sequence[Series], thresholds: Threshold
     needed = sum(one.next_bytes or 0 for one in series if not one.tool)
     if not needed:
         return thresholds.not_judged(
-            SPACE, f"{free} are free", "no backup yet shows how much one takes", subject=folder.path
+            SPACE,
+            f"{free} can be used",
+            "no backup yet shows how much one takes",
+            subject=folder.path,
         )
     room = folder.free / needed
     fits = f"room for {pluralize(int(room), 'more backup')}" if room >= 1 else "too little"
@@ -42,7 +45,7 @@ def assess_space(folder: Folder, series: Sequence[Series], thresholds: Threshold
     return thresholds.evaluate(
         SPACE,
         round(min(room, _PLENTY), 1),
-        f"{free} are free: {fits}{' ' if room >= 1 else ' for one more '}of"
+        f"{free} can be used: {fits}{' ' if room >= 1 else ' for one more '}of"
         f" {format_value(needed, 'bytes')}",
         subject=folder.path,
     )
