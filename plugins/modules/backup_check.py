@@ -161,6 +161,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.thresholds import Thresholds
@@ -169,7 +170,7 @@ from ..module_utils.postgres.backup.check.checks import CHECKS
 from ..module_utils.postgres.backup.check.collect import collect
 from ..module_utils.postgres.backup.check.options import RUNBOOK, TOOLS, Options
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
-from ..module_utils.postgres.url import read_target
+from ..module_utils.postgres.url import Target, parse_url
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -184,14 +185,23 @@ ARGUMENT_SPEC = {
 }
 
 
+def target_of(module: AnsibleModule) -> Target | None:
+    """The server to ask; none without a usable URL, as pg_health says what is wrong with it."""
+    if not module.params["database_url"] or PSYCOPG2_ERROR:
+        return None
+    try:
+        return parse_url(module.params["database_url"])
+    except UsageError as error:
+        module.warn(f"The server is not asked. {error}")
+        return None
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = read_options(module, Options.from_params)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        asked = module.params["database_url"] and not PSYCOPG2_ERROR
-        target = read_target(module) if asked else None
-        snapshot = collect(options, target, deadline)
+        snapshot = collect(options, target_of(module), deadline)
         yield from assess(snapshot, options, thresholds)
 
     run_probe(

@@ -54,6 +54,7 @@ def test_a_server_that_is_down_hides_no_backup(take: Module, look: Module) -> No
     down = f"postgresql://x@127.0.0.1:{unused_port()}/{name}"
     assert bad(look(down)) == {}
     assert bad(look(None)) == {}
+    assert bad(look("http://x")) == {}, "pg_health says what is wrong with it"
     empty = look(down, backup_dir="/nonexistent")
     assert bad(empty) == {"age": "critical"}, "nothing shows that the server is new"
 
