@@ -10,8 +10,8 @@ module: backup_check
 short_description: Check the backups of PostgreSQL
 version_added: "0.1.0"
 description:
-  - Looks at the backups in a folder, by their manifests and the sizes of their files, and at the
-    record of pgBackRest or Barman. It reads no backup's content; the proof in a manifest says who
+  - Checks the backups in a folder by their manifests and the sizes of their files, or by the record
+    of pgBackRest or Barman. It reads no backup's content; the proof in a manifest says who
     did, when, and how far it came.
   - C(backup.age) is the age of the newest verified backup of each database. Verified are those
     whose data could all be read (level 3 of proof), with every file there in its size. A backup

@@ -44,7 +44,7 @@ def no_answer(timeout: float, thresholds: Thresholds) -> Check:
     return thresholds.verdict(
         "backup.age",
         UNKNOWN,
-        f"The backups could not be looked at within {timeout:g} s",
+        f"The backups could not be checked within {timeout:g} s",
         remedy="See whether the file system of backup_dir hangs ('ls' there); else raise timeout.",
     )
 

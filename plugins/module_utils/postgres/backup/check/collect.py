@@ -20,7 +20,7 @@ from .tools import barman, pgbackrest
 
 
 def collect(options: Options, target: Target | None, deadline: Deadline) -> Snapshot:
-    """Look at the folder, and ask the server, if its URL is known, and the other tools."""
+    """Read the folder, and ask the server, if its URL is known, and the other tools."""
     server = ask(target, deadline) if target else Server()
     folder: Folder | None = None
     series: list[Series] = []

@@ -97,7 +97,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Server:
-    """What the server itself says; empty where it could not be asked."""
+    """What the server itself says; empty if it could not be asked."""
 
     identifier: str = ""
     database: str = ""
