@@ -56,14 +56,7 @@ def prove(
         for level in range(1, wanted + 1):
             _LEVELS[level](path, name, manifest, reader, watch)
             reached = level
-    except _Bad as error:
-        problem = shorten(str(error), 300)
-    except PipelineFailed as error:
-        if error.wrong_key:
-            raise NotCollected(
-                "age_identity is not the key of this backup: none of its keys opens it",
-                f"Give the identity of one of its recipients: {', '.join(manifest.recipients)}.",
-            ) from None
+    except (_Bad, PipelineFailed) as error:
         problem = shorten(str(error), 300)
     seconds = round(time.monotonic() - started, 3)
     return Proof(reached, time.time(), seconds, wanted, problem=problem)
