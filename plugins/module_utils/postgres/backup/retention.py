@@ -41,9 +41,9 @@ def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
     slots: dict[str, list[str]] = {str(backup.name): [] for backup in verified}
     for position, backup in enumerate(verified[: keep.at_least]):
         slots[str(backup.name)].append(f"newest {position + 1} of {keep.at_least}")
-    restored = [backup for backup in verified if backup.manifest and backup.manifest.restored]
-    for backup in restored[:1]:  # with it, the record of the last test restore would go
-        slots[str(backup.name)].append("newest that was restored as a test")
+    tested = max(verified, key=_tested_at, default=None)
+    if tested is not None and _tested_at(tested):  # with it, the record of that test would go
+        slots[str(tested.name)].append("last test restore")
     for count, period in _periods(keep):
         filled: set[str] = set()
         for backup in verified:
@@ -52,6 +52,12 @@ def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
                 filled.add(label)
                 slots[str(backup.name)].append(label)
     return [_decision(backup, slots.get(str(backup.name)), keep) for backup in backups]
+
+
+def _tested_at(backup: Backup) -> float:
+    """When it was last restored as a test; 0 if never."""
+    restored = backup.manifest.restored if backup.manifest else None
+    return restored.at if restored else 0.0
 
 
 def _periods(keep: Keep) -> list[tuple[int, Callable[[datetime], str]]]:
