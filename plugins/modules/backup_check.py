@@ -10,8 +10,8 @@ module: backup_check
 short_description: Check the backups of PostgreSQL
 version_added: "0.1.0"
 description:
-  - Looks at the backups in a folder, by their manifests and the sizes of their files, and at the
-    record of pgBackRest or Barman. It reads no backup's content; the proof in a manifest says who
+  - Checks the backups in a folder by their manifests and the sizes of their files, or by the record
+    of pgBackRest or Barman. It reads no backup's content; the proof in a manifest says who
     did, when, and how far it came.
   - C(backup.age) is the age of the newest verified backup of each database. Verified are those
     whose data could all be read (level 3 of proof), with every file there in its size. A backup
@@ -24,7 +24,9 @@ description:
     compression. One without a row, after one with rows, is critical whatever its size.
   - C(backup.schedule) counts the days without a verified backup, of the six before today. It is
     not judged if the limit of C(backup.age) allows two days or more.
-  - C(backup.space) is how many more backups as large as the last ones the file system has room for.
+  - C(backup.space) is for how many more backups of all these databases the disk has room, beside
+    what O(keep_free) leaves free. The size of the next one follows from the last one and the size
+    of the database, as M(gpt_agent.runbook.pg_backup) expects it before it starts.
   - C(backup.foreign) names what lies in the folder and is no usable backup. Broken ones are
     critical; what a killed run has left behind, what is not written by this collection, and what
     other users can read is a warning.
@@ -50,6 +52,17 @@ options:
     type: list
     elements: str
     default: []
+  exclude:
+    description: Names or shell patterns of databases that need no backup.
+    type: list
+    elements: str
+    default: []
+  keep_free:
+    description:
+      - Space that a backup must leave free on the disk, such as C(1G). One that would not is not
+        started.
+    type: str
+    default: 1G
   tools:
     description:
       - What takes the backups. V(runbook) is this collection, with O(backup_dir).
@@ -69,7 +82,7 @@ notes:
   - Run it as the user who owns the backups, or as root; they are closed to others.
   - The lock of the backups is never taken, so a check does not get into the way of a backup.
 seealso:
-  - module: gpt_agent.runbook.pg_health
+  - module: gpt_agent.runbook.pg_backup
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -148,6 +161,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
+from ..module_utils.core.errors import UsageError
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.thresholds import Thresholds
@@ -156,17 +170,30 @@ from ..module_utils.postgres.backup.check.checks import CHECKS
 from ..module_utils.postgres.backup.check.collect import collect
 from ..module_utils.postgres.backup.check.options import RUNBOOK, TOOLS, Options
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
-from ..module_utils.postgres.url import read_target
+from ..module_utils.postgres.url import Target, parse_url
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
     **PROBE_OPTIONS,
     "backup_dir": {"type": "path"},
     "databases": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "keep_free": {"type": "str", "default": "1G"},
     "tools": {"type": "list", "elements": "str", "choices": list(TOOLS), "default": [RUNBOOK]},
     "server_name": {"type": "str"},
     "bin_dir": {"type": "path"},
 }
+
+
+def target_of(module: AnsibleModule) -> Target | None:
+    """The server to ask; none without a usable URL, as pg_health says what is wrong with it."""
+    if not module.params["database_url"] or PSYCOPG2_ERROR:
+        return None
+    try:
+        return parse_url(module.params["database_url"])
+    except UsageError as error:
+        module.warn(f"The server is not asked. {error}")
+        return None
 
 
 def main() -> None:
@@ -174,9 +201,7 @@ def main() -> None:
     options = read_options(module, Options.from_params)
 
     def probe(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        asked = module.params["database_url"] and not PSYCOPG2_ERROR
-        target = read_target(module) if asked else None
-        snapshot = collect(options, target, deadline)
+        snapshot = collect(options, target_of(module), deadline)
         yield from assess(snapshot, options, thresholds)
 
     run_probe(

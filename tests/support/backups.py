@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ Series = snapshot.Series
 Server = snapshot.Server
 Snapshot = snapshot.Snapshot
 Stray = snapshot.Stray
+
+#: Runs a module with options that a fixture adds to.
+Module = Callable[..., dict[str, Any]]
 
 HOUR, DAY = 3600.0, 86400.0
 #: A Saturday, nine o'clock in the morning, UTC.

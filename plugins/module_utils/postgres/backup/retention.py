@@ -41,6 +41,9 @@ def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
     slots: dict[int, list[str]] = {id(backup): [] for backup in verified}
     for position, backup in enumerate(verified[: keep.at_least]):
         slots[id(backup)].append(f"newest {position + 1} of {keep.at_least}")
+    tested = max(verified, key=_tested_at, default=None)
+    if tested is not None and _tested_at(tested):  # with it, the record of that test would go
+        slots[id(tested)].append("last test restore")
     for count, period in _periods(keep):
         filled: set[str] = set()
         for backup in verified:
@@ -49,6 +52,12 @@ def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
                 filled.add(label)
                 slots[id(backup)].append(label)
     return [_decision(backup, slots.get(id(backup)), keep) for backup in backups]
+
+
+def _tested_at(backup: Backup) -> float:
+    """When it was last restored as a test; 0 if never."""
+    restored = backup.manifest.restored if backup.manifest else None
+    return restored.at if restored else 0.0
 
 
 def _periods(keep: Keep) -> list[tuple[int, Callable[[datetime], str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -47,6 +48,16 @@ def kept(backups: list[Backup], **keep: int) -> list[str]:
 
 def nightly(days: int) -> list[Backup]:
     return [backup(day) for day in reversed(range(days))]
+
+
+def test_the_record_of_the_last_test_restore_is_kept() -> None:
+    backups = nightly(9)
+    for position, ended in ((2, 50.0), (4, 40.0)):
+        manifest = backups[position].manifest
+        assert manifest is not None
+        tested = manifest.with_proof(Proof(5, ended, 1.0, 5, "scratch"))
+        backups[position] = replace(backups[position], manifest=tested)
+    assert kept(backups, daily=2) == ["1122", "1127", "1128"]
 
 
 def test_days_weeks_months_and_years() -> None:

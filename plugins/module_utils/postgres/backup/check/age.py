@@ -65,9 +65,9 @@ def _none(one: Series, snapshot: Snapshot, thresholds: Thresholds, more: dict[st
         return thresholds.verdict(NAME, CRITICAL, f"{one.tool} reports: {one.failure}", **more)
     if one.copies:
         problem = one.copies[-1].problem or "it has not been verified"
-        summary = f"None of {len(one.copies)} backups is verified; the newest: {problem}"
+        summary = f"None of {len(one.copies)} backups is verified and intact; the newest: {problem}"
         if len(one.copies) == 1:
-            summary = f"The only backup is not verified: {problem}"
+            summary = f"The only backup does not count: {problem}"
         return thresholds.verdict(NAME, CRITICAL, summary + _running(one), **more)
     created = snapshot.server.created
     due = thresholds.of(NAME, one.subject).warning

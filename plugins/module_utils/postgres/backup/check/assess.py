@@ -35,7 +35,7 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
     for one in snapshot.series:
         yield from _of_one(one, snapshot, thresholds)
     if snapshot.folder and snapshot.folder.exists:
-        yield assess_space(snapshot.folder, snapshot.series, snapshot.server, thresholds)
+        yield assess_space(snapshot.folder, snapshot.series, thresholds)
         yield assess_foreign(snapshot.folder, thresholds)
 
 
@@ -44,7 +44,7 @@ def no_answer(timeout: float, thresholds: Thresholds) -> Check:
     return thresholds.verdict(
         "backup.age",
         UNKNOWN,
-        f"The backups could not be looked at within {timeout:g} s",
+        f"The backups could not be checked within {timeout:g} s",
         remedy="See whether the file system of backup_dir hangs ('ls' there); else raise timeout.",
     )
 

@@ -45,7 +45,7 @@ CHECKS: dict[str, Definition] = {
         "one verified backup a day",
     ),
     "backup.space": Definition(
-        "How many more backups as large as the last ones the file system has room for.",
+        "For how many more backups of all databases the disk has room.",
         "Free space there, move backup_dir to a larger disk, or keep fewer backups"
         " (backup_keep_daily and the like).",
         "count",

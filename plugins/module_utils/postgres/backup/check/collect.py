@@ -20,13 +20,13 @@ from .tools import barman, pgbackrest
 
 
 def collect(options: Options, target: Target | None, deadline: Deadline) -> Snapshot:
-    """Look at the folder, and ask the server, if its URL is known, and the other tools."""
+    """Read the folder, and ask the server, if its URL is known, and the other tools."""
     server = ask(target, deadline) if target else Server()
     folder: Folder | None = None
     series: list[Series] = []
     if RUNBOOK in options.tools and options.backup_dir:
         try:
-            folder, listings = read_folder(options.backup_dir)
+            folder, listings = read_folder(options.backup_dir, options.keep_free)
             series += own_series(options, server, listings, folder.running)
         except NotCollected as error:
             series.append(Series("", error=error))
@@ -44,7 +44,10 @@ def own_series(
     """The series of each database that must have a backup, and of the globals if there is one."""
     in_folder = [name for name in listings if name]
     names = options.expected(server.database, list(server.sizes), in_folder)
-    found = [series_of(listings.get(name) or Listing(name), running) for name in names]
+    found = [
+        series_of(listings.get(name) or Listing(name), running, server.sizes.get(name))
+        for name in names
+    ]
     if "" in listings:
         found.append(series_of(listings[""], running))
     return found

@@ -17,20 +17,20 @@ from ....core.lock import lock_holder
 from ..manifest import Manifest, Proof
 from ..naming import GLOBALS_FOLDER, database_of
 from ..repository import LOCK, OF_THE_SYSTEM, Backup, Listing, list_backups
+from ..space import expected_bytes
 from .snapshot import Copy, Folder, Restored, Series, Stray
 
 #: Seconds since it was last written, within which a partial file may belong to a run whose lock is
 #: not visible here, such as that of another host.
 _FRESH = 600
 GLOBALS = "roles and other globals"
-#: The level of proof from which a backup has been restored.
-RESTORED = 4
 
 
-def read_folder(path: str) -> tuple[Folder, dict[str, Listing]]:
+def read_folder(path: str, keep_free: int = 0) -> tuple[Folder, dict[str, Listing]]:
     """The folder, and the backups of each database in it; those of the globals have no name.
 
-    Raises `NotCollected` if the folder cannot be read. One that does not exist is empty.
+    ``keep_free`` is what must stay free on its disk. Raises `NotCollected` if the folder cannot be
+    read. One that does not exist is empty.
     """
     try:
         names = sorted(os.listdir(path))
@@ -57,7 +57,7 @@ def read_folder(path: str) -> tuple[Folder, dict[str, Listing]]:
             strays.append(Stray(entry, _what_it_is(name)))
     folder = Folder(
         path,
-        free=disk.f_bavail * disk.f_frsize,
+        free=max(0, disk.f_bavail * disk.f_frsize - keep_free),
         read_only=bool(disk.f_flag & os.ST_RDONLY),
         running=running,
         strays=tuple(strays),
@@ -65,13 +65,20 @@ def read_folder(path: str) -> tuple[Folder, dict[str, Listing]]:
     return folder, listings
 
 
-def series_of(listing: Listing, running: int = 0) -> Series:
-    """The backups of one database, each judged by its manifest and the sizes of its files."""
+def series_of(listing: Listing, running: int = 0, database_bytes: int | None = None) -> Series:
+    """The backups of one database, each judged by its manifest and the sizes of its files.
+
+    ``database_bytes`` is its size now; none if not known.
+    """
+    newest = listing.newest_verified()
+    if database_bytes is None and newest is not None and newest.manifest is not None:
+        database_bytes = newest.manifest.database_bytes
     return Series(
         listing.database or GLOBALS,
         tuple(_copy(backup) for backup in listing.backups if backup.manifest),
         globals=not listing.database,
         busy=bool(running and listing.partial),
+        next_bytes=expected_bytes(database_bytes, listing.backups) if database_bytes else None,
     )
 
 
@@ -93,17 +100,14 @@ def _copy(backup: Backup) -> Copy:
         problem=problem,
         kind=f"{name.form} {packed} {manifest.compression}",
         rows={f"{table.schema}.{table.name}": table.rows for table in manifest.tables},
-        restored=_restored(manifest.proofs),
+        restored=_restored(manifest.restored),
         client_version=manifest.client_version,
         system_identifier=manifest.system_identifier,
     )
 
 
-def _restored(proofs: tuple[Proof, ...]) -> Restored | None:
-    for proof in reversed(proofs):
-        if proof.level >= RESTORED and not proof.problem:
-            return Restored(proof.at, proof.level, proof.seconds, proof.where)
-    return None
+def _restored(proof: Proof | None) -> Restored | None:
+    return Restored(proof.at, proof.level, proof.seconds, proof.where) if proof else None
 
 
 def _damage(backup: Backup, manifest: Manifest) -> str:

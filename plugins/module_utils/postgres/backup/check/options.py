@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
 from ....core.errors import UsageError
 
 #: Values of ``tools``: this collection, and others whose own record of backups is read.
@@ -31,6 +33,10 @@ class Options:
     """pgBackRest's stanza or Barman's server; empty for all that the tool knows."""
     bin_dir: str | None = None
     """Folder of PostgreSQL's programs."""
+    exclude: Sequence[str] = ()
+    """Names or shell patterns of databases that need no backup."""
+    keep_free: int = 1 << 30
+    """Bytes on the disk that a backup must leave free."""
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
@@ -46,6 +52,8 @@ class Options:
             tuple(dict.fromkeys(params["tools"])),
             params["server_name"] or "",
             params["bin_dir"],
+            tuple(params["exclude"]),
+            _size("keep_free", params["keep_free"]),
         )
 
     def expected(
@@ -65,4 +73,11 @@ class Options:
                 found.update({name: None for name in there if fnmatchcase(name, given)})
             else:
                 found[given] = None
-        return list(found)
+        return [name for name in found if not any(fnmatchcase(name, no) for no in self.exclude)]
+
+
+def _size(option: str, text: str) -> int:
+    try:
+        return int(human_to_bytes(text))
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} is not a size such as '1G'") from None

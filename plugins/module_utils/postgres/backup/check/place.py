@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ....core.check import CRITICAL, Check
 from ....core.thresholds import Thresholds
 from ....core.units import format_value, pluralize
-from .snapshot import Folder, Series, Server
+from .snapshot import Folder, Series
 
 SPACE = "backup.space"
 FOREIGN = "backup.foreign"
@@ -19,9 +19,7 @@ FOREIGN = "backup.foreign"
 _PLENTY = 1000
 
 
-def assess_space(
-    folder: Folder, series: Sequence[Series], server: Server, thresholds: Thresholds
-) -> Check:
+def assess_space(folder: Folder, series: Sequence[Series], thresholds: Thresholds) -> Check:
     """``backup.space``: room for another backup of every database."""
     free = format_value(folder.free, "bytes")
     if folder.read_only:
@@ -32,10 +30,13 @@ def assess_space(
             subject=folder.path,
             remedy="Find out why ('dmesg'), and mount it for writing again.",
         )
-    needed = sum(filter(None, (_size(one, server) for one in series if not one.tool)))
+    needed = sum(one.next_bytes or 0 for one in series if not one.tool)
     if not needed:
         return thresholds.not_judged(
-            SPACE, f"{free} are free", "no backup yet shows how much one takes", subject=folder.path
+            SPACE,
+            f"{free} can be used",
+            "no backup yet shows how much one takes",
+            subject=folder.path,
         )
     room = folder.free / needed
     fits = f"room for {pluralize(int(room), 'more backup')}" if room >= 1 else "too little"
@@ -44,17 +45,10 @@ def assess_space(
     return thresholds.evaluate(
         SPACE,
         round(min(room, _PLENTY), 1),
-        f"{free} are free: {fits}{' ' if room >= 1 else ' for one more '}of"
+        f"{free} can be used: {fits}{' ' if room >= 1 else ' for one more '}of"
         f" {format_value(needed, 'bytes')}",
         subject=folder.path,
     )
-
-
-def _size(one: Series, server: Server) -> float | None:
-    """Bytes that the next backup of a database takes: as many as the last one, or as its data."""
-    if one.verified:
-        return one.verified[-1].bytes
-    return server.sizes.get(one.subject)
 
 
 def assess_foreign(folder: Folder, thresholds: Thresholds) -> Check:

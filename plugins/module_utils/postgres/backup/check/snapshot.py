@@ -63,6 +63,8 @@ class Series:
     """Roles and other globals: too small to judge by size, and not restored as a test."""
     busy: bool = False
     """Whether a backup is being taken now."""
+    next_bytes: int | None = None
+    """Bytes that the next backup is expected to take; none if not known."""
 
     @property
     def verified(self) -> list[Copy]:
@@ -86,7 +88,7 @@ class Folder:
     path: str
     exists: bool = True
     free: int = 0
-    """Bytes that a user other than root may write."""
+    """Bytes that a backup may take: those that must stay free are left out."""
     read_only: bool = False
     running: int = 0
     """Process that is taking a backup now; 0 if none is."""
@@ -95,7 +97,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Server:
-    """What the server itself says; empty where it could not be asked."""
+    """What the server itself says; empty if it could not be asked."""
 
     identifier: str = ""
     database: str = ""

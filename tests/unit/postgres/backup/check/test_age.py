@@ -30,7 +30,7 @@ def test_without_a_verified_one_the_reason_of_the_newest_is_given() -> None:
     found = checks_of(copy(30, verified=False), copy(6, problem="toc.dat is missing"))["age"]
     assert (found.status, "toc.dat is missing" in found.summary) == ("critical", True)
     alone = checks_of(copy(6, verified=False))["age"]
-    assert alone.summary == "The only backup is not verified: it has not been verified"
+    assert alone.summary == "The only backup does not count: it has not been verified"
 
 
 def test_no_backup_is_critical_but_on_a_new_server_not_judged() -> None:

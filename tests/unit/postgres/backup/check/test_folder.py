@@ -36,6 +36,8 @@ def test_a_folder_with_backups_and_nothing_else(tmp_path: Path) -> None:
     folder, listings = folders.read_folder(str(tmp_path))
     assert (folder.strays, sorted(listings), folder.running) == ((), ["", "shop"], 0)
     assert folder.free > 0
+    assert folders.read_folder(str(tmp_path), 1 << 60)[0].free == 0
+    assert series(tmp_path).next_bytes == 2400, "the last one and a fifth"
     found = series(tmp_path)
     assert [copy.problem for copy in found.copies] == ["", ""]
     assert len(found.verified) == 2

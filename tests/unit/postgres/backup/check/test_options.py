@@ -15,6 +15,8 @@ GIVEN: dict[str, Any] = {
     "tools": ["runbook"],
     "server_name": None,
     "bin_dir": None,
+    "exclude": [],
+    "keep_free": "1G",
 }
 
 
@@ -40,6 +42,12 @@ def test_patterns_apply_to_the_server_and_names_to_themselves(
     assert options.expected("shop", ["shop", "wiki", "Shop"], ["old"]) == expected
 
 
+def test_some_need_no_backup() -> None:
+    options = Options.from_params({**GIVEN, "databases": ["*"], "exclude": ["w*"]})
+    assert options.expected("shop", ["shop", "wiki"], []) == ["shop"]
+    assert options.keep_free == 1 << 30
+
+
 def test_without_an_answer_patterns_apply_to_the_folders() -> None:
     options = Options.from_params({**GIVEN, "databases": ["*"]})
     assert options.expected("shop", [], ["old"]) == ["old"]
@@ -47,7 +55,11 @@ def test_without_an_answer_patterns_apply_to_the_folders() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"tools": []}, "tools: is empty"), ({"backup_dir": "b"}, "backup_dir: 'b' must be")],
+    [
+        ({"tools": []}, "tools: is empty"),
+        ({"backup_dir": "b"}, "backup_dir: 'b' must be"),
+        ({"keep_free": "x"}, "keep_free"),
+    ],
 )
 def test_misuse_is_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -11,13 +11,13 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.check import (
     place,
 )
-from tests.support.backups import CHECKS, OLD, Folder, Series, Server, Stray, copy, nightly
+from tests.support.backups import CHECKS, Folder, Series, Stray, copy, nightly
 
-SHOP = Series("shop", nightly())
+SHOP = Series("shop", nightly(), next_bytes=1_000_000)
 
 
-def space(free: int, *series: Series, server: Server = OLD, **folder: Any) -> Check:
-    return place.assess_space(Folder("/b", free=free, **folder), series, server, Thresholds(CHECKS))
+def space(free: int, *series: Series, **folder: Any) -> Check:
+    return place.assess_space(Folder("/b", free=free, **folder), series, Thresholds(CHECKS))
 
 
 @pytest.mark.parametrize(
@@ -35,20 +35,14 @@ def test_the_next_backup_must_fit_and_the_one_after_it(free: int, status: str, w
     assert words in check.summary
 
 
-def test_every_database_counts_a_new_one_with_its_size() -> None:
-    server = Server(sizes={"new": 3_000_000, "closed": None})
-    series = (
-        SHOP,
-        Series("new"),
-        Series("closed"),
-        Series("", globals=True),
-    )
-    assert space(8_000_000, *series, server=server).value == 2
-    assert space(8_000_000, Series("closed"), server=server).not_judged
+def test_every_database_counts() -> None:
+    series = (SHOP, Series("wiki", next_bytes=3_000_000), Series("closed"))
+    assert space(8_000_000, *series).value == 2
+    assert space(8_000_000, Series("closed")).not_judged
 
 
 def test_another_tools_backups_take_their_room_elsewhere() -> None:
-    assert space(10, Series("main", (copy(),), tool="Barman")).not_judged
+    assert space(10, Series("main", (copy(),), tool="Barman", next_bytes=99)).not_judged
 
 
 def test_a_read_only_file_system_is_critical() -> None:
