@@ -20,7 +20,9 @@ KINDS = (RESTORE, BEFORE, REVERTED, VERIFY)
 #: Bytes of the longest name; PostgreSQL cuts a longer one.
 LONGEST = 63
 _TIME = "%Y%m%d_%H%M%S"
-_MARK = re.compile(rf"gpt_agent\.runbook ({'|'.join(KINDS)}) (\d{{8}}_\d{{6}}) ([^\n]+)(?:\n(.*))?", re.S)
+_MARK = re.compile(
+    rf"gpt_agent\.runbook ({'|'.join(KINDS)}) (\d{{8}}_\d{{6}}) ([^\n]+)(?:\n(.*))?", re.S
+)
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,7 @@ def statements(name: str, properties: Mapping[str, Any]) -> Iterator[Statement]:
     database = f"DATABASE {identifier(name)}"
     owner = properties.get("owner")
     if owner:
-        yield Statement(
-            f"owner '{owner}'", f"ALTER {database} OWNER TO {identifier(owner)}", owner
-        )
+        yield Statement(f"owner '{owner}'", f"ALTER {database} OWNER TO {identifier(owner)}", owner)
     if properties.get("limit", -1) != -1:
         limit = int(properties["limit"])
         yield Statement("connection limit", f"ALTER {database} CONNECTION LIMIT {limit}")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,11 +112,3 @@ def session_in(target: Target, database: str, seconds: float) -> Iterator[Worker
 def in_database(target: Target, name: str) -> Target:
     """The same login to another database of the server."""
     return replace(target, params={**target.params, "dbname": name})
-
-
-def drop(session: Control, name: str, quoted: str) -> None:
-    """Drop a database of ours, with the sessions in it; raises like `Worker.ask`."""
-    with suppress(StatementFailed):
-        session.execute(f"dropping {name}", f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
-        return
-    session.execute(f"dropping {name}", f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
