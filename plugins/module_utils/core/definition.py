@@ -26,6 +26,7 @@ COMPONENTS = {
     "certificate": "Certificates",
     "postgres": "PostgreSQL",
     "redis": "Redis",
+    "backup": "Backups",
     "runbook": "Steps of the playbook",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..core.definition import Definition
 from .health import checks as health
+from .restore import checks as restore
 from .review import checks as review
 
 CHECKS: dict[str, Definition] = {
@@ -23,4 +24,5 @@ CHECKS: dict[str, Definition] = {
         "playbooks/database_maintenance.yml again once the cause is gone.",
     ),
     **review.CHECKS,
+    **restore.CHECKS,
 }

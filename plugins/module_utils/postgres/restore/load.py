@@ -64,10 +64,12 @@ def load(
     return _judge(failures, login.target, database)
 
 
-def run_programs(commands: list[Command], watch: Callable[[], None]) -> list[Ended]:
+def run_programs(
+    commands: list[Command], watch: Callable[[], None], sink: int | None = None
+) -> list[Ended]:
     """Run a pipeline; raises `NotCollected` if a program cannot be started."""
     try:
-        return run_pipeline(commands, watch=watch)
+        return run_pipeline(commands, sink=sink, watch=watch)
     except OSError as error:
         program = error.filename or commands[0].argv[0]
         raise NotCollected(

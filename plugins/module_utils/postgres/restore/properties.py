@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,14 @@ _LISTS = frozenset(
         "unix_socket_directories",
     }
 )
+
+
+#: By the letter in pg_database.
+PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
+#: The letters of privileges on a database.
+_PRIVILEGES = {"C": "CREATE", "T": "TEMPORARY", "c": "CONNECT"}
+#: One grant as PostgreSQL writes it: ``"a role"=C*c/owner``.
+_ACL = re.compile(r'(?P<role>"(?:[^"]|"")*"|[^"=]*)=(?P<privileges>[A-Za-z*]*)/.*', re.S)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ def creation(name: str, properties: Mapping[str, Any], version: int) -> str:
         f"CREATE DATABASE {identifier(name)} TEMPLATE template0",
         f"ENCODING {literal(properties['encoding'])}",
     ]
-    provider, locale = properties.get("provider") or "libc", properties.get("locale")
+    provider = PROVIDERS.get(properties.get("provider") or "c", "libc")
+    locale = properties.get("locale")
     parts.append(f"LC_COLLATE {literal(properties['collate'])}")
     parts.append(f"LC_CTYPE {literal(properties['ctype'])}")
     if version >= 150000:
@@ -61,34 +71,40 @@ def statements(name: str, properties: Mapping[str, Any]) -> Iterator[Statement]:
     owner = properties.get("owner")
     if owner:
         yield Statement(f"owner '{owner}'", f"ALTER {database} OWNER TO {identifier(owner)}", owner)
-    if properties.get("limit", -1) != -1:
-        limit = int(properties["limit"])
+    limit = properties.get("connection_limit", -1)
+    if limit != -1:
         yield Statement("connection limit", f"ALTER {database} CONNECTION LIMIT {limit}")
     for item in properties.get("settings") or ():
-        yield _setting(name, item)
-    grants = properties.get("grants")
+        for setting in item["settings"]:
+            yield _setting(name, item["role"] or "", setting)
+    grants = properties.get("acl")
     if grants is not None:
         yield Statement("default grants", f"REVOKE ALL ON {database} FROM PUBLIC")
         for grant in grants:
-            yield _grant(database, grant)
+            yield from _grants(database, grant)
 
 
-def _grant(database: str, grant: Mapping[str, Any]) -> Statement:
-    role = grant["role"]
-    receiver = identifier(role) if role else "PUBLIC"
-    option = " WITH GRANT OPTION" if grant["grantable"] else ""
-    what = f"{grant['privilege']} for role '{role}'" if role else f"{grant['privilege']} for all"
-    return Statement(
-        what, f"GRANT {grant['privilege']} ON {database} TO {receiver}{option}", role or ""
-    )
+def _grants(database: str, grant: str) -> Iterator[Statement]:
+    found = _ACL.fullmatch(grant)
+    if found is None:
+        return
+    role = found["role"]
+    if role.startswith('"'):
+        role = role[1:-1].replace('""', '"')
+    receiver, to = (identifier(role), f"role '{role}'") if role else ("PUBLIC", "all")
+    for letter, star in re.findall(r"([A-Za-z])(\*?)", found["privileges"]):
+        privilege = _PRIVILEGES.get(letter)
+        if privilege:
+            option = " WITH GRANT OPTION" if star else ""
+            sql = f"GRANT {privilege} ON {database} TO {receiver}{option}"
+            yield Statement(f"{privilege} for {to}", sql, role)
 
 
-def _setting(name: str, item: Mapping[str, Any]) -> Statement:
-    setting, _equals, value = item["setting"].partition("=")
+def _setting(name: str, role: str, assignment: str) -> Statement:
+    setting, _equals, value = assignment.partition("=")
     quoted = ".".join(identifier(part) for part in setting.split("."))
     values = _elements(value) if setting.lower() in _LISTS else [value]
     assigned = f"SET {quoted} TO {', '.join(literal(each) for each in values)}"
-    role = item["role"]
     if role:
         what = f"setting {setting} of role '{role}'"
         sql = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(name)} {assigned}"
@@ -113,10 +129,3 @@ def _elements(value: str) -> list[str]:
             current += character
         position += 1
     return [*found, current]
-
-
-def differences(
-    live: Mapping[str, Any], backup: Mapping[str, Any], keys: Collection[str]
-) -> list[str]:
-    """Properties that differ between the live database and the backup, as the report shows them."""
-    return [key for key in keys if key in backup and live.get(key) != backup[key]]

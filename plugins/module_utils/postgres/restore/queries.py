@@ -17,28 +17,21 @@ SELECT /* gpt_agent.runbook */ json_build_object(
 FROM pg_roles r WHERE r.rolname = current_user
 """
 
-# The columns of the locale provider differ between versions, hence the way through JSON.
+# The properties have the form that a manifest has them in. The columns of the locale provider differ between versions, hence the way through JSON.
 DATABASES = """
-SELECT /* gpt_agent.runbook */ json_build_object(
-  'oid', d.oid::bigint, 'name', d.datname, 'owner', pg_get_userbyid(d.datdba), 'encoding', pg_encoding_to_char(d.encoding),
-  'collate', d.datcollate, 'ctype', d.datctype,
-  'provider', CASE coalesce(to_jsonb(d)->>'datlocprovider', 'c') WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
-  'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'), 'icu_rules', to_jsonb(d)->>'daticurules',
-  'limit', d.datconnlimit, 'template', d.datistemplate, 'connectable', d.datallowconn,
-  'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),
+SELECT /* gpt_agent.runbook */ json_build_object('oid', d.oid::bigint, 'name', d.datname, 'properties', json_build_object(
+  'owner', pg_get_userbyid(d.datdba), 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
+  'provider', to_jsonb(d) ->> 'datlocprovider', 'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+  'icu_rules', to_jsonb(d) ->> 'daticurules', 'tablespace', t.spcname, 'connection_limit', d.datconnlimit, 'acl', d.datacl::text[],
   'comment', shobj_description(d.oid, 'pg_database'),
-  'grants', CASE WHEN d.datacl IS NOT NULL THEN (
-    SELECT json_agg(json_build_object('role', CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,
-      'privilege', a.privilege_type, 'grantable', a.is_grantable) ORDER BY a.grantee, a.privilege_type) FROM aclexplode(d.datacl) a) END,
-  'settings', (SELECT json_agg(json_build_object('role', CASE s.setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(s.setrole) END, 'setting', c.setting)
-    ORDER BY s.setrole, c.setting)
-    FROM pg_db_role_setting s, unnest(s.setconfig) c(setting) WHERE s.setdatabase = d.oid),
+  'settings', (SELECT json_agg(json_build_object('role', r.rolname, 'settings', s.setconfig) ORDER BY r.rolname NULLS FIRST)
+    FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid)),
   'bytes', CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(d.oid) END,
   'sessions', (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type <> 'autovacuum worker'),
   'prepared', (SELECT count(*) FROM pg_prepared_xacts x WHERE x.database = d.datname),
   'slots', (SELECT json_agg(slot_name) FROM pg_replication_slots l WHERE l.database = d.datname),
   'subscriptions', (SELECT count(*) FROM pg_stat_subscription s JOIN pg_stat_activity a ON a.pid = s.pid WHERE a.datid = d.oid))
-FROM pg_database d ORDER BY d.datname
+FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace ORDER BY d.datname
 """
 
 # Whether this session's rename holds off new connections yet.
@@ -57,11 +50,4 @@ INVALID_INDEXES = """
 SELECT /* gpt_agent.runbook */ quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 1
-"""
-SEQUENCES = """
-SELECT /* gpt_agent.runbook */ schemaname::text, sequencename::text, last_value FROM pg_sequences
-"""
-LARGE_OBJECTS = "SELECT /* gpt_agent.runbook */ count(*) FROM pg_largeobject_metadata"
-EXTENSIONS = """
-SELECT /* gpt_agent.runbook */ extname::text, extversion, extnamespace::regnamespace::text FROM pg_extension ORDER BY 1
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.deadline import DeadlineExceeded
@@ -16,6 +16,7 @@ from ...core.errors import NotCollected, Refused, RunbookError
 from ...core.text import redact, shorten
 from ...core.units import pluralize
 from ..backup.archive import Reader, last_line
+from ..backup.contents import read_contents
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
 from ..programs import Programs, find_programs, login
@@ -25,11 +26,14 @@ from .failures import Failure
 from .load import LoadFailed, Source, load, run_programs
 from .names import RESTORE, VERIFY, Mark, identifier, literal
 from .properties import creation
+from .queries import INVALID_INDEXES
 from .run import Run
-from .server import APPLICATION, Control, Database, Snapshot, session_in
+from .server import APPLICATION, Control, Database, Snapshot, in_database, session_in
 
 #: Free space that a restore needs, as a multiple of the size of the database that was backed up.
 _DISK_MARGIN = 1.1
+#: pg_amcheck's exit code if it has found something.
+_CORRUPT = 2
 
 
 @dataclass(frozen=True)
@@ -76,28 +80,37 @@ class Scratch:
         """Compare it with the manifest; raises `LoadFailed` if anything differs."""
         tables = pluralize(len(self.manifest.tables), "table")
         with self.run.step("restore.compare", self.name, f"{tables} with the manifest") as fields:
-            watch = self.run.watch("restore.compare", self.name)
+            contents = read_contents(in_database(self.target, self.name), self.run.left, 60)
             with session_in(self.target, self.name, self.run.left) as session:
-                found = compare(session, self.manifest, watch)
+                invalid = [name for (name,) in session.ask("the indexes", INVALID_INDEXES)]
+            found = compare(contents, self.manifest, invalid)
             if found.differences:
                 raise LoadFailed(f"It differs from what was backed up: {found.problem}")
             fields["after"] = {"rows": found.rows, "notes": list(found.notes)}
         return found
 
     def check_indexes(self) -> None:
-        """Check that every index holds every row; raises `LoadFailed` if one does not."""
+        """Check that every index holds every row; raises `LoadFailed` if one does not.
+
+        Raises `NotCollected` if that cannot be checked.
+        """
         program = self.reader.programs.path("pg_amcheck")
         arguments = ["--heapallindexed", f"--jobs={self.run.options.jobs}", "--install-missing"]
         with self.run.step("restore.check", self.name, "every index holds every row"):
-            with login(self.target) as own:
-                command = own.command(
-                    program, *arguments, database=self.name, application=APPLICATION
-                )
+            with login(self.target) as own, os.fdopen(os.memfd_create("found"), "w+b") as found:
+                command = own.command(program, database=self.name, application=APPLICATION)
+                # Unlike the other programs it has no option for the connection.
+                connection = command.argv[1].partition("=")[2]
+                command = replace(command, argv=[program, *arguments, connection])
                 watch = self.run.watch("restore.check", self.name)
-                ended = run_programs([command], watch)[0]
+                ended = run_programs([command], watch, found.fileno())[0]
+                found.seek(0)
+                said = found.read(4096).decode(errors="replace").strip()
+            if ended.code == _CORRUPT and said:
+                raise LoadFailed(shorten(f"pg_amcheck: {said}", 300))
             if ended.failed:
                 text = redact(last_line(ended.errors) or ended.how, self.target.secrets)
-                raise LoadFailed(shorten(f"pg_amcheck: {text}", 300))
+                raise NotCollected(shorten(f"pg_amcheck: {text}", 300))
 
     def analyze(self) -> None:
         """Give it statistics, without which the first queries would be slow."""

@@ -27,11 +27,17 @@ class Database:
     """One database of the server."""
 
     facts: Mapping[str, Any]
-    """As `queries.DATABASES` has them; what `properties` takes as well."""
+    """As `queries.DATABASES` has them."""
 
     @property
     def name(self) -> str:
         return str(self.facts["name"])
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """In the form of a manifest."""
+        found: Mapping[str, Any] = self.facts["properties"]
+        return found
 
     @property
     def oid(self) -> int:
@@ -40,7 +46,7 @@ class Database:
     @property
     def mark(self) -> Mark | None:
         """What this collection made of it; none for any other database."""
-        return parse_mark(self.facts["comment"])
+        return parse_mark(self.properties["comment"])
 
 
 @dataclass(frozen=True)

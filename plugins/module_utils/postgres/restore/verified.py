@@ -23,6 +23,7 @@ from ..backup.proof import prove
 from ..backup.repository import LOCK, Backup
 from ..url import Target
 from .choice import backups_to_verify
+from .compare import rows_of
 from .load import LoadFailed
 from .names import VERIFY, Mark, format_time
 from .run import Run, StepFailed
@@ -99,12 +100,18 @@ class Verification:
         options = self.run.options
         server = self.snapshot.server if self.snapshot else {}
         reader = Reader(programs_for(manifest, server, options.bin_dir), options.age_identity)
-        wanted = _level(backup, options.level)
+        wanted = min(_level(backup, options.level), self._highest())
         watch = self.run.watch("backup.verify", _subject(backup))
         proof = prove(backup.path, manifest, min(wanted, WITHOUT_SERVER), reader, watch)
         if proof.problem or wanted <= WITHOUT_SERVER:
             return replace(proof, wanted=wanted)
         return self._restore(backup, manifest, reader, wanted)
+
+    def _highest(self) -> int:
+        """The highest level that can be reached on the server."""
+        server = self.snapshot.server if self.snapshot else {}
+        has_amcheck = server.get("superuser") and "amcheck" in (server.get("extensions") or ())
+        return 6 if has_amcheck else 5
 
     def _restore(self, backup: Backup, manifest: Manifest, reader: Reader, wanted: int) -> Proof:
         """Levels 4 to 6, in a database of their own, which is dropped again."""
@@ -153,12 +160,14 @@ class Verification:
         meaning = LEVELS[proof.level]
         summary = f"{_subject(backup)} is {meaning} (level {proof.level})"
         if proof.level > WITHOUT_SERVER:
-            rows = sum(table.rows for table in manifest.tables if table.kind != "p")
+            rows = rows_of(manifest)
             summary += (
                 f": {pluralize(len(manifest.tables), 'table')}, {pluralize(rows, 'row')}, "
                 f"{format_value(manifest.database_bytes, 'bytes')} in "
                 f"{format_duration(proof.seconds)}"
             )
+        if proof.level < _level(backup, self.run.options.level):
+            summary += "; level 6 needs a superuser's login and the extension amcheck"
         return self.thresholds.verdict(
             CHECK, OK, summary, subject=database, evidence=[_evidence(proof)]
         )
