@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
+from .backup.check import checks as backup
 from .health import checks as health
 from .restore import checks as restore
 from .review import checks as review
@@ -25,4 +26,5 @@ CHECKS: dict[str, Definition] = {
     ),
     **review.CHECKS,
     **restore.CHECKS,
+    **backup.CHECKS,
 }

@@ -15,6 +15,8 @@ from .naming import GLOBALS_FOLDER, Name, database_of, folder_of, manifest_time,
 
 #: The file that `exclusive_lock` is taken on, in the folder of the backups.
 LOCK = ".lock"
+#: Folders at the top of a file system that it makes itself.
+OF_THE_SYSTEM = ("lost+found",)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def list_databases(backup_dir: str) -> list[str]:
     names = (
         database_of(name)
         for name in _entries(backup_dir)
-        if os.path.isdir(os.path.join(backup_dir, name))
+        if name not in OF_THE_SYSTEM and os.path.isdir(os.path.join(backup_dir, name))
     )
     return sorted(filter(None, names))
 
