@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -69,6 +70,7 @@ def run_pipeline(
     source: IO[bytes] | int | None = None,
     sink: IO[bytes] | int | None = None,
     watch: Callable[[], None] = lambda: None,
+    copies: Sequence[tuple[Command, IO[bytes] | int | None]] = (),
 ) -> list[Ended]:
     """Run programs, each reading what the one before it writes, until all have ended.
 
@@ -76,31 +78,49 @@ def run_pipeline(
     called every `POLL` seconds; whatever it raises, such as `DeadlineExceeded`, ends the programs
     first. The kernel kills them if this process is killed. Call it from the main thread. Raises
     OSError if a program cannot be started.
+
+    Each of the ``copies`` reads a copy of what the first program writes, and writes to a sink of
+    its own; one that stops reading disturbs no other. They end the list that is returned, after
+    `tee`, which makes the copies.
     """
     running: list[_Running] = []
+    readers: list[_Running] = []
     try:
+        for command, own_sink in copies:
+            where: Any = subprocess.DEVNULL if own_sink is None else own_sink
+            readers.append(_Running(command, subprocess.PIPE, where))
+        handles = [one.process.stdin.fileno() for one in readers if one.process.stdin]
+        if handles:
+            tee = Command(["tee", "-p", *(f"/dev/fd/{handle}" for handle in handles)])
+            commands = [commands[0], tee, *commands[1:]]
         before: Any = subprocess.DEVNULL if source is None else source
         for position, command in enumerate(commands):
             last = position == len(commands) - 1
             output: Any = subprocess.PIPE
             if last:
                 output = subprocess.DEVNULL if sink is None else sink
-            running.append(_Running(command, before, output))
+            passed = handles if handles and position == 1 else []
+            running.append(_Running(command, before, output, passed))
             if position:
                 before.close()  # else the program before never sees that this one has ended
             before = running[-1].process.stdout
+        _close_inputs(readers)  # else they never see the end of their copy
+        running += readers
         while any(one.process.poll() is None for one in running):
             watch()
             time.sleep(POLL)
         return [one.ended() for one in running]
     finally:
-        _end(running)
+        _close_inputs(readers)
+        _end([*running, *(one for one in readers if one not in running)])
 
 
 class _Running:
     """A program that has been started; its error output goes to a file, which never fills."""
 
-    def __init__(self, command: Command, source: Any, output: Any) -> None:
+    def __init__(
+        self, command: Command, source: Any, output: Any, passed: Sequence[int] = ()
+    ) -> None:
         self.command = command
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _end
         environment = {**os.environ, "LC_ALL": "C", **command.environment}
@@ -110,6 +130,7 @@ class _Running:
             stdout=output,
             stderr=self.errors,
             env=environment,
+            pass_fds=passed,
             preexec_fn=_die_with_parent(os.getpid()),
         )
 
@@ -123,6 +144,13 @@ class _Running:
         return Ended(
             self.command.program, self.process.returncode, text.decode(errors="replace").strip()
         )
+
+
+def _close_inputs(running: Sequence[_Running]) -> None:
+    for one in running:
+        if one.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                one.process.stdin.close()
 
 
 def _end(running: Sequence[_Running]) -> None:

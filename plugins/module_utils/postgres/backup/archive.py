@@ -86,13 +86,14 @@ def run(
     commands: Sequence[Command],
     watch: Callable[[], None],
     sink: IO[bytes] | int | None = None,
+    copies: Sequence[tuple[Command, IO[bytes] | int | None]] = (),
 ) -> list[Ended]:
-    """Run a pipeline; raises `PipelineFailed` unless every program succeeded.
+    """Run a pipeline, see `run_pipeline`; raises `PipelineFailed` unless every program succeeded.
 
     Raises `NotCollected` if a program cannot be started.
     """
     try:
-        ended = run_pipeline(commands, sink=sink, watch=watch)
+        ended = run_pipeline(commands, sink=sink, watch=watch, copies=copies)
     except OSError as error:
         program = error.filename or commands[0].argv[0]
         raise NotCollected(

@@ -22,7 +22,7 @@ from .archive import PipelineFailed, Reader, listing, output_of, reading, run
 from .checksums import checksum, list_files
 from .manifest import Manifest, Proof
 from .naming import SQL, Name, parse_name
-from .toc import read_contents
+from .toc import read_toc
 
 #: The last line of a complete dump of pg_dumpall, or of pg_dump in plain SQL.
 COMPLETE = re.compile(r"^-- PostgreSQL database (cluster )?dump complete$", re.MULTILINE)
@@ -127,13 +127,13 @@ def _readable(
         if lost:
             raise _Bad(f"{pluralize(len(lost), 'role')} missing, such as {lost[0]}")
         return
-    contents = read_contents(listing(path, name, reader, watch))
-    if manifest.toc_entries and len(contents.entries) != manifest.toc_entries:
+    toc = read_toc(listing(path, name, reader, watch))
+    if manifest.toc_entries and len(toc.entries) != manifest.toc_entries:
         raise _Bad(
-            f"its table of contents has {pluralize(len(contents.entries), 'entry', 'entries')}, "
+            f"its table of contents has {pluralize(len(toc.entries), 'entry', 'entries')}, "
             f"not {manifest.toc_entries:,} as when written"
         )
-    lost_tables = contents.missing(manifest.tables)
+    lost_tables = toc.missing(manifest.tables)
     if lost_tables:
         first = lost_tables[0]
         raise _Bad(

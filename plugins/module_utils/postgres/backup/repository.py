@@ -77,12 +77,17 @@ def list_databases(backup_dir: str) -> list[str]:
     return sorted(filter(None, names))
 
 
+def folder_path(backup_dir: str, database: str) -> str:
+    """The folder of one database's backups, or of the globals' if ``database`` is empty."""
+    return os.path.join(backup_dir, folder_of(database) if database else GLOBALS_FOLDER)
+
+
 def list_backups(backup_dir: str, database: str) -> Listing:
     """The backups of one database, or of the globals if ``database`` is empty.
 
     A missing folder is an empty one. Raises `NotCollected` if it cannot be read.
     """
-    folder = os.path.join(backup_dir, folder_of(database) if database else GLOBALS_FOLDER)
+    folder = folder_path(backup_dir, database)
     listing = Listing(database)
     if not os.path.lexists(folder):
         return listing

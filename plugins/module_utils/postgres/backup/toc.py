@@ -17,7 +17,7 @@ _DATA = {"r": "TABLE DATA", "m": "MATERIALIZED VIEW DATA"}
 
 
 @dataclass(frozen=True)
-class Contents:
+class Toc:
     """The entries, each without its numbers: ``TABLE DATA public users app``."""
 
     entries: tuple[str, ...]
@@ -42,10 +42,10 @@ class Contents:
         ]
 
 
-def read_contents(text: str) -> Contents:
+def read_toc(text: str) -> Toc:
     """The entries in the output of ``pg_restore --list``."""
     found = (_ENTRY.fullmatch(line) for line in text.splitlines())
-    return Contents(tuple(match[1] for match in found if match))
+    return Toc(tuple(match[1] for match in found if match))
 
 
 def _line(name: str) -> str:

@@ -1,10 +1,10 @@
-"""What the table of contents of an archive holds."""
+"""What the table of toc of an archive holds."""
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.manifest import (
     Table,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.toc import (
-    read_contents,
+    read_toc,
 )
 
 LIST = """;
@@ -23,22 +23,22 @@ LIST = """;
 
 
 def test_every_table_has_data() -> None:
-    contents = read_contents(LIST)
-    assert (len(contents.entries), contents.data) == (6, 4)
+    toc = read_toc(LIST)
+    assert (len(toc.entries), toc.data) == (6, 4)
     tables = [
         Table("public", "users", "r", 3),
         Table("Sales", "Line items", "r", 0),
         Table("public", "totals", "m", 1),
         Table("public", "measurements", "p", 9),
     ]
-    assert contents.missing(tables) == []
+    assert toc.missing(tables) == []
 
 
 def test_a_table_without_data_is_missing() -> None:
     tables = [Table("public", "user", "r", 3), Table("public", "orders", "r", 0)]
-    assert read_contents(LIST).missing(tables) == tables
+    assert read_toc(LIST).missing(tables) == tables
 
 
 def test_line_breaks_in_names_are_spaces_in_the_list() -> None:
-    contents = read_contents("1; 0 2 TABLE DATA public a b app\n")
-    assert contents.missing([Table("public", "a\nb", "r", 0)]) == []
+    toc = read_toc("1; 0 2 TABLE DATA public a b app\n")
+    assert toc.missing([Table("public", "a\nb", "r", 0)]) == []

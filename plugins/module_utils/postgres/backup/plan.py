@@ -1,0 +1,60 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run would do, as a pure function of what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...core.check import PLANNED, SKIPPED, Action
+from ...core.units import format_duration, format_value
+from .collect import Database, Server
+from .options import Options
+from .repository import Backup, Listing
+from .retention import Decision, decide
+from .space import expected_bytes
+from .verify import DUMP, REMOVE
+
+KEEP = "backup.keep"
+
+
+def planned_dump(database: Database, backups: Sequence[Backup], options: Options) -> Action:
+    """The backup of one database, with what the last one lets expect."""
+    size = expected_bytes(database.bytes, backups)
+    reason = f"about {format_value(size, 'bytes')}, {options.form} format"
+    if options.age_recipients:
+        reason = f"about {format_value(size, 'bytes')}, encrypted"
+    last = next((each.manifest for each in reversed(backups) if each.verified), None)
+    estimate = None
+    if last is not None and last.database_bytes:
+        estimate = (last.finished - last.started) * database.bytes / last.database_bytes
+        reason += f", about {format_duration(estimate)}"
+    return Action(DUMP, PLANNED, reason, subject=database.name, bytes=size, estimate=estimate)
+
+
+def planned_globals(server: Server) -> Action:
+    """The backup of roles and other globals."""
+    reason = "roles, memberships, tablespaces"
+    if not server.superuser:
+        reason += ", without passwords, which only a superuser can read"
+    return Action(DUMP, PLANNED, reason, subject="globals")
+
+
+def retention(listing: Listing, options: Options, now: float) -> list[Decision]:
+    """What retention says of the backups of one database, oldest first."""
+    return decide(listing.backups, options.keep, now) if options.keep is not None else []
+
+
+def retention_plan(decisions: Sequence[Decision]) -> list[Action]:
+    """Check mode's list: what would go, and which slot each one that stays fills."""
+    return [
+        Action(
+            KEEP if decision.keep else REMOVE,
+            SKIPPED if decision.keep else PLANNED,
+            f"kept: {decision.reason}" if decision.keep else decision.reason,
+            subject=decision.backup.path,
+            bytes=decision.backup.manifest.bytes if decision.backup.manifest else None,
+        )
+        for decision in decisions
+    ]
