@@ -19,6 +19,6 @@ class ActionModule(BackgroundAction):
 
     def max_seconds(self) -> float:
         try:
-            return float(self._task.args.get("time_budget") or Options.time_budget)
+            return float(self._task.args.get("time_limit") or Options.time_limit)
         except (TypeError, ValueError):
-            return Options.time_budget
+            return Options.time_limit

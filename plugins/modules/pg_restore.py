@@ -99,6 +99,11 @@ options:
     description:
       - File with the key of encrypted backups, on the host where the module runs.
     type: path
+  age_program:
+    description:
+      - Program that decrypts, a name in C(PATH) or a path.
+    type: str
+    default: age
   bin_dir:
     description:
       - Folder of PostgreSQL's client programs. Found in C(PATH) and where packages put them if not
@@ -114,7 +119,7 @@ options:
       - Days for which O(state=cleaned) keeps a database that was replaced.
     type: float
     default: 7.0
-  time_budget:
+  time_limit:
     description:
       - Seconds for the whole run. What is running at the end is ended, and the live database stays
         as it is.
@@ -266,10 +271,11 @@ ARGUMENT_SPEC = {
     "confirm": {"type": "str", "default": ""},
     "safety_backup": {"type": "bool", "default": True},
     "age_identity": {"type": "path"},
+    "age_program": {"type": "str", "default": "age"},
     "bin_dir": {"type": "path"},
     "jobs": {"type": "int", "default": 2},
     "keep_days": {"type": "float", "default": 7.0},
-    "time_budget": {"type": "float", "default": 14400.0},
+    "time_limit": {"type": "float", "default": 14400.0},
     "timeout": {"type": "float", "default": 30.0},
     "thresholds": {"type": "dict", "default": {}},
     "requires": {"type": "list", "elements": "str", "default": []},

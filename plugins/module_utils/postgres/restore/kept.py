@@ -52,7 +52,7 @@ class Reversal:
 
     def carry_out(self) -> Outcome:
         """Swap back; raises `RunbookError` if that cannot be done, and then nothing has changed."""
-        with control(self.target, self.run.options.time_budget) as session:
+        with control(self.target, self.run.options.time_limit) as session:
             session.lock()
             snapshot = session.snapshot()
             _plan, kept = plan_reversal(snapshot, self.database)
@@ -99,7 +99,7 @@ class Cleaning:
     def carry_out(self) -> Outcome:
         """Drop them, one by one; the check says what is left."""
         failed: list[str] = []
-        with control(self.target, self.run.options.time_budget) as session:
+        with control(self.target, self.run.options.time_limit) as session:
             session.lock()
             snapshot = session.snapshot()
             sweep(self.run, session, snapshot)

@@ -27,7 +27,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "level": (1, 6),
     "jobs": (1, 32),
     "keep_days": (0, 3650),
-    "time_budget": (1, 7 * 86400),
+    "time_limit": (1, 7 * 86400),
 }
 
 
@@ -53,12 +53,14 @@ class Options:
     """Whether to back up the database before it is replaced."""
     age_identity: str = ""
     """File with the key of encrypted backups."""
+    age_program: str = "age"
+    """The program that decrypts."""
     bin_dir: str = ""
     """The only folder to take PostgreSQL's programs from."""
     jobs: int = 2
     keep_days: float = 7.0
     """Days after which replaced databases are dropped."""
-    time_budget: float = 14400.0
+    time_limit: float = 14400.0
     timeout: float = 30.0
     """Seconds for the server to answer one question."""
 

@@ -60,7 +60,7 @@ class Restore:
     def carry_out(self) -> Outcome:
         """Restore, verify and swap; raises `RunbookError` if nothing was begun."""
         run = self.run
-        with control(self.target, run.options.time_budget) as session:
+        with control(self.target, run.options.time_limit) as session:
             session.lock()
             snapshot = session.snapshot()
             plan, backup, manifest = self._plan(snapshot)
@@ -109,7 +109,7 @@ class Restore:
         """What the backup is read with, once it is known to be complete."""
         options = self.run.options
         programs = programs_for(manifest, snapshot.server, options.bin_dir)
-        reader = Reader(programs, options.age_identity)
+        reader = Reader(programs, options.age_identity, options.age_program)
         reason = "all files, with their checksums"
         with self.run.step("backup.verify", str(backup.name), reason):
             watch = self.run.watch("backup.verify", str(backup.name))

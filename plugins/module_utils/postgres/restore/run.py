@@ -39,13 +39,11 @@ class Run:
 
     @property
     def left(self) -> float:
-        """Seconds of the time budget that are left; raises `StepFailed` if none are."""
-        left = self.options.time_budget - (time.monotonic() - self.started)
+        """Seconds of the time limit that are left; raises `StepFailed` if none are."""
+        left = self.options.time_limit - (time.monotonic() - self.started)
         if left <= 0:
-            budget = format_duration(self.options.time_budget)
-            raise StepFailed(
-                f"the time budget of {budget} is used up", "Raise time_budget, or jobs."
-            )
+            budget = format_duration(self.options.time_limit)
+            raise StepFailed(f"the time limit of {budget} is used up", "Raise time_limit, or jobs.")
         return left
 
     @contextmanager
@@ -70,7 +68,7 @@ class Run:
     def watch(
         self, name: str, subject: str, share: Callable[[], float | None] = lambda: None
     ) -> Callable[[], None]:
-        """For a long step: reports progress, and ends it when the time budget is used up."""
+        """For a long step: reports progress, and ends it when the time limit is used up."""
         started, asked = time.monotonic(), 0.0
 
         def look() -> None:

@@ -67,7 +67,7 @@ class Verification:
         with ExitStack() as stack:
             if self.run.options.level > WITHOUT_SERVER:
                 self.session = stack.enter_context(
-                    control(self.target, self.run.options.time_budget)
+                    control(self.target, self.run.options.time_limit)
                 )
                 self.session.lock()
                 self.snapshot = self.session.snapshot()
@@ -99,7 +99,11 @@ class Verification:
     def _prove(self, backup: Backup, manifest: Manifest) -> Proof:
         options = self.run.options
         server = self.snapshot.server if self.snapshot else {}
-        reader = Reader(programs_for(manifest, server, options.bin_dir), options.age_identity)
+        reader = Reader(
+            programs_for(manifest, server, options.bin_dir),
+            options.age_identity,
+            options.age_program,
+        )
         wanted = min(_level(backup, options.level), self._highest())
         watch = self.run.watch("backup.verify", _subject(backup))
         proof = prove(backup.path, manifest, min(wanted, WITHOUT_SERVER), reader, watch)
