@@ -1,44 +1,32 @@
-"""What the tests of restores share: a database with everything in it, and a backup of it."""
+"""What the tests of restores share: a database with everything in it, and what it holds."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup import (
-    checksums,
-    contents,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.manifest import (
-    Manifest,
-    Proof,
-    write_manifest,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.naming import (
-    folder_of,
-    format_time,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
-from tests.support.postgres import run_sql
+from tests.support.postgres import Server, run_sql
+
+#: Runs the module on the database ``live``: ``restore(state="restored", confirm="live")``.
+Restore = Callable[..., dict[str, Any]]
 
 #: Statements for a database that holds one of everything that a dump can lose.
 EVERYTHING = [
     'CREATE SCHEMA "Übung"',
-    'CREATE EXTENSION pgcrypto SCHEMA "Übung"',
+    'CREATE EXTENSION pgstattuple SCHEMA "Übung"',
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
     "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
     'CREATE TABLE "Übung"."Mixed Case" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,'
     " n numeric, f float8, t text, b bytea, j jsonb, a int[], m mood, p positive, r int4range,"
-    " ts timestamptz, d date, i interval, u uuid, ip inet, bits bit(3), x xml, v tsvector,"
+    " ts timestamptz, d date, i interval, u uuid, ip inet, bits bit(3), x money, v tsvector,"
     " twice numeric GENERATED ALWAYS AS (n * 2) STORED)",
     'INSERT INTO "Übung"."Mixed Case" (n, f, t, b, j, a, m, p, r, ts, d, i, u, ip, bits, x, v)'
     " SELECT g / 3.0, sqrt(g), 'ü\t\\' || g || E'\\n', decode(md5(g::text), 'hex'),"
     " jsonb_build_object('k', g), ARRAY[g, NULL], 'ok', g, int4range(g, g + 5),"
     " '2026-01-01'::timestamptz + g * interval '1 min', '2026-01-01'::date + g % 999,"
-    " g * interval '1 day', md5(g::text)::uuid, '10.0.0.1', B'101', '<a/>', to_tsvector('a b')"
+    " g * interval '1 day', md5(g::text)::uuid, '10.0.0.1', B'101', '12.30', to_tsvector('a b')"
     " FROM generate_series(1, 3000) g",
     "CREATE TABLE events (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)",
     "CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-07-01')",
@@ -67,6 +55,12 @@ EVERYTHING = [
     'GRANT SELECT ON hen TO reader WITH GRANT OPTION; GRANT USAGE ON SCHEMA "Übung" TO PUBLIC',
     "ALTER TABLE events OWNER TO app",
 ]
+
+
+def address(server: Server, database: str) -> str:
+    """A URL of the administrator."""
+    own = server.own
+    return server.url(own["admin_user"], own["admin_password"], database)
 
 
 def properties(name: str) -> list[str]:
@@ -118,43 +112,3 @@ def flip(path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0x55
     file.write_bytes(data)
-
-
-def take(url: str, programs: Path, backup_dir: Path, **changes: Any) -> Path:
-    """Back up a database that no one writes to; returns the path of the backup."""
-    target = parse_url(url)
-    found = contents.read_contents(target, 60, 5)
-    started = time.time()
-    name = f"{format_time(started)}.dir"
-    folder = backup_dir / folder_of(target.database)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    version = subprocess.run(
-        [programs / "pg_dump", "--version"], capture_output=True, text=True, check=True
-    ).stdout.split()[2]
-    dump = [programs / "pg_dump", f"--dbname={url}", "--format=directory", "--jobs=2"]
-    subprocess.run([*dump, f"--file={path}"], check=True, env=os.environ)
-    files = checksums.checksum_files(str(path), lambda: None)
-    values: dict[str, Any] = {
-        "name": name,
-        "database": target.database,
-        "started": started,
-        "finished": time.time(),
-        "bytes": sum(file.bytes for file in files),
-        "files": files,
-        "compression": "gzip:1",
-        "client_version": version,
-        "server_version": int(version.split(".")[0]) * 10000,
-        "system_identifier": "",
-        "database_bytes": found.bytes,
-        "tables": found.tables,
-        "sequences": found.sequences,
-        "large_objects": found.large_objects,
-        "extensions": found.extensions,
-        "roles": found.roles,
-        "properties": found.properties,
-        "proofs": (Proof(3, time.time(), 0.1, 3),),
-        **changes,
-    }
-    write_manifest(str(folder / name.replace(".dir", ".manifest.json")), Manifest(**values))
-    return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,7 @@ import pytest
 
 from tests.conftest import RunModule
 from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
-
-#: Runs the module: ``restore(state="restored", confirm="shop")``.
-Restore = Callable[..., dict[str, Any]]
+from tests.support.restores import Restore, address
 
 
 @pytest.fixture(
@@ -59,9 +57,3 @@ def restore(run_module: RunModule, server: Server, client: Path, tmp_path: Path)
         return run_module("pg_restore", given, check=check)
 
     return run
-
-
-def address(server: Server, database: str) -> str:
-    """A URL of the administrator."""
-    own = server.own
-    return server.url(own["admin_user"], own["admin_password"], database)
