@@ -12,7 +12,7 @@ SELECT /* gpt_agent.runbook */ json_build_object(
   'roles', (SELECT json_agg(rolname) FROM pg_roles),
   'extensions', (SELECT json_agg(DISTINCT name) FROM pg_available_extensions),
   'tablespaces', (SELECT json_agg(spcname) FROM pg_tablespace),
-  'data_directory', current_setting('data_directory', true),
+  'data_directory', CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END,
   'started', extract(epoch FROM pg_postmaster_start_time())::float8)
 FROM pg_roles r WHERE r.rolname = current_user
 """

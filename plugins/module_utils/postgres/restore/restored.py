@@ -33,6 +33,7 @@ from .server import Control, Snapshot, control, session_in
 from .swap import Rename, Swapped, swap
 
 CHECK = "backup.restored"
+CREATE, SWAP = "restore.create", "restore.swap"
 #: Makes a fresh backup of a database, and returns its actions; raises `RunbookError`.
 BackUp = Callable[[str], list[Action]]
 
@@ -133,7 +134,7 @@ class Restore:
             kept = Mark(BEFORE, mark.time, self.database, comment or "")
             renames.insert(0, Rename(self.database, kept.name, str(kept)))
             reason = f"the old one stays as {kept.name}"
-        with self.run.step("restore.swap", self.database, reason) as fields:
+        with self.run.step(SWAP, self.database, reason) as fields:
             with control(self.target, 30) as watcher:
                 swapped = swap(session, watcher, renames, more)
             fields["after"] = {"held_seconds": round(swapped.held, 3), "ended": swapped.ended}
@@ -191,9 +192,13 @@ class Restore:
         return Outcome([check], self.run.actions, f"{summary}. {check.remedy}")
 
     def _state(self) -> str:
-        """What the database is now, asked of the server if it still answers."""
+        """What the database is now, asked of the server if a swap was begun."""
+        if not any(action.name == SWAP for action in self.run.actions):
+            return "The live database was not touched"
         with suppress(RunbookError, DeadlineExceeded):
             with control(self.target, self.run.options.timeout) as session:
-                exists = self.database in session.snapshot().databases
-            return "The old database is as it was" if exists else "There is no such database"
-        return "Nothing was swapped, unless the last action says so"
+                swapped = session.snapshot().marked(BEFORE)
+            times = [action.subject for action in self.run.actions if action.name == CREATE]
+            done = any(one.mark and times and one.mark.time in times[-1] for one in swapped)
+            return "It was swapped all the same" if done else "The live database is as it was"
+        return "Whether it was swapped is unknown, as the server does not answer"

@@ -41,7 +41,8 @@ def facts(server: Server, database: str) -> object:
     return server.admin(
         "SELECT pg_get_userbyid(datdba), datacl::text, datconnlimit, datcollate,"
         " pg_encoding_to_char(encoding), shobj_description(oid, 'pg_database'),"
-        " (SELECT json_agg(json_build_object('r', setrole::regrole, 's', setconfig) ORDER BY setrole)"
+        " (SELECT json_agg(json_build_object('r', setrole::regrole, 's', setconfig)"
+        " ORDER BY setrole)"
         f"  FROM pg_db_role_setting WHERE setdatabase = d.oid) FROM pg_database d"
         f" WHERE datname = '{database}'"
     )
