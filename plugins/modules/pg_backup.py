@@ -270,8 +270,9 @@ from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.probe import require
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.postgres.backup.operation import CHECKS, back_up
+from ..module_utils.postgres.backup.operation import back_up
 from ..module_utils.postgres.backup.options import FORMS, Options
+from ..module_utils.postgres.checks import CHECKS
 from ..module_utils.postgres.connection import POSTGRES_OPTIONS, PSYCOPG2_ERROR
 from ..module_utils.postgres.url import read_target
 

@@ -12,8 +12,8 @@ version_added: "0.1.0"
 description:
   - Works with the backups that M(gpt_agent.runbook.pg_backup) has written.
   - With O(state=verified) it proves that backups are good, and writes the level that was reached,
-    the date and the measured time into their manifests. Levels 1 to 3 are about the files:
-    complete, readable, decoded. Level 4 restores them into a database of their own, level 5
+    the date and the measured time into their manifests. Levels 1 to 3 are about the files
+    (complete, readable, decoded). Level 4 restores them into a database of their own, level 5
     compares every row count, sequence and extension with the snapshot that was backed up, and
     level 6 checks with C(pg_amcheck) that every index holds every row. That database is dropped
     afterwards.

@@ -79,40 +79,42 @@ def run_pipeline(
     first. The kernel kills them if this process is killed. Call it from the main thread. Raises
     OSError if a program cannot be started.
 
-    Each of the ``copies`` reads a copy of what the first program writes, and writes to a sink of
-    its own; one that stops reading disturbs no other. They end the list that is returned, after
-    `tee`, which makes the copies.
+    Each of the ``copies`` reads a copy of what the first program writes, made by `tee`, and writes
+    to a sink of its own; one that stops reading disturbs no other. They are the last in the result.
     """
     running: list[_Running] = []
     readers: list[_Running] = []
     try:
         for command, own_sink in copies:
-            where: Any = subprocess.DEVNULL if own_sink is None else own_sink
-            readers.append(_Running(command, subprocess.PIPE, where))
+            readers.append(_Running(command, subprocess.PIPE, _or_nothing(own_sink)))
         handles = [one.process.stdin.fileno() for one in readers if one.process.stdin]
-        if handles:
-            tee = Command(["tee", "-p", *(f"/dev/fd/{handle}" for handle in handles)])
-            commands = [commands[0], tee, *commands[1:]]
-        before: Any = subprocess.DEVNULL if source is None else source
+        commands = [commands[0], *_tee(handles), *commands[1:]]
+        before = _or_nothing(source)
         for position, command in enumerate(commands):
             last = position == len(commands) - 1
-            output: Any = subprocess.PIPE
-            if last:
-                output = subprocess.DEVNULL if sink is None else sink
-            passed = handles if handles and position == 1 else []
-            running.append(_Running(command, before, output, passed))
+            output = _or_nothing(sink) if last else subprocess.PIPE
+            running.append(_Running(command, before, output, handles if position == 1 else ()))
             if position:
                 before.close()  # else the program before never sees that this one has ended
             before = running[-1].process.stdout
         _close_inputs(readers)  # else they never see the end of their copy
-        running += readers
-        while any(one.process.poll() is None for one in running):
+        while any(one.process.poll() is None for one in [*running, *readers]):
             watch()
             time.sleep(POLL)
-        return [one.ended() for one in running]
+        return [one.ended() for one in [*running, *readers]]
     finally:
         _close_inputs(readers)
-        _end([*running, *(one for one in readers if one not in running)])
+        _end([*running, *readers])
+
+
+def _tee(handles: Sequence[int]) -> list[Command]:
+    if not handles:
+        return []
+    return [Command(["tee", "-p", *(f"/dev/fd/{handle}" for handle in handles)])]
+
+
+def _or_nothing(stream: IO[bytes] | int | None) -> Any:
+    return subprocess.DEVNULL if stream is None else stream
 
 
 class _Running:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
+from .backup import checks as backup_run
 from .backup.check import checks as backup
 from .health import checks as health
 from .restore import checks as restore
@@ -27,4 +28,5 @@ CHECKS: dict[str, Definition] = {
     **review.CHECKS,
     **restore.CHECKS,
     **backup.CHECKS,
+    **backup_run.CHECKS,
 }

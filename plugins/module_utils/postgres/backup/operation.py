@@ -22,7 +22,7 @@ from ...core.progress import ProgressCallback, progress, running_item
 from ...core.text import redact, shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration
-from ..checks import CHECKS as POSTGRES_CHECKS
+from ..checks import CHECKS
 from ..programs import find_programs, login
 from ..url import Target
 from ..verdicts import unreachable
@@ -39,9 +39,6 @@ from .plan import planned_dump, planned_globals, retention, retention_plan
 from .repository import LOCK, Listing, folder_path, list_backups, list_databases
 from .sweep import sweep
 from .verify import DUMP, REMOVE, problem_of, verify
-
-#: All checks that a run can make.
-CHECKS = {**POSTGRES_CHECKS, **checks.CHECKS}
 
 
 class TimeUp(RunbookError):
@@ -234,11 +231,10 @@ class _Run:
         names = [each.name for each in databases] + ([""] if self.options.globals else [])
         for name in names:
             listing = list_backups(self.options.backup_dir, name)
-            decisions = retention(listing, self.options, time.time())
             if self.check_mode:
-                self.actions += retention_plan(decisions)
+                self.actions += retention_plan(listing, self.options, time.time())
                 continue
-            for decision in decisions:
+            for decision in retention(listing, self.options, time.time()):
                 if not decision.keep:
                     self._remove(decision.backup.folder, decision)
 

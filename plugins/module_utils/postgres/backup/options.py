@@ -72,6 +72,8 @@ class Options:
         checked_seconds("timeout", self.timeout)
         checked_seconds("lock_wait", self.lock_wait)
         checked_seconds("time_limit", self.time_limit, 7 * 86400)
+        if not self.backup_dir:
+            raise UsageError("backup_dir: missing; give the folder that the backups are kept in")
         if not os.path.isabs(self.backup_dir):
             raise UsageError("backup_dir: must be an absolute path, such as /var/backups/postgres")
         if not 0 <= self.jobs <= 32:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...core.check import PLANNED, SKIPPED, Action
 from ...core.units import format_duration, format_value
 from .collect import Database, Server
+from .manifest import VERIFIED, Manifest, Proof
+from .naming import DIRECTORY, Name, format_time
 from .options import Options
 from .repository import Backup, Listing
 from .retention import Decision, decide
@@ -46,8 +49,10 @@ def retention(listing: Listing, options: Options, now: float) -> list[Decision]:
     return decide(listing.backups, options.keep, now) if options.keep is not None else []
 
 
-def retention_plan(decisions: Sequence[Decision]) -> list[Action]:
-    """Check mode's list: what would go, and which slot each one that stays fills."""
+def retention_plan(listing: Listing, options: Options, now: float) -> list[Action]:
+    """What would go after the next backup, and which slot each one that stays fills."""
+    coming = _coming(listing, now)
+    foreseen = replace(listing, backups=[*listing.backups, coming])
     return [
         Action(
             KEEP if decision.keep else REMOVE,
@@ -56,5 +61,26 @@ def retention_plan(decisions: Sequence[Decision]) -> list[Action]:
             subject=decision.backup.path,
             bytes=decision.backup.manifest.bytes if decision.backup.manifest else None,
         )
-        for decision in decisions
+        for decision in retention(foreseen, options, now)
+        if decision.backup is not coming
     ]
+
+
+def _coming(listing: Listing, now: float) -> Backup:
+    """The backup that the run would make, verified."""
+    name = Name(format_time(now), DIRECTORY)
+    manifest = Manifest(
+        name=str(name),
+        database=listing.database,
+        started=now,
+        finished=now,
+        bytes=0,
+        files=(),
+        compression="",
+        client_version="",
+        server_version=0,
+        system_identifier="",
+        database_bytes=0,
+        proofs=(Proof(VERIFIED, now, 0.0, VERIFIED),),
+    )
+    return Backup("", name, manifest)
