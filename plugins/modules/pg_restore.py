@@ -59,6 +59,10 @@ options:
       - Which backup. V(latest) is the newest one, and for O(state=restored) the newest that is
         verified; V(all) is every one, for O(state=verified) only. Else a name or time, such as
         V(20261128T030000Z), or the path of a backup.
+      - A path may also be that of a dump in plain SQL, C(*.sql) or C(*.sql.gz), as the runbook's
+        own script writes them. It must end with the line that says that it is complete, its rows
+        are counted, and C(psql) stops at the first error. A C(psql) that would run commands from
+        the dump is refused.
     type: str
     default: latest
   database:

@@ -11,12 +11,14 @@ from ...core.errors import NotCollected, UsageError
 from ..backup.naming import SQL, manifest_time, parse_name
 from ..backup.repository import Backup, list_backups, list_databases, read_backup
 from .options import ALL, LATEST, Options
+from .plain import PlainDump, is_plain, read_plain
 
 
 def backups_to_verify(options: Options) -> list[Backup]:
     """The backups to verify, newest last within each database; raises `NotCollected`."""
     if "/" in options.backup:
-        return [_by_path(options.backup)]
+        stem = os.path.basename(options.backup).partition(".")[0]
+        return [_by_path(options.backup, options.database or stem)]
     names = [name for name in list_databases(options.backup_dir) if options.selects(name)]
     names += [""] if not options.databases else []  # the globals
     found: list[Backup] = []
@@ -37,7 +39,7 @@ def backup_to_restore(options: Options, database: str) -> Backup:
     The newest one is the newest that is verified.
     """
     if "/" in options.backup:
-        return _usable(_by_path(options.backup))
+        return _usable(_by_path(options.backup, database))
     source = options.source or database
     listing = list_backups(options.backup_dir, source)
     if options.backup == LATEST:
@@ -64,14 +66,16 @@ def _is_called(backup: Backup, text: str) -> bool:
 def _usable(backup: Backup) -> Backup:
     if backup.manifest is None:
         raise NotCollected(f"{backup.path} cannot be used: {backup.problem}")
-    if backup.name.form == SQL:
+    if backup.name.form == SQL and not isinstance(backup, PlainDump):
         raise UsageError(f"backup: {backup.path} holds roles, not a database")
     return backup
 
 
-def _by_path(path: str) -> Backup:
-    """A backup by its path, or by that of its manifest."""
+def _by_path(path: str, database: str) -> Backup:
+    """A backup by its path, or by that of its manifest; or a plain dump, of ``database``."""
     folder, entry = os.path.split(os.path.abspath(path))
+    if not os.path.exists(path):
+        raise UsageError(f"backup: there is no {path}")
     time = manifest_time(entry)
     if time:
         entry = next(
@@ -79,8 +83,11 @@ def _by_path(path: str) -> Backup:
             entry,
         )
     name = parse_name(entry)
+    if name is None and is_plain(path):
+        return read_plain(path, database)
     if name is None:
-        raise UsageError(f"backup: {path} is not a backup that pg_backup has written")
-    if not os.path.exists(os.path.join(folder, entry)):
-        raise UsageError(f"backup: there is no {path}")
+        raise UsageError(
+            f"backup: {path} is neither a backup that pg_backup has written nor a plain dump, "
+            "*.sql or *.sql.gz"
+        )
     return read_backup(folder, name)

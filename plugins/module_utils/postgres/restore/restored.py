@@ -25,6 +25,7 @@ from .choice import backup_to_restore
 from .compare import Comparison
 from .failures import Failure
 from .names import BEFORE, RESTORE, Mark
+from .plain import PlainDump
 from .plan import Plan, carried, new_mark, plan_restore, require_confirmation
 from .queries import OID_OF
 from .run import Run
@@ -111,6 +112,8 @@ class Restore:
         options = self.run.options
         programs = programs_for(manifest, snapshot.server, options.bin_dir)
         reader = Reader(programs, options.age_identity, options.age_program)
+        if isinstance(backup, PlainDump):  # it was read to its end
+            return reader
         reason = "all files, with their checksums"
         with self.run.step("backup.verify", str(backup.name), reason):
             watch = self.run.watch("backup.verify", str(backup.name))

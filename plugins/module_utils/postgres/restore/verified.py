@@ -26,6 +26,7 @@ from .choice import backups_to_verify
 from .compare import rows_of
 from .load import LoadFailed
 from .names import VERIFY, Mark, format_time
+from .plain import PlainDump
 from .run import Run, StepFailed
 from .scratch import Scratch, leftovers, programs_for, sweep
 from .server import Control, Snapshot, control
@@ -88,7 +89,8 @@ class Verification:
             proof = self._prove(backup, backup.manifest)
             with self.run.step("backup.verify", _subject(backup), LEVELS[proof.level]) as fields:
                 fields["after"] = {"level": proof.level, "seconds": proof.seconds}
-                self._record(backup, proof)
+                if not isinstance(backup, PlainDump):
+                    self._record(backup, proof)
         except (LoadFailed, NotCollected, StepFailed, Unreachable, Refused) as error:
             summary = f"Whether {_subject(backup)} can be restored is unknown: {error}"
             return self.thresholds.verdict(
@@ -106,6 +108,10 @@ class Verification:
         )
         wanted = min(_level(backup, options.level), self._highest())
         watch = self.run.watch("backup.verify", _subject(backup))
+        if isinstance(backup, PlainDump):  # it was read to its end
+            if wanted <= WITHOUT_SERVER:
+                return Proof(wanted, time.time(), 0.0, wanted)
+            return self._restore(backup, manifest, reader, wanted)
         proof = prove(backup.path, manifest, min(wanted, WITHOUT_SERVER), reader, watch)
         if proof.problem or wanted <= WITHOUT_SERVER:
             return replace(proof, wanted=wanted)
@@ -188,7 +194,8 @@ def _evidence(proof: Proof) -> dict[str, Any]:
 
 def _level(backup: Backup, wanted: int) -> int:
     """Roles and other globals are never restored for a proof: they belong to the whole server."""
-    return min(wanted, WITHOUT_SERVER) if backup.name.form == SQL else wanted
+    is_globals = backup.name.form == SQL and not isinstance(backup, PlainDump)
+    return min(wanted, WITHOUT_SERVER) if is_globals else wanted
 
 
 def _database(backup: Backup) -> str:
@@ -200,4 +207,6 @@ def _root(backup: Backup) -> str:
 
 
 def _subject(backup: Backup) -> str:
+    if isinstance(backup, PlainDump):
+        return backup.file
     return f"{backup.folder.rpartition('/')[2]}/{backup.name}"
