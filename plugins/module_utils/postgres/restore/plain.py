@@ -29,14 +29,14 @@ from ..programs import Login, Programs
 from .load import LoadFailed, run_programs
 from .server import APPLICATION
 
-#: The last line of a complete dump; one that was cut off in the middle of a table loads without an
-#: error, so only this line tells.
+#: The last line of a complete dump. One that ends in the middle of a table loads without an error,
+#: so only this line shows that it is whole.
 _COMPLETE = b"-- PostgreSQL database dump complete"
 _COPY = re.compile(
     rb'COPY (?:("(?:[^"]|"")+"|[^".]+)\.)("(?:[^"]|"")+"|[^" ]+) (?:\(.*\) )?FROM stdin;'
 )
 _VERSION = re.compile(rb"-- Dumped (from database|by pg_dump) version (\d+(?:\.\d+)?)")
-#: What is looked at for the completeness marker.
+#: Lines at the end among which that line must be.
 _END_LINES = 10
 
 #: The first release of each major version whose psql runs no commands that a dump may hold.
@@ -62,7 +62,7 @@ def is_plain(path: str) -> bool:
 def read_plain(path: str, database: str) -> PlainDump:
     """Read a whole dump: complete, its versions, and the rows of every table.
 
-    Raises `NotCollected` if it is damaged or cut off.
+    Raises `NotCollected` if it is damaged or not complete.
     """
     try:
         with _opened(path) as stream:
@@ -75,7 +75,7 @@ def read_plain(path: str, database: str) -> PlainDump:
         ) from None
     if not any(line.startswith(_COMPLETE) for line in end):
         raise NotCollected(
-            f"{path} is cut off: its last line, 'dump complete', is missing",
+            f"{path} is not complete: its last line, 'dump complete', is missing",
             "Restore another backup; this one would load without an error, and lack rows.",
         )
     name = Name(format_time(changed), SQL)
