@@ -83,6 +83,15 @@ options:
     type: list
     elements: str
     default: []
+  tables:
+    description:
+      - Tables to restore beside the live ones, with O(state=restored), as C(TABLE) or
+        C(SCHEMA.TABLE). Each becomes C(TABLE_restored_TIME) in the live database, with its rows and
+        types, but without keys, defaults and triggers. Nothing else is changed, so O(confirm) is
+        not needed.
+    type: list
+    elements: str
+    default: []
   level:
     description:
       - Level of proof to reach with O(state=verified), from 1 to 6.
@@ -271,6 +280,7 @@ ARGUMENT_SPEC = {
     "database": {"type": "str", "default": ""},
     "source": {"type": "str", "default": ""},
     "databases": {"type": "list", "elements": "str", "default": []},
+    "tables": {"type": "list", "elements": "str", "default": []},
     "level": {"type": "int", "default": 6},
     "confirm": {"type": "str", "default": ""},
     "safety_backup": {"type": "bool", "default": True},

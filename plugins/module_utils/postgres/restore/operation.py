@@ -19,6 +19,7 @@ from .kept import Cleaning, Reversal
 from .options import CLEANED, RESTORED, REVERTED, VERIFIED, Options
 from .restored import BackUp, Restore
 from .run import Run
+from .tables import TableRestore
 from .verified import Verification
 
 
@@ -42,6 +43,8 @@ def restore(
         CLEANED: lambda: Cleaning(target, thresholds, run),
     }
     state = states[run.options.state]()
+    if run.options.tables:
+        state = TableRestore(target, thresholds, run)
     try:
         return state.show_plan() if check_mode else state.carry_out()
     except UsageError:

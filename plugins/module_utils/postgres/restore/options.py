@@ -45,6 +45,8 @@ class Options:
     """The database whose backup is restored; empty for the same one."""
     databases: tuple[str, ...] = ()
     """Shell patterns of the databases whose backups are verified; empty for all."""
+    tables: tuple[str, ...] = ()
+    """Tables to restore beside the live ones, as ``name`` or ``schema.name``."""
     level: int = 6
     """The level of proof to reach."""
     confirm: str = ""
@@ -74,12 +76,15 @@ class Options:
             raise UsageError("backup_dir: missing; give the folder of the backups")
         if self.backup == ALL and self.state != VERIFIED:
             raise UsageError(f"backup: {ALL!r} is for state=verified only; name one backup")
+        if self.tables and self.state != RESTORED:
+            raise UsageError("tables: only for state=restored")
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The options in a module's parameters; raises `UsageError`."""
         values: dict[str, Any] = {field.name: params[field.name] for field in fields(cls)}
-        values["databases"] = tuple(values["databases"])
+        for name in ("databases", "tables"):
+            values[name] = tuple(values[name])
         for name in ("backup_dir", "age_identity", "bin_dir"):
             values[name] = values[name] or ""
         return cls(**values)

@@ -142,3 +142,25 @@ def test_a_copy_beside_the_live_database_needs_no_confirmation(
     assert not answer.get("failed"), answer
     assert content(address(server, "copy of ü")) == content(backed_up)
     assert facts(server, "copy of ü") == facts(server, "live")
+
+
+def test_tables_are_restored_beside_the_live_ones(
+    server: Server, restore: Restore, backed_up: str
+) -> None:
+    tables = ["Übung.Mixed Case", "events", "parent"]
+    run_sql(backed_up, "DELETE FROM parent WHERE id > 3")
+    before = content(backed_up)
+    planned = restore(state="restored", tables=tables, check=True)["actions"]
+    assert [action["name"] for action in planned] == ["restore.table"] * 3
+    answer = restore(state="restored", tables=tables)
+    assert not answer.get("failed"), answer
+    after = content(backed_up)
+    assert {name: after[name] for name in before} == before
+    counts = {
+        name.partition("_restored_")[0]: run_sql(backed_up, f"SELECT count(*) FROM {name}")[0][0]
+        for name in after.keys() - before.keys()
+    }
+    assert counts == {'"Mixed Case': 3000, "events": 400, "parent": 11}
+    assert server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live%'") == [("live",)]
+    wrong = restore(state="restored", tables=["nothing"])
+    assert wrong["msg"].startswith("tables: the backup has no table 'nothing'")
