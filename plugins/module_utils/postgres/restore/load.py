@@ -50,6 +50,11 @@ def load(
     program = source.reader.programs.path("pg_restore")
     last = login.command(program, *arguments, database=database, application=APPLICATION)
     ended = run_programs(reading(source.path, source.name, last, source.reader), watch)
+    return judge(ended, login, database)
+
+
+def judge(ended: list[Ended], login: Login, database: str) -> list[Failure]:
+    """What a pipeline that ends in pg_restore has left out; raises `LoadFailed` if it is more."""
     others = [one for one in ended[:-1] if one.failed]
     restored = ended[-1]
     failures, rest = parse_errors(redact(restored.errors, login.target.secrets))

@@ -39,6 +39,9 @@ _VERSION = re.compile(rb"-- Dumped (from database|by pg_dump) version (\d+(?:\.\
 #: Lines at the end among which that line must be.
 _END_LINES = 10
 
+#: A parameter that newer programs set at the start of a dump, and older servers do not know.
+_TRANSACTION_TIMEOUT = 170000
+_WITHOUT_TRANSACTION_TIMEOUT = "1,60{/^SET transaction_timeout = 0;$/d}"
 #: The first release of each major version whose psql runs no commands that a dump may hold.
 SAFE_PSQL = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
 
@@ -98,7 +101,12 @@ def read_plain(path: str, database: str) -> PlainDump:
 
 
 def load_plain(
-    dump: PlainDump, programs: Programs, login: Login, database: str, watch: Callable[[], None]
+    dump: PlainDump,
+    programs: Programs,
+    login: Login,
+    database: str,
+    server_version: int,
+    watch: Callable[[], None],
 ) -> None:
     """Load it with psql, which stops at the first error; raises `LoadFailed`."""
     require_safe_psql(programs)
@@ -108,10 +116,12 @@ def load_plain(
         database=database,
         application=APPLICATION,
     )
-    packed = dump.file.endswith(".gz")
-    commands = [Command(["gzip", "--decompress", "--stdout", dump.file]), psql]
-    if not packed:
-        commands = [Command([*psql.argv, f"--file={dump.file}"], psql.environment)]
+    first = ["cat", dump.file]
+    if dump.file.endswith(".gz"):
+        first = ["gzip", "--decompress", "--stdout", dump.file]
+    commands = [Command(first), psql]
+    if server_version < _TRANSACTION_TIMEOUT:
+        commands.insert(1, Command(["sed", _WITHOUT_TRANSACTION_TIMEOUT]))
     for ended in reversed(run_programs(commands, watch)):
         if ended.failed:
             lines = [line for line in ended.errors.splitlines() if "ERROR:" in line]

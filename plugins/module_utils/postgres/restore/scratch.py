@@ -73,7 +73,9 @@ class Scratch:
             watch = self.run.watch("restore.load", self.name, self._share)
             lacking: list[Failure] = []
             if isinstance(self.backup, PlainDump):
-                load_plain(self.backup, self.reader.programs, own, self.name, watch)
+                load_plain(
+                    self.backup, self.reader.programs, own, self.name, self.session.version, watch
+                )
             else:
                 lacking = load(source, own, self.name, self.run.options.jobs, watch)
             fields["bytes"] = self._size()

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from ...core.check import OK
 from ...core.errors import Refused, UsageError
 from ...core.operation import Outcome
-from ...core.text import redact, shorten
 from ...core.thresholds import Thresholds
 from ...core.units import pluralize
-from ..backup.archive import PipelineFailed, Reader, culprit
+from ..backup.archive import Reader
 from ..backup.manifest import Manifest, Table
 from ..backup.repository import Backup
 from ..programs import login
 from ..url import Target
 from .choice import backup_to_restore
-from .load import run_programs
+from .load import judge, run_programs
 from .names import LONGEST, VERIFY, identifier
 from .plan import new_mark, planned
 from .run import Run
@@ -129,16 +128,20 @@ class TableRestore:
                 source = f"{schema}.{identifier(table.name)}"
                 only = "ONLY " if table.kind == "r" else ""
                 session.ask(copy, f"CREATE TABLE {copy} AS SELECT * FROM {only}{source}")  # noqa: S608
-            self._pipe(scratch, copy)
-            with session_in(self.target, self.database, self.run.left) as session:
-                rows = session.ask(copy, f"SELECT count(*) FROM {copy}")[0][0]  # noqa: S608
-            if rows != table.rows:
-                raise Refused(f"{copy} has {pluralize(rows, 'row')}, not {table.rows:,}")
+            with session_in(self.target, self.database, self.run.left) as live:
+                try:
+                    self._pipe(scratch, copy)
+                    rows = live.ask(copy, f"SELECT count(*) FROM {copy}")[0][0]  # noqa: S608
+                    if rows != table.rows:
+                        raise Refused(f"{copy} has {pluralize(rows, 'row')}, not {table.rows:,}")
+                except BaseException:
+                    live.ask(copy, f"DROP TABLE IF EXISTS {copy}")
+                    raise
             fields["after"] = {"rows": rows}
         return copy
 
     def _pipe(self, scratch: Scratch, copy: str) -> None:
-        """All of the table or nothing: the live database sees one transaction."""
+        """Dump the copy, and load it into the live database."""
         programs = scratch.reader.programs
         with login(self.target) as own:
             dump = own.command(
@@ -149,12 +152,9 @@ class TableRestore:
             )
             load = own.command(
                 programs.path("pg_restore"),
-                *("--single-transaction", "--exit-on-error", "--no-owner"),
+                "--no-owner",
                 database=self.database,
                 application=APPLICATION,
             )
             ended = run_programs([dump, load], self.run.watch("restore.table", copy))
-        guilty = culprit(ended)
-        if guilty is not None:
-            text = redact(str(PipelineFailed(guilty)), self.target.secrets)
-            raise Refused(shorten(text, 300))
+            judge(ended, own, self.database)
