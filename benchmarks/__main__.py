@@ -10,12 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import checklist, postgres_checks, postgres_load, postgres_maintenance
+from benchmarks import backup, checklist, postgres_checks, postgres_load, postgres_maintenance
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
 from demo import watchdog
 
 MEASUREMENTS = {
+    "backup": backup.measure,
     "checklist": checklist.measure,
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,

@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from .deadline import DeadlineExceeded
 
-#: How often a running pipeline is looked at, in seconds.
+#: How often a running pipeline is checked, in seconds.
 POLL = 0.1
-#: Seconds that a program has to end by itself after SIGTERM.
+#: Seconds for a program to end by itself after SIGTERM.
 GRACE = 2.0
 #: Bytes of a program's error output that are kept: the first and the last half of them.
 KEPT = 65536

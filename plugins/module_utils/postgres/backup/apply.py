@@ -24,7 +24,7 @@ from .checksums import checksum_files
 from .collect import Database, Server, of_database
 from .commit import commit, discard, partial_manifest
 from .compression import Compression
-from .contents import Contents, Snapshot
+from .contents import LOCKED, Contents, Snapshot, TableLocked
 from .dump import LOCK_CONFLICTS, dump_database, dump_globals
 from .manifest import VERIFIED, Manifest, Proof
 from .naming import CUSTOM, DIRECTORY, SQL, Name, format_time
@@ -33,8 +33,8 @@ from .proof import COMPLETE, prove
 from .repository import folder_path, list_backups
 from .space import expected_bytes, require_space, watch_space
 from .toc import read_toc
+from .verify import DUMP
 
-DUMP = "backup.dump"
 GLOBALS = "globals"
 #: Attempts at a database while other sessions lock its tables, and the seconds between two.
 ATTEMPTS, PAUSE = 3, 2.0
@@ -100,21 +100,12 @@ def _dump_retrying(
     job: Job, database: Database, path: str, expected: int, progress: Progress
 ) -> _Written:
     """Dump it, up to `ATTEMPTS` times while others lock its tables; each time anew."""
-    attempt = 1
-    while True:
-        try:
+    for _attempt in range(1, ATTEMPTS):
+        with suppress(TableLocked):
             return _dump(job, database, path, expected, progress)
-        except PipelineFailed as error:
-            if not any(words in error.ended.errors for words in LOCK_CONFLICTS):
-                raise
-            if attempt == ATTEMPTS:
-                raise NotCollected(
-                    f"another session has locked a table: {error}",
-                    "Find out which session holds the lock, or raise lock_wait.",
-                ) from None
-        attempt += 1
         discard(path)
         _pause(progress)
+    return _dump(job, database, path, expected, progress)
 
 
 def back_up_globals(job: Job, progress: Progress) -> tuple[Action, Manifest]:
@@ -219,7 +210,12 @@ def _dump(job: Job, database: Database, path: str, expected: int, progress: Prog
         commands = dump_database(
             job.login, job.programs, database.name, snapshot.id, path, job.compression, options
         )
-        toc = _write(job, commands, path, watch)
+        try:
+            toc = _write(job, commands, path, watch)
+        except PipelineFailed as error:
+            if any(words in error.ended.errors for words in LOCK_CONFLICTS):
+                raise TableLocked(f"another session has locked a table: {error}", LOCKED) from None
+            raise
         while snapshot.counting:
             snapshot.wait()
             progress("counting rows", None)

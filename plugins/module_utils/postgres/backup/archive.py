@@ -19,6 +19,7 @@ from .naming import Name
 
 #: What `age` says if none of the identities opens a file; then nothing is known about the file.
 WRONG_KEY = ("no identity matched", "incorrect identity")
+_CONSEQUENCE = "a worker process died unexpectedly"
 _PIPE_CLOSED = "broken pipe"
 
 
@@ -41,7 +42,7 @@ class PipelineFailed(RunbookError):
     """A program of a pipeline failed; the text says which one, how, and what it wrote."""
 
     def __init__(self, ended: Ended) -> None:
-        said = f": {last_line(ended.errors)}" if ended.errors else ""
+        said = f": {main_line(ended.errors)}" if ended.errors else ""
         super().__init__(f"{ended.program} failed ({ended.how}){said}")
         self.ended = ended
 
@@ -90,7 +91,7 @@ def run(
 ) -> list[Ended]:
     """Run a pipeline, see `run_pipeline`; raises `PipelineFailed` unless every program succeeded.
 
-    Raises `NotCollected` if a program cannot be started.
+    Raises `NotCollected` if a program cannot be started, or the key is a wrong one.
     """
     try:
         ended = run_pipeline(commands, sink=sink, watch=watch, copies=copies)
@@ -101,8 +102,19 @@ def run(
         ) from None
     guilty = culprit(ended)
     if guilty is not None:
-        raise PipelineFailed(guilty)
+        raise failure(guilty)
     return ended
+
+
+def failure(guilty: Ended) -> RunbookError:
+    """The error for the program that failed; a wrong key says nothing about the backup."""
+    failed = PipelineFailed(guilty)
+    if not failed.wrong_key:
+        return failed
+    return NotCollected(
+        "age_identity is not the key of this backup: none of its keys opens it",
+        "Give the identity of one of the recipients that its manifest names.",
+    )
 
 
 def culprit(ended: Sequence[Ended]) -> Ended | None:
@@ -142,8 +154,7 @@ def listing(path: str, name: Name, reader: Reader, watch: Callable[[], None]) ->
         raise NotCollected(f"pg_restore cannot be started: {error.strerror}") from None
     if not ended[-1].failed:
         return text
-    guilty = culprit(ended)
-    raise PipelineFailed(guilty or ended[-1])
+    raise failure(culprit(ended) or ended[-1])
 
 
 def require_program(program: str) -> None:
@@ -154,8 +165,13 @@ def require_program(program: str) -> None:
         )
 
 
-def last_line(text: str) -> str:
-    """The last line of what a program wrote to its error output, without its own name."""
-    line = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+def main_line(text: str) -> str:
+    """The line that says why a program failed, without its own name: its first error, or the last.
+
+    After the error come hints, queries, and what other processes say because of it.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = (line for line in lines if "error:" in line.lower() and _CONSEQUENCE not in line)
+    line = next(errors, lines[-1] if lines else "")
     program, separator, rest = line.partition(": ")
     return rest.strip() if separator and " " not in program else line.strip()

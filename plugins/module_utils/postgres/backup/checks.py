@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from ...core.definition import Definition
 
-RUN = "backup.run"
-
 CHECKS: dict[str, Definition] = {
-    RUN: Definition(
+    "backup.run": Definition(
         "Each database that the run was asked for has a new backup, which is complete and could "
         "be read to its end (level 3).",
         "Read the reason of the failed action, correct it, and run backup.yml again. Older "

@@ -27,6 +27,15 @@ BATCH, BATCH_PAGES = 50, 10_000
 _WAIT = 0.1
 
 
+#: SQLSTATE of a lock that could not be had in time, and what to do about it.
+LOCK_NOT_AVAILABLE = "55P03"
+LOCKED = "Find out which session holds the lock, or raise lock_wait."
+
+
+class TableLocked(NotCollected):
+    """Another session has locked a table for too long; later it may work."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """What is in a database."""
@@ -155,11 +164,11 @@ class Snapshot:
         return sum(self._rows(child) for child in children or ())
 
     def _not_collected(self, question: str, error: StatementFailed) -> NotCollected:
+        if error.sqlstate == LOCK_NOT_AVAILABLE:
+            return TableLocked(f"another session has locked a table: {error}", LOCKED)
         remedy = error.remedy
         if error.sqlstate == "42501":
             remedy = f'As a superuser: GRANT pg_read_all_data TO "{self._role}".'
-        elif error.sqlstate == "55P03":
-            remedy = "Find out which session holds the lock, or back up at another time."
         return NotCollected(f"{question} could not be read: {error}", remedy)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,7 +26,6 @@ from ..checks import CHECKS
 from ..programs import find_programs, login
 from ..url import Target
 from ..verdicts import unreachable
-from . import checks
 from .apply import GLOBALS, Job, Progress, back_up_database, back_up_globals
 from .archive import require_program
 from .collect import Database, Server, collect
@@ -38,7 +37,7 @@ from .options import Options
 from .plan import planned_dump, planned_globals, retention, retention_plan
 from .repository import LOCK, Listing, folder_path, list_backups, list_databases
 from .sweep import sweep
-from .verify import DUMP, REMOVE, problem_of, verify
+from .verify import DUMP, REMOVE, RUN, problem_of, verify
 
 
 class TimeUp(RunbookError):
@@ -75,21 +74,18 @@ def back_up(
         raise
     except Unreachable as error:
         check = unreachable(error, thresholds)
-        return BackupOutcome([check], run.actions, f"Nothing was done: {error}. {error.remedy}")
+        problem = f"Nothing was done: {error}. {error.remedy}"
+        return BackupOutcome([check], run.actions, problem, run.results(problem), run.manifests)
     except (RunbookError, OSError) as error:
         text = str(error) if isinstance(error, RunbookError) else _os_error(error)
         remedy = getattr(error, "remedy", "")
         summary = f"No backup was made in {options.backup_dir}: {text}"
-        check = thresholds.verdict(checks.RUN, CRITICAL, summary, remedy=remedy)
-        return BackupOutcome([check], run.actions, f"{summary}. {remedy}".strip())
+        check = thresholds.verdict(RUN, CRITICAL, summary, remedy=remedy)
+        problem = f"{summary}. {remedy}".strip()
+        return BackupOutcome([check], run.actions, problem, run.results(problem), run.manifests)
     check = verify(run.actions, options.backup_dir, thresholds)
-    return BackupOutcome(
-        [check],
-        run.actions,
-        problem_of(run.actions),
-        {"backups": run.results(), "complete": not problem_of(run.actions)},
-        run.manifests,
-    )
+    problem = problem_of(run.actions)
+    return BackupOutcome([check], run.actions, problem, run.results(problem), run.manifests)
 
 
 def _os_error(error: OSError) -> str:
@@ -130,10 +126,10 @@ class _Run:
             if not problem_of(self.actions):
                 self._retain(databases)
 
-    def results(self) -> list[Mapping[str, Any]]:
-        """What the next step may need to know of each backup."""
+    def results(self, problem: str) -> dict[str, Any]:
+        """What the next step may need to know."""
         folder = self.options.backup_dir
-        return [
+        backups = [
             {
                 "database": manifest.database,
                 "path": os.path.join(folder_path(folder, manifest.database), manifest.name),
@@ -142,6 +138,7 @@ class _Run:
             }
             for manifest in self.manifests
         ]
+        return {"complete": not problem, "backups": backups}
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

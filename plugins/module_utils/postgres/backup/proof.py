@@ -56,14 +56,7 @@ def prove(
         for level in range(1, wanted + 1):
             _LEVELS[level](path, name, manifest, reader, watch)
             reached = level
-    except _Bad as error:
-        problem = shorten(str(error), 300)
-    except PipelineFailed as error:
-        if error.wrong_key:
-            raise NotCollected(
-                "age_identity is not the key of this backup: none of its keys opens it",
-                f"Give the identity of one of its recipients: {', '.join(manifest.recipients)}.",
-            ) from None
+    except (_Bad, PipelineFailed) as error:
         problem = shorten(str(error), 300)
     seconds = round(time.monotonic() - started, 3)
     return Proof(reached, time.time(), seconds, wanted, problem=problem)
@@ -105,8 +98,8 @@ def _complete(
                 f"{error.filename or path} cannot be read: {error.strerror}",
                 "Run this as the user who owns the backups.",
             ) from None
-        where = os.path.basename(str(error.filename or path))
-        raise _Bad(f"{where} cannot be read: {error.strerror}") from None
+        damaged = os.path.basename(str(error.filename or path))
+        raise _Bad(f"{damaged} cannot be read: {error.strerror}") from None
 
 
 def _files(names: list[str]) -> str:
@@ -121,7 +114,7 @@ def _readable(
     if name.form == SQL:
         text = _sql(path, name, reader, watch)
         if not COMPLETE.search(text[-4096:]):
-            raise _Bad("its last line, 'dump complete', is missing: it was cut off")
+            raise _Bad("its last line, 'dump complete', is missing: it is not complete")
         roles = {_unquoted(role) for role in _ROLE.findall(text)}
         lost = [role for role in manifest.roles if role not in roles]
         if lost:

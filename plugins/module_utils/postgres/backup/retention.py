@@ -31,24 +31,24 @@ class Decision:
 def decide(backups: Sequence[Backup], keep: Keep, now: float) -> list[Decision]:
     """A decision on every backup of one database, which come oldest first.
 
-    A backup without a valid manifest or proof is kept: it fills no slot, and a person has to look
-    at it. If the newest one is dated in the future, the clock is wrong, and all are kept.
+    A backup without a valid manifest or proof is kept: it fills no slot, and a person must decide
+    on it. If the newest one is dated in the future, the clock is wrong, and all are kept.
     """
     if backups and parse_time(backups[-1].name.time) > now + CLOCKS:
         reason = f"{backups[-1].name} is dated in the future, so the clock is or was wrong"
         return [Decision(backup, True, reason) for backup in backups]
     verified = [backup for backup in reversed(backups) if backup.verified]
-    slots: dict[str, list[str]] = {str(backup.name): [] for backup in verified}
+    slots: dict[int, list[str]] = {id(backup): [] for backup in verified}
     for position, backup in enumerate(verified[: keep.at_least]):
-        slots[str(backup.name)].append(f"newest {position + 1} of {keep.at_least}")
+        slots[id(backup)].append(f"newest {position + 1} of {keep.at_least}")
     for count, period in _periods(keep):
         filled: set[str] = set()
         for backup in verified:
             label = period(datetime.fromtimestamp(parse_time(backup.name.time), timezone.utc))
             if label not in filled and len(filled) < count:
                 filled.add(label)
-                slots[str(backup.name)].append(label)
-    return [_decision(backup, slots.get(str(backup.name)), keep) for backup in backups]
+                slots[id(backup)].append(label)
+    return [_decision(backup, slots.get(id(backup)), keep) for backup in backups]
 
 
 def _periods(keep: Keep) -> list[tuple[int, Callable[[datetime], str]]]:

@@ -11,8 +11,9 @@ from typing import Any
 from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, Action, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
-from .checks import RUN
 
+#: The check of a run, and its actions.
+RUN = "backup.run"
 DUMP, REMOVE = "backup.dump", "backup.remove"
 
 

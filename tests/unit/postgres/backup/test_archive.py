@@ -14,7 +14,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.
     Reader,
     culprit,
     is_seekable,
-    last_line,
+    main_line,
     output_of,
     reading,
 )
@@ -84,9 +84,13 @@ def test_who_lost_its_reader_is_not_to_blame() -> None:
 
 
 def test_what_a_program_says_comes_without_its_name() -> None:
-    assert last_line("pg_dump: first\npg_dump: error: it failed\n\n") == "error: it failed"
-    assert last_line("something went wrong: here") == "something went wrong: here"
-    assert last_line("") == ""
+    assert main_line("pg_dump: first\npg_dump: error: it failed\n\n") == "error: it failed"
+    query = "pg_dump: error: query failed: no\npg_dump: detail: Query was: LOCK TABLE"
+    assert main_line(query) == "error: query failed: no"
+    worker = "pg_dump: error: a worker process died unexpectedly\npg_dump: error: no space"
+    assert main_line(worker) == "error: no space"
+    assert main_line("something went wrong: here") == "something went wrong: here"
+    assert main_line("") == ""
 
 
 def test_the_output_is_complete(tmp_path: Path) -> None:
