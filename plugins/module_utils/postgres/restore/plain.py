@@ -21,7 +21,7 @@ from typing import IO
 from ...core.errors import NotCollected, Refused
 from ...core.processes import Command
 from ...core.text import redact, shorten
-from ..backup.archive import last_line
+from ..backup.archive import main_line
 from ..backup.manifest import Manifest, Table
 from ..backup.naming import SQL, Name, format_time
 from ..backup.repository import Backup
@@ -125,7 +125,7 @@ def load_plain(
     for ended in reversed(run_programs(commands, watch)):
         if ended.failed:
             lines = [line for line in ended.errors.splitlines() if "ERROR:" in line]
-            text = lines[0] if lines else last_line(ended.errors) or ended.how
+            text = lines[0] if lines else main_line(ended.errors) or ended.how
             raise LoadFailed(shorten(f"{ended.program}: {redact(text, login.target.secrets)}", 300))
 
 

@@ -15,7 +15,7 @@ from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Refused, RunbookError
 from ...core.text import redact, shorten
 from ...core.units import pluralize
-from ..backup.archive import Reader, last_line
+from ..backup.archive import Reader, main_line
 from ..backup.contents import read_contents
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
@@ -120,7 +120,7 @@ class Scratch:
             if ended.code == _CORRUPT and said:
                 raise LoadFailed(shorten(f"pg_amcheck: {said}", 300))
             if ended.failed:
-                text = redact(last_line(ended.errors) or ended.how, self.target.secrets)
+                text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise NotCollected(shorten(f"pg_amcheck: {text}", 300))
 
     def analyze(self) -> None:
@@ -135,7 +135,7 @@ class Scratch:
                 watch = self.run.watch("restore.analyze", self.name)
                 ended = run_programs([command], watch)[0]
             if ended.failed:
-                text = redact(last_line(ended.errors) or ended.how, self.target.secrets)
+                text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise Refused(shorten(f"vacuumdb: {text}", 300))
 
     def drop(self, reason: str) -> None:
