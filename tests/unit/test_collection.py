@@ -48,7 +48,7 @@ GROUP_FRAGMENTS = {
 }
 #: Actions that operations do, which have names like checks.
 ACTIONS = {
-    *("backup.dump", "backup.keep", "backup.remove", "backup.sweep"),
+    *("backup.dump", "backup.keep", "backup.remove", "backup.sweep", "backup.verify"),
     "app.restart",
     "postgres.analyze",
     "postgres.end_session",

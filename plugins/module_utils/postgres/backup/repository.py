@@ -99,7 +99,7 @@ def list_backups(backup_dir: str, database: str) -> Listing:
         if entry.startswith(PARTIAL):
             listing.partial.append(path)
         elif name is not None and names[name.time] == name:
-            listing.backups.append(_backup(folder, name, database))
+            listing.backups.append(read_backup(folder, name, database))
         elif name is not None:
             listing.foreign.append(Foreign(path, "another backup has the same time"))
         elif not manifest_time(entry):
@@ -112,14 +112,15 @@ def list_backups(backup_dir: str, database: str) -> Listing:
     return listing
 
 
-def _backup(folder: str, name: Name, database: str) -> Backup:
+def read_backup(folder: str, name: Name, database: str | None = None) -> Backup:
+    """One backup and its manifest; ``database`` is the one it must be of, none for any."""
     try:
         manifest = read_manifest(os.path.join(folder, name.manifest))
     except NotCollected as error:
         return Backup(folder, name, None, str(error))
     if manifest.name != str(name):
         return Backup(folder, name, None, f"its manifest is that of {manifest.name}")
-    if manifest.database != database:
+    if database is not None and manifest.database != database:
         return Backup(folder, name, None, f"it is a backup of database '{manifest.database}'")
     return Backup(folder, name, manifest)
 
