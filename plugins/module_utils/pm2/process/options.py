@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.deadline import Deadline
@@ -40,6 +40,12 @@ class Options:
     """Seconds for which an instance must stay online before it counts as started."""
     timeout: float = 30.0
     """Seconds to wait for PM2's answer, beyond what it gives the app to stop and to start."""
+    url: str = ""
+    """Must answer with a status of 2xx while the app is proven; empty for no request."""
+    trial_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables of the trial instance, such as another port, so that no user reaches it."""
+    trial_url: str = ""
+    """What must answer in place of `url` while there is a trial instance; with `trial_env`."""
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
