@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
-from ...core.check import DONE, FAILED, OK
+from ...core.check import DONE, FAILED, OK, Action
 from ...core.errors import UsageError
 from ...core.operation import Outcome
 from ...core.progress import ProgressCallback
@@ -15,11 +16,15 @@ from ...core.thresholds import Thresholds
 from ..checks import CHECKS
 from ..instance import App, Instance, instance_from
 from ..liveness import assess_process
+from ..snapshot import Snapshot
 from .collect import NotStarted, collect_app, require_idle
 from .lock import exclusive_lock
 from .options import Options
+from .replacement import plan_replacement, replace_app
 from .roll import TRIAL, Roll, plan_roll, roll
 from .settings import Settings
+from .start import remembered, start_instances
+from .verify import NotProven
 
 
 def reload_into(
@@ -49,10 +54,56 @@ def reload_into(
             if check_mode:
                 check = assess_process(app, snapshot, options.instances, thresholds)
                 return Outcome([check], plan.actions, results={"proven": False, "untouched": True})
-            return _result(options, thresholds, plan, report)
+            return verified(options, thresholds, roll(options, plan, report))
     except NotStarted as reason:
-        problem = f"Nothing was reloaded: {reason}. {reason.remedy}".rstrip(". ") + "."
-        return Outcome([reason.check], [], problem, {"proven": False, "untouched": True})
+        return nothing_done(reason, "reloaded")
+
+
+def recreate(
+    options: Options,
+    cwd: str,
+    report: ProgressCallback = lambda newest: None,
+    *,
+    check_mode: bool = False,
+) -> Outcome:
+    """Remove the app from PM2 and start it again with another working directory, proven.
+
+    For what a reload cannot change. A cluster app gets a trial instance first, which serves while
+    the others are replaced. If the app does not come up in the new directory, it is started with
+    its old settings again, and `Outcome.problem` says so. An app that a killed run has removed is
+    started from the settings that the run kept.
+    """
+    thresholds = Thresholds(CHECKS)
+    _require_directory(cwd)
+    try:
+        with exclusive_lock(options, thresholds):
+            app, snapshot = _collect_or_restore(options, thresholds, check_mode, report)
+            require_idle(app, options, thresholds)
+            settings = settings_of(options, app)
+            wanted = settings[0][1].moved_to(cwd)
+            replacement = plan_replacement(app, settings[0][1], wanted, f"to run in {cwd}")
+            if check_mode:
+                check = assess_process(app, snapshot, options.instances, thresholds)
+                actions = replacement.actions
+                return Outcome([check], actions, results={"proven": False, "untouched": True})
+            return verified(options, thresholds, replace_app(options, replacement, report))
+    except NotStarted as reason:
+        return nothing_done(reason, "recreated")
+
+
+def _collect_or_restore(
+    options: Options, thresholds: Thresholds, check_mode: bool, report: ProgressCallback
+) -> tuple[App, Snapshot]:
+    """The app; one that a killed run has removed is started again first."""
+    try:
+        return collect_app(options, thresholds)
+    except NotStarted:
+        kept = remembered(options)
+        if kept is None or check_mode:
+            raise
+        with suppress(NotProven):  # what is wrong with it is found by what follows
+            start_instances(options, kept[0], kept[1], "", lambda phase: None)
+        return collect_app(options, thresholds)
 
 
 def _require_directory(directory: str) -> None:
@@ -87,17 +138,22 @@ def _directory_of(row: Instance) -> str:
         return ""
 
 
-def _result(
-    options: Options, thresholds: Thresholds, plan: Roll, report: ProgressCallback
-) -> Outcome:
-    actions = roll(options, plan, report)
+def nothing_done(reason: NotStarted, done: str) -> Outcome:
+    """The outcome of a run that changed nothing, and why."""
+    problem = f"Nothing was {done}: {reason}"
+    if reason.remedy:
+        problem += f". {reason.remedy}"
+    return Outcome([reason.check], [], problem, {"proven": False, "untouched": True})
+
+
+def verified(options: Options, thresholds: Thresholds, actions: list[Action]) -> Outcome:
+    """The state of the app after the actions, and whether it is proven to work."""
     failed = next((action for action in actions if action.status == FAILED), None)
     problem = f"{failed.subject}: {failed.reason}" if failed else ""
     if failed and failed.name == TRIAL:
-        problem = f"{failed.reason}. No instance of {failed.subject} was changed"
-    untouched = not any(
-        action.status in (DONE, FAILED) for action in actions if action.name != TRIAL
-    )
+        problem = f"{failed.subject}: {failed.reason}. No instance that serves was changed"
+    changed = [action for action in actions if action.name != TRIAL]
+    untouched = not any(action.status in (DONE, FAILED) for action in changed)
     try:
         app, snapshot = collect_app(options, thresholds, watched=not problem)
         check = assess_process(app, snapshot, options.instances, thresholds)
