@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The least that has to be done for an app to be as described. Pure."""
+"""The least that must be done for an app to be as described. Pure."""
 
 from __future__ import annotations
 
