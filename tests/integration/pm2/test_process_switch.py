@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import socket
 import threading
 import time
 from collections import Counter
@@ -21,7 +22,6 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.process.swit
     recreate,
     reload_into,
 )
-from demo.processes import free_port
 from demo.stack import Stack
 from tests.conftest import start_module
 from tests.support.pm2 import SECRET, Pm2, pids
@@ -52,6 +52,12 @@ def releases(pm2: Pm2) -> Iterator[Path]:
     os.symlink("a", folder / "current")
     yield folder
     shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def start(pm2: Pm2, releases: Path, mode: str = "cluster", instances: int = 2) -> int:
@@ -186,7 +192,7 @@ def test_killed_at_any_moment_the_next_run_completes(pm2: Pm2, releases: Path) -
     port = start(pm2, releases)
     given = {"pm2_home": str(pm2.home), "name": "web", "state": "present", "stable_for": 0.3}
     names = ["a", "b"]
-    for number, seconds in enumerate((0.4, 0.9, 1.3, 1.8)):
+    for number, seconds in enumerate((0.7, 1.6)):
         target = str(releases / names[1 - number % 2])
         run = start_module("pm2_process", {**given, "cwd": target})
         time.sleep(seconds)
