@@ -24,7 +24,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.process.swit
 )
 from demo.stack import Stack
 from tests.conftest import start_module
-from tests.support.pm2 import SECRET, Pm2, pids
+from tests.support.pm2 import SECRET, Pm2, Restart, pids
 
 #: Answers with its directory; ``status`` beside it holds another status.
 SERVER = """
@@ -210,6 +210,18 @@ def fetch(port: int) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
     return connection.getresponse().read().decode()
+
+
+def test_present_follows_a_link(pm2: Pm2, releases: Path, restart: Restart) -> None:
+    start(pm2, releases, instances=1)
+    link = str(releases / "current")
+    assert restart("web", state="present", cwd=link)["changed"] is False
+    point(releases / "current", "b")
+    answer = restart("web", state="present", cwd=link)
+    assert answer["proven"] is True, answer
+    assert answer["actions"][1]["reason"] == f"{link} leads to another directory by now"
+    assert directories(pm2) == {str(releases / "b")}
+    assert restart("web", state="present", cwd=link)["changed"] is False
 
 
 def test_a_folder_that_is_missing(pm2: Pm2) -> None:

@@ -33,7 +33,7 @@ from .replacement import replace_app
 from .roll import roll
 from .settings import Settings
 from .start import end_instances, remembered, start_instances
-from .switch import settings_of, verified
+from .switch import directory_of, settings_of, verified
 from .trial import leftovers
 from .verify import NotProven
 
@@ -156,7 +156,16 @@ class Definer:
             wanted = [(row, now, definition.applied_to(now)) for row, now in pairs]
         if options.state == RELOADED:
             return compare(app, wanted, len(app.instances), True)
-        return compare(app, wanted, instances, False)
+        return compare(app, wanted, instances, False, self._elsewhere(wanted))
+
+    def _elsewhere(self, wanted: list[tuple[Instance, Settings, Settings]]) -> frozenset[int]:
+        """Ids of the instances whose process is not in the directory that the operator names."""
+        if "cwd" not in self._options.definition.values:
+            return frozenset()
+        found = [(row, directory_of(row), then.cwd) for row, _, then in wanted if row.alive]
+        return frozenset(
+            row.pm_id for row, actual, cwd in found if actual and actual != os.path.realpath(cwd)
+        )
 
     def _change(self, difference: Difference) -> list[Action]:
         results: list[Action] = []
