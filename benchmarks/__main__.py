@@ -1,6 +1,6 @@
 """Run all measurements, or those named; every one runs although one before it misses its promise.
 
-``python -m benchmarks [checklist] [checks] [load] [maintenance] [--rounds N] [--peers DIR]``
+``python -m benchmarks [checklist] [checks] [load] [maintenance] [pm2] [--rounds N] [--peers DIR]``
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import backup, checklist, postgres_checks, postgres_load, postgres_maintenance
+from benchmarks import (
+    backup,
+    checklist,
+    pm2_process,
+    postgres_checks,
+    postgres_load,
+    postgres_maintenance,
+)
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
 from demo import watchdog
@@ -21,6 +28,7 @@ MEASUREMENTS = {
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,
+    "pm2": pm2_process.measure,
 }
 
 

@@ -48,8 +48,9 @@ GROUP_FRAGMENTS = {
 }
 #: Actions that operations do, which have names like checks.
 ACTIONS = {
-    *("backup.dump", "backup.keep", "backup.remove", "backup.sweep", "backup.verify"),
-    "app.restart",
+    *(f"backup.{verb}" for verb in ("dump", "keep", "remove", "sweep", "verify")),
+    *(f"app.{verb}" for verb in ("recreate", "reload", "remove", "restart", "scale")),
+    *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "postgres.analyze",
     "postgres.end_session",
     "postgres.freeze",
