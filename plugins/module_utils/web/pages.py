@@ -41,7 +41,7 @@ _CHALLENGE = re.compile(
     r"|pardon our interruption\W*|(are you (a )?)?(robot|human) or (robot|human)\?*"
     r"|are you a (robot|human)\W*|checking your browser\b.*|.*\byou have been blocked\b.*"
     r"|(human|bot|robot|browser) verification|security (check|verification)\b.{0,40}"
-    r"|verify(ing)? (that )?you(’re| are|'re) (a )?human.*|captcha\b.{0,40}",
+    r"|verify(ing)? (that )?you(\u2019re| are|'re) (a )?human.*|captcha\b.{0,40}",
     re.IGNORECASE,
 )
 _PARKED = re.compile(

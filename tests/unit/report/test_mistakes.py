@@ -35,7 +35,7 @@ SPEC: dict[str, Any] = {
         ({"thresholds": [1]}, "thresholds: must be a mapping"),
         ({"hosts": {"a": 1}}, "hosts: must be a list"),
         ({"hosts": ["a"]}, "hosts: must be a whole number"),
-        ({"purpose": "cahce"}, "purpose: 'cahce' is not one of cache, queue"),
+        ({"purpose": "cach3"}, "purpose: 'cach3' is not one of cache, queue"),
         ({"formats": ["pdf"]}, "formats: 'pdf' is not one of junit, prometheus"),
         (
             {"endpoints": [{"url": "/", "samples": "ten"}]},

@@ -62,7 +62,7 @@ def compare(
     staying = [pair for pair in pairs if pair[0] not in surplus]
     scale = _scale_action(app, count)
     start = max(0, count - len(app.instances))
-    if any(set(now.changes_to(then)) & set(_COLD) for _, now, then in staying):
+    if any(set(now.changes_to(then)) & set(_COLD) for _row, now, then in staying):
         now = staying[0][1]
         replacement = plan_replacement(app, now, wanted, f"{describe(now, wanted)}")
         return Difference(app, wanted, None, replacement, start, surplus, scale)
@@ -76,14 +76,14 @@ def compare(
     reason = _reason(changed, everything)
     if elsewhere and reason == AS_REQUESTED:
         reason = f"{wanted.cwd} leads to another directory by now"
-    moved = elsewhere or any(now.cwd != then.cwd for _, now, then in changed)
+    moved = elsewhere or any(now.cwd != then.cwd for _row, now, then in changed)
     directory = wanted.cwd if moved else ""
     roll = plan_roll(app, changed, directory, reason) if changed else None
     return Difference(app, wanted, roll, None, start, surplus, scale)
 
 
 def _reason(changed: Sequence[tuple[Instance, Settings, Settings]], everything: bool) -> str:
-    for _, now, then in changed:
+    for _row, now, then in changed:
         if now != then:
             return describe(now, then)
     if everything or not changed or changed[0][0].alive:

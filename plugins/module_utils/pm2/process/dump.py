@@ -30,7 +30,7 @@ def dump_problem(home: str, rows: Iterable[Mapping[str, Any]]) -> str:
     listed = _fingerprints(row for row in rows if not row["pm2_env"].get("pmx_module"))
     if dumped == listed:
         return ""
-    differing = sorted({name for name, _ in (dumped - listed) + (listed - dumped)})
+    differing = sorted({name for name, _count in (dumped - listed) + (listed - dumped)})
     return f"it differs from PM2's list: {', '.join(differing)}"
 
 

@@ -59,7 +59,7 @@ class Proof:
                 break
             if time.monotonic() < until:
                 time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
-        for row, _ in rows:
+        for row, _then in rows:
             self._require_directory(found[row.pm_id])
         return found
 

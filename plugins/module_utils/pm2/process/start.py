@@ -33,7 +33,7 @@ def start_instances(
     """
     started: list[tuple[Instance, int]] = []
     known = {row.pm_id for row in _rows_of(options, settings)}
-    for _ in range(count):
+    for _number in range(count):
         log_start = log_size(str(settings.fields.get("pm_err_log_path") or ""))
         row = _start(options, settings, known, log_start, report)
         known.add(row.pm_id)

@@ -40,11 +40,14 @@ class Run:
     @property
     def left(self) -> float:
         """Seconds of the time limit that are left; raises `StepFailed` if none are."""
-        left = self.options.time_limit - (time.monotonic() - self.started)
-        if left <= 0:
+        self.require_time()
+        return self.options.time_limit - (time.monotonic() - self.started)
+
+    def require_time(self) -> None:
+        """Raise `StepFailed` if the time limit is used up."""
+        if time.monotonic() - self.started >= self.options.time_limit:
             budget = format_duration(self.options.time_limit)
             raise StepFailed(f"the time limit of {budget} is used up", "Raise time_limit, or jobs.")
-        return left
 
     @contextmanager
     def step(self, name: str, subject: str, reason: str) -> Iterator[dict[str, Any]]:
@@ -73,7 +76,7 @@ class Run:
 
         def look() -> None:
             nonlocal asked
-            _ = self.left
+            self.require_time()
             now = time.monotonic()
             if now - asked < _ASK:
                 return

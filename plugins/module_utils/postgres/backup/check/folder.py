@@ -84,7 +84,8 @@ def series_of(listing: Listing, running: int = 0, database_bytes: int | None = N
 
 def _copy(backup: Backup) -> Copy:
     manifest = backup.manifest
-    assert manifest is not None  # noqa: S101 - checked by the caller
+    if manifest is None:
+        raise ValueError(f"{backup.path} has no manifest, which the caller checks")
     last = manifest.proofs[-1] if manifest.proofs else None
     problem = _damage(backup, manifest)
     if not problem and last is not None and last.problem:
