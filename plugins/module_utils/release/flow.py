@@ -22,7 +22,8 @@ from .plan import ADOPT, BUILD, REMOVE, SWITCH, TRIAL
 from .record import BAD, GOOD, UNKNOWN, Release
 from .switch import Result, Switcher, problem_of
 from .target import Target
-from .verify import trial, verify
+from .trial import trial
+from .verify import verify
 
 #: How a step that was not reached is explained.
 _NOT_REACHED = "not reached"
@@ -95,8 +96,7 @@ class Flow:
         return ""
 
     def _try(self, action: Action) -> str:
-        self._report(f"trying {self._release.id}")
-        checks = trial(self._release, self._options)
+        checks = trial(self._release, self._options, report=self._report)
         self.checks += checks
         problem = problem_of(checks)
         if problem and self._release.status == UNKNOWN:
@@ -129,7 +129,7 @@ class Flow:
         """
         if current.status != UNKNOWN or self._options.state != DEPLOYED:
             return current
-        checks = verify(current, replace(self._options, bake=0.0), time.time())
+        checks = verify(current, replace(self._options, bake=0.0), None, self._report)
         if any(check.status != OK for check in checks):
             return current
         return replace(current, status=GOOD, verified=round(time.time(), 3))

@@ -124,7 +124,7 @@ class Operation:
         if self._options.state == LISTED:
             return Outcome([live], [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
-            checks = verify(snapshot.current, self._options, time.time())
+            checks = verify(snapshot.current, self._options, None, self._report)
             return Outcome([live, *checks], [], results=_results(snapshot))
         pending = snapshot.layout.store.pending()
         if pending:
@@ -155,7 +155,7 @@ class Operation:
             ]
             if options.state == VERIFIED:
                 return self._verify(snapshot)
-            switcher = Switcher(options, store, self._backend, self._thresholds, self._report)
+            switcher = Switcher(options, store, self._backend, self._report)
             pending = store.pending()
             if pending:
                 result, action = recover(pending, snapshot, store, switcher)
@@ -195,7 +195,7 @@ class Operation:
 
     def _verify(self, snapshot: Snapshot) -> Outcome:
         """Whether the live release works now; a good one is recorded as such."""
-        checks = verify(snapshot.current, self._options, time.time())
+        checks = verify(snapshot.current, self._options, None, self._report)
         problem = problem_of(checks)
         if not problem and not snapshot.layout.checkout:
             now = round(time.time(), 3)

@@ -9,14 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..core.check import DONE, FAILED, OK, WARNING, Action, Check
-from ..core.thresholds import Thresholds
+from ..core.check import CRITICAL, DONE, FAILED, UNKNOWN, Action, Check
 from .backend import Backend, Report
+from .monitor import Outage, ServiceMonitor
 from .options import DEPLOYED, Options
 from .plan import REVERT
 from .record import BAD, GOOD, Release, Switch
 from .store import Pending, Store
-from .verify import Outage, ServiceMonitor, verify
+from .verify import outage_check, verify
 
 DEPLOY, ROLLBACK, REVERTED = "deploy", "rollback", "revert"
 
@@ -59,13 +59,11 @@ class Switcher:
         options: Options,
         store: Store,
         backend: Backend,
-        thresholds: Thresholds,
         report: Report,
     ) -> None:
         self._options = options
         self._store = store
         self._backend = backend
-        self._thresholds = thresholds
         self._report = report
 
     def switch(self, before: Release, after: Release) -> Result:
@@ -89,7 +87,8 @@ class Switcher:
     ) -> Result:
         """Finish a switch that is written down."""
         with _Watched(self._options) as watched:
-            checks, problem = self._move(after, time.time(), only_others)
+            since = None if only_others else time.time()
+            checks, problem = self._move(after, since, only_others)
             if problem:
                 self._report("going back")
                 self._store.begin(replace(pending, phase="revert"))
@@ -104,9 +103,9 @@ class Switcher:
 
     def revert(self, pending: Pending, before: Release, after: Release, problem: str) -> Result:
         """Go back to the release before, once, and record why."""
-        began = time.time()
-        checks, trouble = self._move(before, began, only_others=True)
-        seconds = round(time.time() - began, 1)
+        began = time.monotonic()
+        checks, trouble = self._move(before, None, only_others=True)
+        seconds = round(time.monotonic() - began, 1)
         reason = f"{after.id} did not prove itself: {problem}"
         action = Action(REVERT, DONE, reason, self._options.name, after.id, before.id, seconds)
         if trouble:
@@ -148,7 +147,9 @@ class Switcher:
             self._store.append(Switch(now, kind, before, after, pending.owner, reason, seconds))
         self._store.finish()
 
-    def _move(self, release: Release, since: float, only_others: bool) -> tuple[list[Check], str]:
+    def _move(
+        self, release: Release, since: float | None, only_others: bool
+    ) -> tuple[list[Check], str]:
         """Point the link to a release and let the app follow; what is wrong then, or nothing."""
         try:
             self._report(f"switching to {release.id}")
@@ -158,20 +159,22 @@ class Switcher:
         switched = self._backend.activate(release, self._report, only_others)
         if switched.problem:
             return list(switched.checks), switched.problem
-        self._report(f"watching {release.id}")
-        checks = [*switched.checks, *verify(release, self._options, since)]
+        checks = [*switched.checks, *verify(release, self._options, since, self._report)]
         return checks, problem_of(checks)
 
     def _service(self, outage: Outage | None) -> list[Check]:
         if outage is None or not outage.requests:
             return []
-        return [
-            self._thresholds.evaluate(
-                "release.outage", outage.seconds, outage.shown, subject=self._options.name
-            )
-        ]
+        return [outage_check(outage, self._options.name)]
 
 
 def problem_of(checks: Sequence[Check]) -> str:
-    """What is wrong with a release by its checks; empty if it has proven itself."""
-    return "; ".join(check.summary for check in checks if check.status not in (OK, WARNING))
+    """What is wrong with a release by its checks; empty if it has proven itself.
+
+    Logs that cannot be read are no reason to take a release back.
+    """
+    return "; ".join(
+        check.summary
+        for check in checks
+        if check.status == CRITICAL or (check.status == UNKNOWN and check.name != "release.errors")
+    )
