@@ -8,6 +8,34 @@ from __future__ import annotations
 from ..core.definition import Definition, above
 
 CHECKS: dict[str, Definition] = {
+    "release.live": Definition(
+        "Every process of the app runs in the release that the link leads to, and that release is "
+        "recorded as good.",
+        "Run the deployment or the rollback again: it finishes what an earlier run has begun.",
+    ),
+    "release.target": Definition(
+        "There is a release to switch to, or it can be built, and it is not known to be bad.",
+        "Name another version.",
+    ),
+    "release.node_version": Definition(
+        "The release works with the Node.js that runs the app, by its package.json.",
+        "Install the version of Node.js that the release asks for, or choose another release.",
+    ),
+    "release.disk_free": Definition(
+        "Free space where releases are built; the option free_disk is the limit.",
+        "Free some space, or remove old releases.",
+        "bytes",
+    ),
+    "release.environment": Definition(
+        "The app has every variable that the release's example file names.",
+        "Add the missing variables to the app's environment.",
+    ),
+    "release.schema": Definition(
+        "The release knows every migration that the database has, and the database has every "
+        "migration of the release.",
+        "Choose a release that knows them. If the release works with these migrations all the "
+        "same, name them in compatible_migrations, or set schema_compatible.",
+    ),
     "release.trial": Definition(
         "The release starts on a port of its own beside the live one, and its health endpoints "
         "answer for as long as it is watched.",

@@ -19,14 +19,14 @@ def previous_good(
     So a second rollback in a row goes further back. ``history`` is oldest first. Raises
     `NotCollected` if there is none.
     """
-    first_live = first_times(history)
-    since = first_live.get(current, float("inf"))
+    first_live = first_live_order(history)
+    since = first_live.get(current, len(first_live))
     older = [
         release
         for release in releases.values()
         if release.status == GOOD
         and release.id != current
-        and first_live.get(release.id, float("inf")) < since
+        and first_live.get(release.id, since) < since
     ]
     if not older:
         raise NotCollected(
@@ -62,10 +62,16 @@ def require_not_bad(release: Release) -> None:
         )
 
 
-def first_times(history: Sequence[Switch]) -> dict[str, float]:
-    """When each release went live first, as Unix time."""
-    times: dict[str, float] = {}
+def first_live_order(history: Sequence[Switch]) -> dict[str, int]:
+    """The releases in the order in which they went live first.
+
+    A rollback returns to a release that was live before, also if no one recorded that.
+    """
+    order: dict[str, int] = {}
     for switch in history:
-        for name in filter(None, (switch.before, switch.after)):
-            times.setdefault(name, switch.at)
-    return times
+        older, newer = switch.before, switch.after
+        if switch.kind in ("rollback", "revert"):
+            older, newer = newer, older
+        for name in filter(None, (older, newer)):
+            order.setdefault(name, len(order))
+    return order

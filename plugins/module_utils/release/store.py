@@ -6,6 +6,7 @@
 <root>/current -> releases/<id>        what the app's manager starts
 <root>/releases/<id>/                  one folder for each release
 <root>/.runbook/releases/<id>.json     its record
+<root>/.runbook/releases/<id>.building  its build has begun and not ended
 <root>/.runbook/history.jsonl          every switch, oldest first
 <root>/.runbook/pending.json           the switch in progress; a killed run leaves it behind
 <root>/.runbook/lock                   one run at a time
@@ -26,6 +27,8 @@ from .record import Release, Switch, as_json, release_from_json
 
 #: Folder of the records, below the root.
 FOLDER = ".runbook"
+#: How the mark of a release ends that is being built.
+_BUILDING = ".building"
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,12 @@ class Pending:
 class Store:
     """The releases below one root."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, link: str = "") -> None:
+        """``link`` leads to the live release; ``current`` in the root unless given."""
         self.root = root
         self.records = os.path.join(root, FOLDER)
         self.releases_folder = os.path.join(root, "releases")
-        self.link = os.path.join(root, "current")
+        self.link = link or os.path.join(root, "current")
         self.lock = os.path.join(self.records, "lock")
 
     def prepare(self) -> None:
@@ -74,6 +78,28 @@ class Store:
         """Record a release, in place of what was recorded of it; raises OSError."""
         path = os.path.join(self.records, "releases", f"{release.id}.json")
         write_atomically(path, json.dumps(as_json(release), indent=1) + "\n")
+
+    def forget(self, release: Release) -> None:
+        """Remove the record of a release that is gone."""
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.records, "releases", f"{release.id}.json"))
+
+    def unfinished(self) -> list[str]:
+        """Ids of the releases whose build has begun and not ended."""
+        names = _names(os.path.join(self.records, "releases"))
+        return sorted(name[: -len(_BUILDING)] for name in names if name.endswith(_BUILDING))
+
+    def begin_build(self, identity: str) -> None:
+        """Write down that a release is being built; raises OSError."""
+        write_atomically(self._mark(identity), "")
+
+    def end_build(self, identity: str) -> None:
+        """The build has ended, or its folder is gone."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._mark(identity))
+
+    def _mark(self, identity: str) -> str:
+        return os.path.join(self.records, "releases", f"{identity}{_BUILDING}")
 
     def history(self) -> list[Switch]:
         """Every switch, oldest first; a line that a power failure has cut is left out."""
@@ -119,12 +145,13 @@ class Store:
 
     def point(self, path: str) -> None:
         """Let the link show to a release, with no moment in between; raises OSError."""
-        beside = os.path.join(self.root, f"{PARTIAL}current")
+        parent, name = os.path.split(self.link)
+        beside = os.path.join(parent, f"{PARTIAL}{name}")
         with suppress(FileNotFoundError):
             os.unlink(beside)
-        os.symlink(os.path.relpath(path, self.root), beside)
+        os.symlink(os.path.relpath(path, os.path.realpath(parent)), beside)
         os.replace(beside, self.link)
-        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
