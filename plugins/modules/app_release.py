@@ -179,6 +179,12 @@ options:
     description: Seconds for each command of the build; at most 14400.
     type: float
     default: 1800.0
+  thresholds:
+    description:
+      - Thresholds that differ from the defaults, by name of the check, as the probes have them.
+      - Thresholds of other modules' checks are ignored.
+    type: dict
+    default: {}
   requires:
     description:
       - Results of earlier steps of this host that must be true, each as V(STEP.KEY), a key of the
@@ -188,7 +194,6 @@ options:
     default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.progress
-  - gpt_agent.runbook.thresholds
 attributes:
   async:
     support: full
@@ -196,8 +201,8 @@ attributes:
   check_mode:
     support: full
     description:
-      - Shows the plan, and whether the guards allow it. The repository is only asked for the commit,
-        so what is in the files of a release that is not on the host is not judged.
+      - Shows the plan, and whether the guards allow it. The repository is only asked for the
+        commit, so what is in the files of a release that is not on the host is not judged.
   diff_mode:
     support: full
     description: Shows the steps before, and those that are left afterwards.
