@@ -42,6 +42,17 @@ options:
     type: str
     choices: [listed, deployed, rolled_back, verified]
     required: true
+  backend:
+    description: What runs the app. V(pm2) is PM2 on this host.
+    type: str
+    choices: [pm2]
+    default: pm2
+  confirm:
+    description:
+      - Must be the name of the app, if it is given; a wrong name is refused in check mode, too. It
+        guards against the wrong inventory.
+    type: str
+    default: ""
   version:
     description:
       - What to deploy; needed for O(state=deployed). A tag, a branch or a commit of O(repository),
@@ -346,6 +357,8 @@ ARGUMENT_SPEC = {
     **PROGRESS_OPTION,
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
+    "backend": {"type": "str", "choices": ["pm2"], "default": "pm2"},
+    "confirm": {"type": "str", "default": ""},
     "version": {"type": "str"},
     "rollback_to": {"type": "str"},
     "namespace": {"type": "str"},
