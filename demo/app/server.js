@@ -16,12 +16,23 @@ const answer = handler({ services, pages: pages.load() });
 const unanswered = new Set();
 let stopping = false;
 
+// How long a client may still use a connection that is idle when the app is told to end. Node.js closes idle connections
+// at once, and a request that is on its way at that moment is lost to every client that does not repeat it.
+const IDLE_GRACE_MS = 1_000;
+let graceEnds = Infinity;
+
+class Server extends http.Server {
+  closeIdleConnections() {
+    if (Date.now() >= graceEnds) super.closeIdleConnections();
+  }
+}
+
 /** Tell the client not to send another request on this connection. */
 function announceEnd(response) {
   if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
-const server = http.createServer((request, response) => {
+const server = new Server((request, response) => {
   unanswered.add(response);
   response.once('close', () => unanswered.delete(response));
   if (stopping) announceEnd(response);
@@ -43,10 +54,12 @@ server.listen(config.read().port, '127.0.0.1', () => {
  */
 function drain() {
   unanswered.forEach(announceEnd);
+  // Only in a cluster: there, another instance takes the new connections meanwhile.
+  graceEnds = Date.now() + (cluster.isWorker ? IDLE_GRACE_MS : 0);
   const drained = cluster.isWorker
     ? once(cluster.worker.disconnect(), 'disconnect')
     : new Promise((done) => server.close(done));
-  // A connection whose answer had begun when the signal came is kept open by its client: close it once it is idle.
+  // A request during the grace is answered with 'connection: close'. What is idle after it, is closed.
   const closing = setInterval(() => server.closeIdleConnections(), 50);
   return drained.finally(() => clearInterval(closing));
 }

@@ -42,6 +42,17 @@ options:
     type: str
     choices: [listed, deployed, rolled_back, verified]
     required: true
+  backend:
+    description: What runs the app. V(pm2) is PM2 on this host.
+    type: str
+    choices: [pm2]
+    default: pm2
+  confirm:
+    description:
+      - Must be the name of the app, if it is given; a wrong name is refused in check mode, too. It
+        guards against the wrong inventory.
+    type: str
+    default: ""
   version:
     description:
       - What to deploy; needed for O(state=deployed). A tag, a branch or a commit of O(repository),
@@ -179,6 +190,12 @@ options:
     description: Seconds for each command of the build; at most 14400.
     type: float
     default: 1800.0
+  thresholds:
+    description:
+      - Thresholds that differ from the defaults, by name of the check, as the probes have them.
+      - Thresholds of other modules' checks are ignored.
+    type: dict
+    default: {}
   requires:
     description:
       - Results of earlier steps of this host that must be true, each as V(STEP.KEY), a key of the
@@ -188,7 +205,6 @@ options:
     default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.progress
-  - gpt_agent.runbook.thresholds
 attributes:
   async:
     support: full
@@ -196,8 +212,8 @@ attributes:
   check_mode:
     support: full
     description:
-      - Shows the plan, and whether the guards allow it. The repository is only asked for the commit,
-        so what is in the files of a release that is not on the host is not judged.
+      - Shows the plan, and whether the guards allow it. The repository is only asked for the
+        commit, so what is in the files of a release that is not on the host is not judged.
   diff_mode:
     support: full
     description: Shows the steps before, and those that are left afterwards.
@@ -341,6 +357,8 @@ ARGUMENT_SPEC = {
     **PROGRESS_OPTION,
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
+    "backend": {"type": "str", "choices": ["pm2"], "default": "pm2"},
+    "confirm": {"type": "str", "default": ""},
     "version": {"type": "str"},
     "rollback_to": {"type": "str"},
     "namespace": {"type": "str"},

@@ -181,6 +181,7 @@ from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.pm2.checks import CHECKS
+from ..module_utils.pm2.process.definition import ENV_MODES
 from ..module_utils.pm2.process.operation import preview, run
 from ..module_utils.pm2.process.options import STATES, Options
 
@@ -189,16 +190,54 @@ ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
     "namespace": {"type": "str"},
-    "instances": {"type": "int"},
+    "instances": {"type": "str"},
+    "script": {"type": "str"},
+    "config": {"type": "path"},
+    "config_env": {"type": "str"},
+    "cwd": {"type": "path"},
+    "args": {"type": "list", "elements": "str"},
+    "interpreter": {"type": "str"},
+    "interpreter_args": {"type": "list", "elements": "str"},
+    "env": {"type": "dict", "default": {}, "no_log": True},
+    "env_mode": {"type": "str", "choices": list(ENV_MODES), "default": "merge"},
+    "exec_mode": {"type": "str", "choices": ["fork", "cluster"]},
+    "max_memory_restart": {"type": "str"},
+    "out_file": {"type": "path"},
+    "error_file": {"type": "path"},
+    "merge_logs": {"type": "bool"},
+    "log_date_format": {"type": "str"},
+    "wait_ready": {"type": "bool"},
+    "listen_timeout": {"type": "float"},
+    "kill_timeout": {"type": "float"},
+    "max_restarts": {"type": "int"},
+    "autorestart": {"type": "bool"},
+    "save": {"type": "bool", "default": False},
+    "url": {"type": "str"},
+    "trial_env": {"type": "dict", "default": {}, "no_log": True},
+    "trial_url": {"type": "str"},
     "pm2_home": {"type": "path"},
+    "pm2_executable": {"type": "path"},
     "stable_for": {"type": "float", "default": 5.0},
     "timeout": {"type": "float", "default": 30.0},
     "requires": {"type": "list", "elements": "str", "default": []},
 }
 
 
+#: Length from which a value of ``env`` is masked wherever it appears.
+_SECRET_LENGTH = 8
+
+
+def show_short_values(module: AnsibleModule) -> None:
+    """Keep Ansible from masking every ``1`` and ``web`` in the result, as values of ``env``.
+
+    No result contains a value of ``env`` anyway; the longer ones stay masked everywhere.
+    """
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= _SECRET_LENGTH}
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    show_short_values(module)
     thresholds = Thresholds(CHECKS)
     try:
         options = Options.from_params(module.params)
@@ -209,6 +248,8 @@ def main() -> None:
                 outcome = run(options, thresholds, report)
     except UsageError as error:
         module.fail_json(msg=str(error))
+    for option in ("env", "trial_env"):
+        module.params[option] = sorted(module.params[option])
     exit_operation(module, outcome, options.home)
 
 

@@ -6,7 +6,7 @@
 PM2 speaks axon's request and reply over AMP: a message is one byte (version and number of
 arguments), then each argument preceded by its length; arguments are tagged ``j:`` (JSON) or ``s:``
 (string). The daemon sends the whole environment of every process, secrets included, so only the
-fields of `Instance` are ever taken from its answer.
+fields of `Instance` are taken from its answer; `Settings` alone keeps more, to start an app again.
 """
 
 from __future__ import annotations
@@ -62,14 +62,19 @@ class Client:
 
     def instances(self) -> list[Instance]:
         """All processes under PM2, its own modules included."""
+        return [instance_from(row) for row in self.rows()]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """PM2's own rows, the whole environment with its secrets included.
+
+        Only for what starts an app again with the same settings.
+        """
         answer = self.call("getMonitorData", {})
         rows = answer[0] if answer and isinstance(answer[0], list) else None
         if rows is None:
             raise Unreachable(f"PM2's daemon at {self.socket_path} sent no list of processes")
         return [
-            instance_from(row)
-            for row in rows
-            if isinstance(row, dict) and isinstance(row.get("pm2_env"), dict)
+            row for row in rows if isinstance(row, dict) and isinstance(row.get("pm2_env"), dict)
         ]
 
     def call(self, method: str, *args: Any) -> list[Any]:

@@ -29,7 +29,9 @@ class DaemonSuspended(Exception):
     """The daemon was suspended by a signal, so waiting for its answer is pointless."""
 
 
-def collect(client: Client, names: Collection[str], deadline: Deadline) -> Snapshot:
+def collect(
+    client: Client, names: Collection[str], deadline: Deadline, watch: float = _WATCH
+) -> Snapshot:
     """The processes of a daemon; watched for a moment if one of the named apps (all if none is
     named) may be in a crash loop, or is starting or stopping.
 
@@ -41,7 +43,7 @@ def collect(client: Client, names: Collection[str], deadline: Deadline) -> Snaps
     first = rows = with_evidence(client.instances(), client.daemon_pid)
     crash_restarts: dict[int, int] = {}
     at_rest: set[Instance] = set()
-    until = began + min(_WATCH, deadline.remaining() / 3)
+    until = began + min(watch, deadline.remaining() / 3)
     while time.monotonic() < until:
         wanted = [row for row in rows if not row.module and (not names or row.name in names)]
         if not any(_is_unsettled(row, crash_restarts) for row in wanted if row not in at_rest):

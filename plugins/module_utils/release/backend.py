@@ -53,8 +53,10 @@ class Backend(Protocol):
     def live(self) -> Live:
         """What serves now; raises `NotCollected` or `Unreachable`."""
 
-    def activate(self, release: Release, report: Report, only_others: bool = False) -> Switched:
-        """Let the app run in a release, to which its working directory leads by now.
+    def activate(
+        self, release: Release, link: str, report: Report, only_others: bool = False
+    ) -> Switched:
+        """Let the app run in a release, to which the link leads by now.
 
         ``only_others`` leaves processes alone that run there already.
         """

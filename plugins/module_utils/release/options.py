@@ -39,6 +39,8 @@ class Options:
     """PM2's folder; empty for the one of the user who runs this."""
     root: str = ""
     """Folder of the releases; empty for the one that the app's working directory implies."""
+    confirm: str = ""
+    """Must be the name of the app, unless it is empty."""
     version: str = ""
     """What to deploy: a tag, a branch or a commit, or the id of a release that is there."""
     rollback_to: str = ""
@@ -106,6 +108,8 @@ class Options:
 def _require_valid(options: Options) -> None:
     if not options.name:
         raise UsageError("name: must be the name of an app in PM2's list")
+    if options.confirm not in ("", options.name):
+        raise UsageError(f"confirm: it is '{options.confirm}', but the app is {options.name}")
     if options.state == DEPLOYED and not options.version:
         raise UsageError("version: is needed to deploy: a tag, a branch or a commit")
     for option, value in (("version", options.version), ("rollback_to", options.rollback_to)):

@@ -156,7 +156,7 @@ class Switcher:
             self._store.point(release.path)
         except OSError as error:
             return [], f"the link {self._store.link} cannot be changed: {error.strerror}"
-        switched = self._backend.activate(release, self._report, only_others)
+        switched = self._backend.activate(release, self._store.link, self._report, only_others)
         if switched.problem:
             return list(switched.checks), switched.problem
         checks = [*switched.checks, *verify(release, self._options, since, self._report)]

@@ -34,11 +34,17 @@ class NotStarted(RunbookError):
         self.check = check
 
 
-def collect_app(options: Options, thresholds: Thresholds) -> tuple[App, Snapshot]:
-    """The app, and everything else under the same PM2. Raises `NotStarted` if it is not there."""
+def collect_app(
+    options: Options, thresholds: Thresholds, watched: bool = False
+) -> tuple[App, Snapshot]:
+    """The app, and everything else under the same PM2. Raises `NotStarted` if it is not there.
+
+    ``watched`` is whether the app has been watched already, so that one look is enough.
+    """
+    more = {"watch": 0.0} if watched else {}
     try:
         with options.connect() as client:
-            snapshot = collect(client, [options.name], Deadline(options.timeout))
+            snapshot = collect(client, [options.name], Deadline(options.timeout), **more)
     except Unreachable as reason:
         check = unreachable(reason, options.home, options.name, thresholds)
         raise NotStarted(check) from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from ...core.check import DONE, FAILED, OK, SKIPPED, Action, Check
 from ...core.operation import Outcome
@@ -15,14 +16,19 @@ from ...core.thresholds import Thresholds
 from ...core.units import pluralize
 from ..liveness import assess_process
 from .apply import apply
+from .cli import CommandFailed
 from .collect import NotStarted, collect_app, require_idle
+from .define import Definer
 from .lock import exclusive_lock
-from .options import Options
+from .options import ABSENT, RESTARTED, STARTED, STOPPED, Options
 from .plan import plan
+from .switch import nothing_done
 
 
 def preview(options: Options, thresholds: Thresholds) -> Outcome:
     """What `run` would do."""
+    if options.state not in (RESTARTED, STARTED):
+        return _define(options, thresholds, lambda newest: None, check_mode=True)
     try:
         app, snapshot = collect_app(options, thresholds)
         require_idle(app, options, thresholds)
@@ -34,6 +40,8 @@ def preview(options: Options, thresholds: Thresholds) -> Outcome:
 
 def run(options: Options, thresholds: Thresholds, report: ProgressCallback) -> Outcome:
     """Restart the instances one by one. The first that does not stay up is the last one touched."""
+    if options.state not in (RESTARTED, STARTED):
+        return _define(options, thresholds, report, check_mode=False)
     try:
         with exclusive_lock(options, thresholds):
             app, snapshot = collect_app(options, thresholds)
@@ -42,6 +50,31 @@ def run(options: Options, thresholds: Thresholds, report: ProgressCallback) -> O
             return _verified(actions, options, thresholds)
     except NotStarted as reason:
         return _nothing_done(reason)
+
+
+def _define(
+    options: Options, thresholds: Thresholds, report: ProgressCallback, *, check_mode: bool
+) -> Outcome:
+    """States present, reloaded, stopped and absent."""
+    definer = Definer(options, thresholds, report)
+    try:
+        with nullcontext() if check_mode else exclusive_lock(options, thresholds):
+            work = definer.plan()
+            if check_mode or not work.actions:
+                checks = [work.check] if work.check else []
+                proven = not check_mode and all(check.status == OK for check in checks)
+                outcome = Outcome(checks, work.actions, results={"proven": proven})
+                if not check_mode and options.state in (STOPPED, ABSENT):
+                    outcome = definer.outcome(work, [])
+            else:
+                outcome = definer.outcome(work, definer.run(work))
+    except NotStarted as reason:
+        return nothing_done(reason, "changed")
+    except CommandFailed as reason:
+        return Outcome(problem=f"Nothing was changed: {reason}.", results={"proven": False})
+    outcome.results.pop("untouched", None)
+    outcome.results.update(definer.versions())
+    return outcome
 
 
 def _verified(actions: list[Action], options: Options, thresholds: Thresholds) -> Outcome:

@@ -37,8 +37,12 @@ def require_restarted(options: Options, before: Instance, log_start: int) -> Ins
 
     ``log_start`` is the size of its error log before the restart.
     """
-    now = _find(options, before)
-    _require_online(now, log_start)
+    return require_new(_find(options, before), before, log_start)
+
+
+def require_new(now: Instance, before: Instance, log_start: int) -> Instance:
+    """An instance after its restart; raises `NotProven` unless it is online as a new process."""
+    require_online(now, log_start)
     if now.pid == before.pid:
         raise NotProven(f"it is still process {now.pid}, which PM2 could not stop")
     if now.restarts > before.restarts + 1:
@@ -73,10 +77,16 @@ def watch(
     while time.monotonic() < until:
         report("watching whether it stays up")
         time.sleep(_POLL)
-        now = _find(options, started)
-        _require_online(now, log_start)
-        if now.pid != started.pid or now.restarts > started.restarts:
-            raise NotProven(_exited_again(now, log_start))
+        now = require_stays_up(options, started, log_start)
+    return now
+
+
+def require_stays_up(options: Options, started: Instance, log_start: int) -> Instance:
+    """The instance as it is now; raises `NotProven` unless it is online as the same process."""
+    now = _find(options, started)
+    require_online(now, log_start)
+    if now.pid != started.pid or now.restarts > started.restarts:
+        raise NotProven(_exited_again(now, log_start))
     return now
 
 
@@ -120,7 +130,7 @@ def _find(options: Options, wanted: Instance) -> Instance:
     raise NotProven("it is no longer in PM2's list: someone else has removed it")
 
 
-def _require_online(now: Instance, log_start: int) -> None:
+def require_online(now: Instance, log_start: int) -> None:
     if now.status != ONLINE or not now.pid:
         raise NotProven(f"it {describe_state(now)}{last_message(now, log_start)}")
 

@@ -11,18 +11,12 @@ from contextlib import suppress
 from typing import Any
 
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import NotCollected, Unreachable
+from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.units import format_duration
 from ...pm2.client import Client
 from ...pm2.daemon import default_home
-from ...pm2.instance import Instance, instance_from
 from ...pm2.process.options import Options as ProcessOptions
-from ...pm2.process.verify import (
-    NotProven,
-    log_size,
-    require_restarted,
-    watch,
-)
+from ...pm2.process.switch import reload_into
 from ..backend import Live, Report, Switched
 from ..options import Options
 from ..record import Release
@@ -57,32 +51,32 @@ class Pm2:
             environment=_environment(env),
         )
 
-    def activate(self, release: Release, report: Report, only_others: bool = False) -> Switched:
+    def activate(
+        self, release: Release, link: str, report: Report, only_others: bool = False
+    ) -> Switched:
         """Reload instance by instance; the first that does not come up ends it."""
+
+        def show(newest: Mapping[str, Any]) -> None:
+            for item in newest["work"]:
+                report(f"{item['what']}: {item['phase']}")
+
         try:
-            for row in map(instance_from, self._rows()):
-                if only_others and row.alive and _folder(row.pid) == release.path:
-                    continue
-                report(f"reloading id {row.pm_id}")
-                self._reload(row, release)
-        except NotProven as problem:
-            return Switched(str(problem))
+            cwd = self.live().cwd
+            # PM2 keeps a working directory that leads to the release; else it gets the link.
+            leads_there = os.path.realpath(cwd).startswith(release.path)
+            cwd = cwd if leads_there else link
+            directory = os.path.realpath(cwd)
+            outcome = reload_into(
+                self._process, directory, show, cwd=cwd, only_others=only_others, try_first=False
+            )
         except (Unreachable, NotCollected) as problem:
             return Switched(f"whether the app is back is not known: {problem}")
         except DeadlineExceeded:
             waited = format_duration(self._options.timeout)
             return Switched(f"PM2 did not answer within {waited}")
-        return Switched()
-
-    def _reload(self, before: Instance, release: Release) -> None:
-        log_start = log_size(before.error_log)
-        with self._process.connect(before.kill_timeout + 2 * before.listen_timeout) as client:
-            client.call("reloadProcessId", {"id": before.pm_id})
-        now = require_restarted(self._process, before, log_start)
-        now = watch(self._process, now, log_start, lambda phase: None)
-        folder = _folder(now.pid)
-        if folder != release.path:
-            raise NotProven(f"its process {now.pid} is in {folder}, not in {release.path}")
+        except UsageError as problem:
+            return Switched(str(problem))
+        return Switched(outcome.problem, tuple(outcome.checks))
 
     def _rows(self) -> list[dict[str, Any]]:
         """PM2's rows of the app, by id."""
