@@ -89,7 +89,7 @@ class Releases:
         return start_module("app_release", self._given(state, options))
 
     def commit(self, version: str, **files: str) -> str:
-        """A version that differs from v1.1.0 in these files; ``__`` is ``/``, ``_js`` is ``.js``."""
+        """A version that differs from v1.1.0 in these files: ``src__app_js`` is src/app.js."""
         for name, content in files.items():
             path = self.repository / name.replace("__", "/").replace("_js", ".js")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -80,15 +80,16 @@ class Git:
         """The files of a commit in an empty folder; raises `NotCollected`."""
         index = os.path.join(target, ".runbook-index")
         self._git("read-tree", commit, index=index)
-        prefix = f"--prefix={target}/"
-        self._git("checkout-index", "--all", prefix, index=index, seconds=self.seconds)
+        self._git("checkout-index", "--all", at=target, index=index, seconds=self.seconds)
         os.unlink(index)
 
     def _git(
         self, *arguments: str, at: str = "", far: bool = False, seconds: float = 0, index: str = ""
     ) -> str:
         limit = seconds or (self.seconds if far else _LOCAL)
-        own = {"GIT_INDEX_FILE": index} if index else {}
+        own = {"GIT_INDEX_FILE": index, "GIT_DIR": self.folder} if index else {}
+        if index and at:
+            own["GIT_WORK_TREE"] = at
         environment = {**self.environment, **_SETTINGS, **own}
         return run(["git", *arguments], at or self.folder, environment, limit)
 
