@@ -92,7 +92,12 @@ class Flow:
             raise NotCollected(f"no repository to build {self._release.id} from")
         environment = self._snapshot.live.environment
         release = self._release
-        self._release = build(self._options, self._store, git, release, environment, self._report)
+        try:
+            self._release = build(
+                self._options, self._store, git, release, environment, self._report
+            )
+        except NotCollected as error:
+            return f"{release.id} was not built, so nothing was changed: {error}"
         return ""
 
     def _try(self, action: Action) -> str:
