@@ -93,5 +93,5 @@ def _connection(target: Target, host: str, port: int, seconds: float) -> http.cl
 
 
 def _context(host: str) -> ssl.SSLContext:
-    """Certificates are checked elsewhere; on this host itself there is nobody in between."""
+    """Certificates are checked elsewhere; on this host itself nothing is in between."""
     return unverified_context() if is_loopback(host) else verified_context(None)

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures from the host how long the app answers nobody, while something is done to it."""
+"""Measures from the host for how long the app answers no one, while something is done to it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Look:
 
 
 class Watch:
-    """Looks at the app as often as it is told to, and judges what it saw."""
+    """Checks the app as often as it is told to, and judges what it saw."""
 
     def __init__(self, options: Options, since: float | None) -> None:
         self._options = options
