@@ -348,50 +348,13 @@ from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import RELEASE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.operation import Operation
-from ..module_utils.release.options import STATES, Options
+from ..module_utils.release.options import Options
 
-ARGUMENT_SPEC = {
-    **PROGRESS_OPTION,
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": list(STATES), "required": True},
-    "backend": {"type": "str", "choices": ["pm2"], "default": "pm2"},
-    "confirm": {"type": "str", "default": ""},
-    "version": {"type": "str"},
-    "rollback_to": {"type": "str"},
-    "namespace": {"type": "str"},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
-    "repository": {"type": "str"},
-    "build": {
-        "type": "list",
-        "elements": "str",
-        "default": ["npm ci", "npm run --if-present build"],
-    },
-    "shared": {"type": "list", "elements": "str", "default": []},
-    "health_urls": {"type": "list", "elements": "str", "default": []},
-    "version_url": {"type": "str"},
-    "try_first": {"type": "bool", "default": True},
-    "trial_for": {"type": "float", "default": 5.0},
-    "start_within": {"type": "float", "default": 30.0},
-    "bake": {"type": "float", "default": 10.0},
-    "healthy_share": {"type": "float", "default": 100.0},
-    "migrations_command": {"type": "str"},
-    "migrations_folder": {"type": "str"},
-    "schema_compatible": {"type": "bool", "default": False},
-    "compatible_migrations": {"type": "list", "elements": "str", "default": []},
-    "env_example": {"type": "str", "default": ".env.example"},
-    "free_disk": {"type": "float", "default": 1.0},
-    "keep": {"type": "int", "default": 5},
-    "owner": {"type": "str"},
-    "reason": {"type": "str"},
-    "timeout": {"type": "float", "default": 30.0},
-    "build_timeout": {"type": "float", "default": 1800.0},
-    "requires": {"type": "list", "elements": "str", "default": []},
-    "thresholds": {"type": "dict", "default": {}},
-}
+ARGUMENT_SPEC = {**PROGRESS_OPTION, **RELEASE_OPTIONS}
 
 
 def main() -> None:

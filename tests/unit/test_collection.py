@@ -48,12 +48,19 @@ GROUP_FRAGMENTS = {
 }
 #: Actions that operations do, which have names like checks.
 ACTIONS = {
-    "app.restart",
+    *(f"app.{verb}" for verb in ("recreate", "reload", "remove", "restart", "scale")),
+    *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "postgres.analyze",
     "postgres.end_session",
     "postgres.freeze",
     "postgres.maintenance",
     "postgres.vacuum",
+    "release.adopt",
+    "release.build",
+    "release.recover",
+    "release.remove",
+    "release.revert",
+    "release.switch",
 }
 
 

@@ -92,7 +92,12 @@ class Flow:
             raise NotCollected(f"no repository to build {self._release.id} from")
         environment = self._snapshot.live.environment
         release = self._release
-        self._release = build(self._options, self._store, git, release, environment, self._report)
+        try:
+            self._release = build(
+                self._options, self._store, git, release, environment, self._report
+            )
+        except NotCollected as error:
+            return f"Nothing was changed, as {release.id} was not built: {error}"
         return ""
 
     def _try(self, action: Action) -> str:
@@ -100,11 +105,8 @@ class Flow:
         self.checks += checks
         problem = problem_of(checks)
         if problem and self._release.status == UNKNOWN:
-            reason = f"failed its trial: {problem}"
-            self._store.write(replace(self._release, status=BAD, reason=reason))
-        if problem:
-            return f"{self._release.id} failed its trial, so nothing was changed: {problem}"
-        return ""
+            self._store.write(replace(self._release, status=BAD, reason=problem))
+        return f"Nothing was changed: {problem}" if problem else ""
 
     def _switch(self, action: Action) -> str:
         before = self._judged(self._snapshot.current)

@@ -79,18 +79,15 @@ class Git:
     def lay_out(self, commit: str, target: str) -> None:
         """The files of a commit in an empty folder; raises `NotCollected`."""
         index = os.path.join(target, ".runbook-index")
-        self._git("read-tree", commit, index=index)
-        self._git("checkout-index", "--all", at=target, index=index, seconds=self.seconds)
+        own = {"GIT_DIR": self.folder, "GIT_WORK_TREE": target, "GIT_INDEX_FILE": index}
+        environment = {**self.environment, **_SETTINGS, **own}
+        run(["git", "read-tree", commit], target, environment, _LOCAL)
+        run(["git", "checkout-index", "--all"], target, environment, self.seconds)
         os.unlink(index)
 
-    def _git(
-        self, *arguments: str, at: str = "", far: bool = False, seconds: float = 0, index: str = ""
-    ) -> str:
-        limit = seconds or (self.seconds if far else _LOCAL)
-        own = {"GIT_INDEX_FILE": index, "GIT_DIR": self.folder} if index else {}
-        if index and at:
-            own["GIT_WORK_TREE"] = at
-        environment = {**self.environment, **_SETTINGS, **own}
+    def _git(self, *arguments: str, at: str = "", far: bool = False) -> str:
+        limit = self.seconds if far else _LOCAL
+        environment = {**self.environment, **_SETTINGS}
         return run(["git", *arguments], at or self.folder, environment, limit)
 
 

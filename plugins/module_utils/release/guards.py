@@ -59,8 +59,9 @@ def _target(facts: Facts, options: Options, thresholds: Thresholds) -> Check:
     if not facts.target.exists:
         summary = f"{release.id} will be built from commit {release.commit[:12]}"
     elif release.status == BAD:
-        status = WARNING if options.state == DEPLOYED else CRITICAL
+        status = OK if options.state == DEPLOYED else CRITICAL
         summary = f"{release.id} is marked as bad: {release.reason or 'no reason recorded'}"
+        summary += "; it gets another trial, as it was named" if status == OK else ""
     elif release.status != GOOD:
         summary = f"{release.id} is there, but never was live under this module's eyes"
     if facts.target.exists and release.status != GOOD and not options.try_first:
