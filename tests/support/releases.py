@@ -30,7 +30,7 @@ DEAF = "setInterval(() => {}, 1000);\n"
 #: Works on trial, and answers 500 once it is one of the live instances.
 ONLY_ON_TRIAL = (
     "if (['0', '1'].includes(process.env.NODE_APP_INSTANCE)) {\n"
-    f"{SAYS_500}}} else {{ require('./server.js'); }}\n"
+    f"{SAYS_500}}} else {{ require('./real.js'); }}\n"
 )
 
 
@@ -54,6 +54,8 @@ class Releases:
         self.records = Path(self.app["current"]).parent / ".runbook"
         shutil.copytree(self.app["repository"], self.repository)
         self._git("checkout", "--quiet", "v1.1.0")
+        self._recorded = folder / "records"
+        shutil.copytree(self.records, self._recorded)
         self.url = f"http://127.0.0.1:{self.app['port']}/api/health"
         modules = Path(self.app["current"]).resolve() / "node_modules"
         self.options: dict[str, Any] = {
@@ -61,10 +63,10 @@ class Releases:
             "pm2_home": stack.settings["pm2"]["home"],
             "repository": str(self.repository),
             # The packages are the same in all versions, and were installed with 'npm ci'.
-            "build": [f"cp -r {modules} node_modules", "npm run build"],
+            "build": [f"cp -r {modules} node_modules", "node scripts/build.js"],
             "health_urls": [self.url, f"{self.url}/db"],
             "version_url": self.url,
-            "migrations_command": "npm run --silent db:migrate:status",
+            "migrations_command": "node scripts/migrate.js status",
             "shared": [".env"],
             "free_disk": 0.001,
             "trial_for": 0.5,
@@ -91,7 +93,9 @@ class Releases:
     def commit(self, version: str, **files: str) -> str:
         """A version that differs from v1.1.0 in these files: ``src__app_js`` is src/app.js."""
         for name, content in files.items():
-            path = self.repository / name.replace("__", "/").replace("_js", ".js")
+            path = self.repository / name.replace("__", "/").replace("_js", ".js").replace(
+                "package_json", "package.json"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         self._git("add", "--all", "--force")
@@ -104,6 +108,17 @@ class Releases:
         """A version whose program is another one."""
         return self.commit(version, server_js=program)
 
+    def fails_when_live(self, version: str) -> str:
+        """A version that works on trial only."""
+        text = (self.repository / "server.js").read_text()
+        return self.commit(version, server_js=ONLY_ON_TRIAL, real_js=text)
+
+    def works(self, version: str) -> str:
+        """A version that works, and says its name."""
+        package = json.loads((self.repository / "package.json").read_text())
+        package["version"] = version.removeprefix("v")
+        return self.commit(version, package_json=json.dumps(package))
+
     def serving(self) -> tuple[int, str]:
         """Status and version of the answer, the same from every instance."""
         found = set()
@@ -112,6 +127,10 @@ class Releases:
             found.add((status, json.loads(body)["version"] if status == 200 else body))
         assert len(found) == 1, found
         return found.pop()
+
+    def statuses(self) -> dict[str, str]:
+        """What is recorded of each release, by version."""
+        return {one["version"]: one["status"] for one in self.run("listed")["releases"]}
 
     def pids(self) -> list[int]:
         """The processes of the app's instances."""
@@ -143,10 +162,11 @@ class Releases:
             client.join()
 
     def reset(self) -> None:
-        """As the stack was: v1.1.0 is live, and nothing is recorded."""
+        """As the stack was: v1.1.0 is live."""
         current = Path(self.app["current"])
         live = repository.CURRENT
         shutil.rmtree(self.records, ignore_errors=True)
+        shutil.copytree(self._recorded, self.records)
         for folder in Path(self.app["releases"]).iterdir():
             if folder.name not in repository.DEPLOYED:
                 shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.releases import DEAF, DIES, ONLY_ON_TRIAL, SAYS_500, Releases
+from tests.support.releases import DEAF, DIES, SAYS_500, Releases
 
 LIVE = (200, "1.1.0")
 
@@ -31,6 +31,7 @@ def require_untouched(releases: Releases, answer: dict[str, Any], before: list[i
         ("v1.2.0-500", SAYS_500, {}, "/api/health: status 500"),
         ("v1.2.0-deaf", DEAF, {}, "it was not healthy within 2 s"),
     ],
+    ids=["dies", "says-500", "deaf"],
 )
 def test_a_version_that_fails_its_trial_touches_no_one(
     releases: Releases, version: str, program: str, options: dict[str, Any], reason: str
@@ -45,19 +46,18 @@ def test_a_version_that_fails_its_trial_touches_no_one(
     assert actions(answer)["release.trial"] == "failed"
     require_untouched(releases, answer, before)
     assert requests.failures == []
-    listed = {one["version"]: one["status"] for one in releases.run("listed")["releases"]}
-    assert listed[version] == "bad"
+    assert releases.statuses()[version] == "bad"
 
 
 def test_a_build_that_fails(releases: Releases) -> None:
     version = releases.commit("v1.2.0-build", scripts__build_js="syntax error here\n")
     before = releases.pids()
-    answer = releases.deploy(version)
+    answer = releases.deploy(version, build=["npm run build"])
     assert "'npm run build' failed with exit code 1" in answer["msg"]
     assert "SyntaxError" in answer["msg"]
     assert actions(answer)["release.build"] == "failed"
     require_untouched(releases, answer, before)
-    assert version not in [one["version"] for one in releases.run("listed")["releases"]]
+    assert version not in releases.statuses()
 
 
 def test_packages_that_cannot_be_installed(releases: Releases) -> None:
@@ -97,21 +97,13 @@ def test_a_rollback_to_a_version_that_does_not_know_a_migration(releases: Releas
     require_untouched(releases, answer, before)
 
 
-@pytest.mark.parametrize(
-    ("version", "program", "try_first"),
-    [("v1.2.0-live", ONLY_ON_TRIAL, True)],
-)
-def test_a_version_that_fails_once_it_is_live_is_taken_back(
-    releases: Releases, version: str, program: str, try_first: bool
-) -> None:
-    text = (releases.repository / "server.js").read_text()
-    releases.commit(version, server_js=program.replace("./server.js", "./real.js"), real_js=text)
-    answer = releases.deploy(version, try_first=try_first)
+def test_a_version_that_fails_once_it_is_live_is_taken_back(releases: Releases) -> None:
+    version = releases.fails_when_live("v1.2.0-live")
+    answer = releases.deploy(version)
     assert (answer["failed"], answer["proven"]) == (True, False)
     assert actions(answer)["release.switch"] == "failed"
     assert actions(answer)["release.revert"] == "done", json.dumps(answer["actions"], indent=1)
     assert answer["msg"].endswith("v1.1.0 is live again"), answer["msg"]
     assert releases.serving() == LIVE
     assert answer["seconds_without_service"] is not None
-    listed = {one["version"]: one["status"] for one in releases.run("listed")["releases"]}
-    assert listed[version] == "bad"
+    assert releases.statuses()[version] == "bad"
