@@ -111,7 +111,7 @@ def _found(layout: Layout, options: Options, unfinished: Sequence[str]) -> dict[
 
 
 def _describe(path: str, options: Options, live: Live, *, checkout: bool) -> Release:
-    """A live release that nobody recorded."""
+    """A live release that is not recorded."""
     name = os.path.basename(path)
     version, commit = described(path, inherited(live.environment)) if checkout else ("", "")
     identity = f"{version.replace('/', '-')}-{commit[:7]}" if commit else name

@@ -18,7 +18,7 @@ _LOCAL = 60.0
 _FULL_HASH = 40
 #: Name of the origin in commands: its URL may hold a password, which must not be an argument.
 _REMOTE = "runbook"
-#: Never asks for a password, and takes nobody's repository for unsafe: it only reads.
+#: Never asks for a password, and takes no repository for unsafe: it only reads.
 _SETTINGS = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_COUNT": "1",
@@ -104,7 +104,7 @@ class Git:
 
 
 def described(folder: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Version and commit of a checkout; empty where it is none."""
+    """Version and commit of a checkout; empty if it is none."""
     try:
         settings = {**environment, **_SETTINGS}
         commit = run(["git", "rev-parse", "HEAD"], folder, settings, _LOCAL).strip()

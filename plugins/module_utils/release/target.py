@@ -71,7 +71,7 @@ def _from_git(options: Options, snapshot: Snapshot, git: Git, *, fetch: bool) ->
 
 
 def _commit(options: Options, git: Git, *, fetch: bool) -> str:
-    """The commit of the wanted version; a rollback makes do with the copy from earlier runs."""
+    """The commit of the target; a rollback makes do with the copy from earlier runs."""
     try:
         if not fetch:
             return git.ask(options.wanted)
