@@ -22,7 +22,7 @@ class ActionModule(BackgroundAction):
     operation = "the switch of the release"
     skipped_action = "release.switch"
     skipped_results: ClassVar[Mapping[str, Any]] = {"proven": False}
-    first_phase = "looking at the releases"
+    first_phase = "collecting the releases"
 
     def max_seconds(self) -> float:
         return _MAX_SECONDS

@@ -20,7 +20,7 @@ description:
   - Then the link to the live release is switched, and PM2 reloads one instance after the other. The
     app is watched for O(bake) seconds. If the release does not prove itself, the old one comes
     back, once, and the new one is recorded as bad. The task fails then, and says why.
-  - Guards refuse before anything is touched, all of them at once. They look at the record of the
+  - Guards refuse before anything is touched, all of them at once. They check the record of the
     release, the version of Node.js, free disk space, the variables that it needs, and the
     migrations of the database.
   - A rollback records the release that it leaves as bad.
@@ -108,7 +108,7 @@ options:
     default: []
   version_url:
     description:
-      - URL that answers with JSON that has C(version) or C(commit), to prove that the wanted
+      - URL that answers with JSON that has C(version) or C(commit), to prove that the new
         release answers. By default this is not checked.
     type: str
   try_first:
@@ -221,7 +221,7 @@ attributes:
     description: Shows the steps before, and those that are left afterwards.
   idempotent:
     support: full
-    description: Nothing is done if the app runs in the wanted release.
+    description: Nothing is done if the app runs in the target.
   platform:
     support: full
     description: Linux hosts.
@@ -279,7 +279,7 @@ target_release:
   type: str
   sample: v1.0.0-3f2a91c
 proven:
-  description: Whether the app runs in the wanted release and has proven that it works.
+  description: Whether the app runs in the target and has proven that it works.
   returned: if the releases were found
   type: bool
   sample: true

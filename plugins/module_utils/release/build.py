@@ -51,6 +51,7 @@ def build(
             _run(command, options, release.path, environment)
         built = complete(release, options)
         store.write(built)
+        store.remember_origin(git.origin)
     except OSError as error:
         _remove_failed(store, release)
         raise NotCollected(f"{release.path} cannot be built: {error.strerror}") from None

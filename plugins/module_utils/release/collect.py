@@ -58,10 +58,11 @@ def collect(options: Options, live: Live, layout: Layout) -> Snapshot:
 def git_for(options: Options, snapshot: Snapshot) -> Git | None:
     """The repository that releases are built from; none if no one names one."""
     environment = inherited(snapshot.live.environment)
-    origin = options.repository or origin_of(snapshot.layout.current, environment)
+    store = snapshot.layout.store
+    origin = options.repository or origin_of(snapshot.layout.current, environment) or store.origin
     if not origin:
         return None
-    folder = os.path.join(snapshot.layout.store.records, "repository.git")
+    folder = os.path.join(store.records, "repository.git")
     return Git(folder, origin, environment)
 
 
@@ -110,7 +111,7 @@ def _found(layout: Layout, options: Options, unfinished: Sequence[str]) -> dict[
 
 
 def _describe(path: str, options: Options, live: Live, *, checkout: bool) -> Release:
-    """A live release that nobody recorded."""
+    """A live release that is not recorded."""
     name = os.path.basename(path)
     version, commit = described(path, inherited(live.environment)) if checkout else ("", "")
     identity = f"{version.replace('/', '-')}-{commit[:7]}" if commit else name

@@ -125,7 +125,7 @@ class Flow:
         return ""
 
     def _judged(self, current: Release) -> Release:
-        """The live release; one that nobody has judged yet is good if it is healthy now.
+        """The live release; one that was not judged yet is good if it is healthy now.
 
         Otherwise there would be nothing to return to after the first deployment.
         """

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..core.errors import NotCollected
+from ..core.text import redact
 from .commands import run
 
 #: Seconds for one git command that asks no other host.
 _LOCAL = 60.0
 _FULL_HASH = 40
-#: Never asks for a password, and takes nobody's repository for unsafe: it only reads.
+#: Name of the origin in commands: its URL may hold a password, which must not be an argument.
+_REMOTE = "runbook"
+#: Never asks for a password, and takes no repository for unsafe: it only reads.
 _SETTINGS = {
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "safe.directory",
     "GIT_CONFIG_VALUE_0": "*",
@@ -31,17 +33,22 @@ class Git:
     """The copy in ``folder`` of the repository ``origin``."""
 
     folder: str
-    origin: str
+    origin: str = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
     seconds: float = 300.0
     """Seconds for a command that asks another host."""
+
+    @property
+    def shown(self) -> str:
+        """The origin without a password."""
+        return redact(self.origin)
 
     def fetch(self) -> None:
         """Bring the copy up to date; raises `NotCollected`."""
         if not os.path.isdir(self.folder):
             self._git("init", "--quiet", "--bare", self.folder, at="/")
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        self._git("fetch", "--quiet", "--prune", "--force", self.origin, *refs, far=True)
+        self._git("fetch", "--quiet", "--prune", "--force", _REMOTE, *refs, far=True)
 
     def resolve(self, version: str) -> str:
         """The commit that a tag, branch or hash means in the copy; empty if there is none."""
@@ -59,7 +66,7 @@ class Git:
     def ask(self, version: str) -> str:
         """The commit by the repository itself, which changes nothing; raises `NotCollected`."""
         wanted = [f"refs/tags/{version}^{{}}", f"refs/tags/{version}", f"refs/heads/{version}"]
-        lines = self._git("ls-remote", self.origin, *wanted, at="/", far=True).splitlines()
+        lines = self._git("ls-remote", _REMOTE, *wanted, at="/", far=True).splitlines()
         found = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
         hashed = version if len(version) == _FULL_HASH else ""
         return next((found[name] for name in wanted if name in found), hashed)
@@ -87,12 +94,17 @@ class Git:
 
     def _git(self, *arguments: str, at: str = "", far: bool = False) -> str:
         limit = self.seconds if far else _LOCAL
-        environment = {**self.environment, **_SETTINGS}
+        remote = {
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_1": f"remote.{_REMOTE}.url",
+            "GIT_CONFIG_VALUE_1": self.origin,
+        }
+        environment = {**self.environment, **_SETTINGS, **remote}
         return run(["git", *arguments], at or self.folder, environment, limit)
 
 
 def described(folder: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Version and commit of a checkout; empty where it is none."""
+    """Version and commit of a checkout; empty if it is none."""
     try:
         settings = {**environment, **_SETTINGS}
         commit = run(["git", "rev-parse", "HEAD"], folder, settings, _LOCAL).strip()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.check import CRITICAL, DONE, OK, WARNING, Action, Check
+from ..core.check import UNKNOWN as NOT_KNOWN
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import NotCollected, RunbookError, Unreachable
 from ..core.lock import Locked, exclusive_lock
@@ -52,6 +53,8 @@ class Operation:
         self._thresholds = thresholds
         self._callback = report
         self._began = time.monotonic()
+        self._begun = False
+        """Whether anything may have been changed."""
 
     def preview(self) -> Outcome:
         """The plan, and whether the guards allow it; changes nothing."""
@@ -82,7 +85,8 @@ class Operation:
         check = self._thresholds.verdict(
             name, CRITICAL, text, subject=self._options.name, remedy=problem.remedy
         )
-        return Outcome([check], [], f"Nothing was changed: {text}. {check.remedy}")
+        so_far = "The run ended early" if self._begun else "Nothing was changed"
+        return Outcome([check], [], f"{so_far}: {text}. {check.remedy}", {"proven": False})
 
     def _snapshot(self) -> Snapshot:
         live = self._backend.live()
@@ -158,6 +162,7 @@ class Operation:
             switcher = Switcher(options, store, self._backend, self._report)
             pending = store.pending()
             if pending:
+                self._begun = True
                 result, action = recover(pending, snapshot, store, switcher)
                 if result and (result.problem or self._is_done(pending, result)):
                     return self._outcome(result.checks, [*removed, action], result.problem, result)
@@ -188,6 +193,7 @@ class Operation:
             outcome.checks = [live_check(snapshot, self._thresholds), *checks]
             outcome.results = _results(snapshot, target)
             return outcome
+        self._begun = True
         flow = Flow(self._options, snapshot, target, self._backend, switcher, self._report)
         problem = flow.carry_out(planned)
         checks = [*checks, *flow.checks]
@@ -212,7 +218,14 @@ class Operation:
         target: Target | None = None,
     ) -> Outcome:
         """With the release that is live in the end."""
-        snapshot = self._snapshot()
+        try:
+            snapshot = self._snapshot()
+        except (NotCollected, Unreachable, DeadlineExceeded) as reason:
+            text = f"which release is live cannot be seen: {reason or 'PM2 did not answer in time'}"
+            unseen = self._thresholds.verdict(
+                "release.live", NOT_KNOWN, text, subject=self._options.name
+            )
+            return Outcome([unseen, *checks], list(actions), problem or text, {"proven": False})
         results = _results(snapshot, target)
         results["proven"] = not problem
         if result and result.outage and result.outage.requests:

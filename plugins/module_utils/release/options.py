@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..core.errors import UsageError
 from ..core.options import checked_seconds
+from ..core.text import redact
 
 #: Values of the module's option ``state``.
 LISTED = "listed"
@@ -117,12 +118,7 @@ def _require_valid(options: Options) -> None:
             raise UsageError(f"{option}: '{value}' is not the name of a version")
     if options.root and not os.path.isabs(options.root):
         raise UsageError(f"root: {options.root} is not an absolute path")
-    for path in (*options.shared, options.env_example, options.migrations_folder):
-        if os.path.isabs(path) or ".." in path.split("/"):
-            raise UsageError(f"shared: {path} is not a path inside a release")
-    for url in (*options.health_urls, *filter(None, [options.version_url])):
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise UsageError(f"health_urls: {url} is not a URL with http or https")
+    _require_paths_and_urls(options)
     for option in ("trial_for", "bake"):
         if not 0 <= getattr(options, option) <= _LONGEST_WATCH:
             raise UsageError(f"{option}: must be a number of seconds from 0 to {_LONGEST_WATCH}")
@@ -133,3 +129,16 @@ def _require_valid(options: Options) -> None:
         raise UsageError("healthy_share: must be a percentage above 0 and up to 100")
     if options.keep < 1:
         raise UsageError("keep: at least 1 release must be kept to roll back to")
+
+
+def _require_paths_and_urls(options: Options) -> None:
+    paths = [("shared", path) for path in options.shared]
+    paths += [(name, getattr(options, name)) for name in ("env_example", "migrations_folder")]
+    for option, path in paths:
+        if os.path.isabs(path) or ".." in path.split("/"):
+            raise UsageError(f"{option}: {path} is not a path inside a release")
+    urls = [("health_urls", url) for url in options.health_urls]
+    urls += [("version_url", options.version_url)] if options.version_url else []
+    for option, url in urls:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise UsageError(f"{option}: {redact(url)} is not a URL with http or https")

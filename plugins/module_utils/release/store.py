@@ -9,6 +9,8 @@
 <root>/.runbook/releases/<id>.building  its build has begun and not ended
 <root>/.runbook/history.jsonl          every switch, oldest first
 <root>/.runbook/pending.json           the switch in progress; a killed run leaves it behind
+<root>/.runbook/origin                 the repository that releases are built from
+<root>/.runbook/repository.git         a copy of it
 <root>/.runbook/lock                   one run at a time
 """
 
@@ -83,6 +85,17 @@ class Store:
         """Remove the record of a release that is gone."""
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(self.records, "releases", f"{release.id}.json"))
+
+    @property
+    def origin(self) -> str:
+        """The repository that a release was built from last; empty if there is none."""
+        with suppress(OSError), open(os.path.join(self.records, "origin")) as stream:
+            return stream.read().strip()
+        return ""
+
+    def remember_origin(self, origin: str) -> None:
+        """For an adopted checkout: no release but the adopted one names it. Raises OSError."""
+        write_atomically(os.path.join(self.records, "origin"), f"{origin}\n")
 
     def unfinished(self) -> list[str]:
         """Ids of the releases whose build has begun and not ended."""

@@ -56,7 +56,7 @@ def choose_target(options: Options, snapshot: Snapshot, *, fetch: bool) -> Targe
 def _from_git(options: Options, snapshot: Snapshot, git: Git, *, fetch: bool) -> Target:
     commit = _commit(options, git, fetch=fetch)
     if not commit:
-        raise NotCollected(f"{git.origin} has no version {options.wanted}")
+        raise NotCollected(f"{git.shown} has no version {options.wanted}")
     for release in snapshot.releases.values():
         if release.commit == commit:
             if options.state != DEPLOYED:
@@ -71,7 +71,7 @@ def _from_git(options: Options, snapshot: Snapshot, git: Git, *, fetch: bool) ->
 
 
 def _commit(options: Options, git: Git, *, fetch: bool) -> str:
-    """The commit of the wanted version; a rollback makes do with the copy from earlier runs."""
+    """The commit of the target; a rollback makes do with the copy from earlier runs."""
     try:
         if not fetch:
             return git.ask(options.wanted)

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Unreachable, UsageError
+from ...core.thresholds import Thresholds
 from ...core.units import format_duration
+from ...pm2.checks import CHECKS
 from ...pm2.client import Client
 from ...pm2.daemon import default_home
+from ...pm2.process.collect import NotStarted, collect_app, require_idle
 from ...pm2.process.options import Options as ProcessOptions
 from ...pm2.process.switch import reload_into
 from ..backend import Live, Report, Switched
@@ -23,6 +27,7 @@ from ..record import Release
 
 #: Seconds for which an instance must stay up before the next one is reloaded.
 _STABLE_FOR = 1.0
+_POLL = 0.5
 
 
 class Pm2:
@@ -66,6 +71,7 @@ class Pm2:
             leads_there = os.path.realpath(cwd).startswith(release.path)
             cwd = cwd if leads_there else link
             directory = os.path.realpath(cwd)
+            self._await_idle(report)
             outcome = reload_into(
                 self._process, directory, show, cwd=cwd, only_others=only_others, try_first=False
             )
@@ -77,6 +83,25 @@ class Pm2:
         except UsageError as problem:
             return Switched(str(problem))
         return Switched(outcome.problem, tuple(outcome.checks))
+
+    def _await_idle(self, report: Report) -> None:
+        """Wait until PM2 has ended what a killed run has begun; reload_into says if it does not."""
+        end = time.monotonic() + self._options.start_within
+        while self._is_busy() and time.monotonic() < end:
+            report("waiting until PM2 has ended another reload")
+            time.sleep(_POLL)
+
+    def _is_busy(self) -> bool:
+        thresholds = Thresholds(CHECKS)
+        try:
+            app, _ = collect_app(self._process, thresholds)
+        except NotStarted:
+            return False
+        try:
+            require_idle(app, self._process, thresholds)
+        except NotStarted:
+            return True
+        return False
 
     def _rows(self) -> list[dict[str, Any]]:
         """PM2's rows of the app, by id."""
