@@ -189,10 +189,7 @@ def _release(stack: Stack, app: App, source: Path, state: str, **more: str) -> N
         "version_url": app.url,
         "migrations_command": "npm run --silent db:migrate:status",
         # With the settings and the packages at hand that npm has for this user, as the recipe.
-        "build": [
-            f"npm_config_userconfig={home}/.npmrc npm_config_cache={home}/.npm npm ci",
-            BUILD,
-        ],
+        "build": [f"{npm} npm ci", BUILD],
         **more,
     }
     name = "ansible_collections.gpt_agent.runbook.plugins.modules.app_release"
