@@ -1,6 +1,6 @@
 """Run all measurements, or those named; every one runs although one before it misses its promise.
 
-``python -m benchmarks [checklist] [checks] [load] [maintenance] [--rounds N] [--peers DIR]``
+``python -m benchmarks [MEASUREMENT …] [--rounds N] [--peers DIR]``
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import checklist, postgres_checks, postgres_load, postgres_maintenance
+from benchmarks import (
+    checklist,
+    postgres_checks,
+    postgres_load,
+    postgres_maintenance,
+    rollback,
+)
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
 from demo import watchdog
@@ -20,6 +26,7 @@ MEASUREMENTS = {
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,
+    "rollback": rollback.measure,
 }
 
 

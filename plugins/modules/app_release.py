@@ -118,7 +118,9 @@ options:
     type: bool
     default: true
   trial_for:
-    description: Seconds for which the release must stay healthy on trial; at most 3600.
+    description:
+      - Seconds for which the release must stay healthy on trial; at most 3600.
+      - One second at most for a release that was good before, as users wait for it.
     type: float
     default: 5.0
   start_within:

@@ -19,12 +19,14 @@ from .checks import CHECKS
 from .http import Answer, Target, ask
 from .options import Options
 from .program import Program, free_port
-from .record import Release
+from .record import GOOD, Release
 from .versions import mismatch
 
 #: Seconds between two looks, and the longest wait for one answer.
 _PAUSE = 0.25
 _PATIENCE = 10.0
+#: Seconds that are enough for a release that has proven itself before: users wait for it.
+_ONCE_GOOD = 1.0
 _PORT_TAKEN = (
     "The app seems to take its port from elsewhere than the variable PORT, so it cannot run beside "
     "the live one: let it use PORT, or set try_first to false."
@@ -42,6 +44,8 @@ def trial(
     report: Callable[[str], None] = lambda phase: None,
 ) -> list[Check]:
     """Start a release as PM2 does, on a free port, and watch it for ``trial_for`` seconds.
+
+    One that was good before is watched for a second at most.
 
     It has the app's environment, so it uses the live database and cache. It ends before this
     returns, also on an exception, and the kernel ends it if this process is killed.
@@ -72,7 +76,10 @@ def _watch(program: Program, start: Start, release: Release, options: Options, p
     _await(program, start, targets, options)
     _require_version(program, release, options, port)
     healthy = asked = 0
-    until = time.monotonic() + options.trial_for
+    seconds = options.trial_for
+    if release.status == GOOD:
+        seconds = min(seconds, _ONCE_GOOD)
+    until = time.monotonic() + seconds
     while True:
         for target in targets:
             answer = _ask(program, target, options)
@@ -87,7 +94,7 @@ def _watch(program: Program, start: Start, release: Release, options: Options, p
     if targets and 100 * healthy < options.healthy_share * asked:
         raise _Failed(f"only {healthy} of {pluralize(asked, 'answer')} were healthy")
     seen = f"answered {pluralize(asked, 'request')}" if targets else "stayed up"
-    return f"{release.id} {seen} on trial for {format_duration(options.trial_for)}"
+    return f"{release.id} {seen} on trial for {format_duration(seconds)}"
 
 
 def _await(program: Program, start: Start, targets: Sequence[Target], options: Options) -> None:
