@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import (
     checklist,
+    pm2_process,
     postgres_checks,
     postgres_load,
     postgres_maintenance,
@@ -27,6 +28,7 @@ MEASUREMENTS = {
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,
     "rollback": rollback.measure,
+    "pm2": pm2_process.measure,
 }
 
 

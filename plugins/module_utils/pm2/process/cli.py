@@ -21,7 +21,8 @@ from typing import Any
 
 from ...core.errors import RunbookError, UsageError
 from ...core.text import redact, shorten
-from ...linux.proc import current_user, owner_name
+from ...linux.proc import current_user
+from .boot import owner
 
 _MARK = "pm2-process-settings:"
 #: Reads an ecosystem file as PM2 itself does, and resolves paths, sizes and defaults as it does
@@ -121,6 +122,18 @@ class Command:
         with suppress(OSError):
             os.chmod(os.path.join(self.home, "dump.pm2"), 0o600)
 
+    def start_at_boot(self) -> None:
+        """Write and enable the unit that starts this PM2 after a reboot. Needs root."""
+        user = owner(self.home)
+        folder = pwd.getpwnam(user).pw_dir
+        arguments = ["startup", "systemd", "-u", user, "--hp", folder]
+        if os.geteuid() != 0:
+            raise CommandFailed(
+                "only root can enable a unit of systemd: run 'sudo env "
+                f"PM2_HOME={self.home} {self.path} {' '.join(arguments)}'"
+            )
+        self._run([self._node(), self.path, *arguments])
+
     def resolve(
         self,
         name: str,
@@ -155,13 +168,10 @@ class Command:
         return Resolved(answer["fields"], answer["env"], answer["own"])
 
     def _require_owner(self) -> None:
-        """What PM2's command writes belongs to whoever runs it: that has to be the owner."""
-        place = self.home
-        while not os.path.exists(place):
-            place = os.path.dirname(place)
-        if owner_name(place) != current_user() and place == self.home:
+        """What PM2's command writes belongs to whoever runs it, which must be the owner."""
+        if owner(self.home) != current_user():
             raise CommandFailed(
-                f"{self.home} belongs to user {owner_name(place)}: run this as that user "
+                f"{self.home} belongs to user {owner(self.home)}: run this as that user "
                 "(become_user), as files of another owner would lock PM2 out"
             )
 

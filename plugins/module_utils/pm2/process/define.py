@@ -20,9 +20,10 @@ from ...core.units import pluralize
 from ..client import AccessDenied
 from ..daemon import recorded_pid
 from ..instance import STOPPED as IS_STOPPED
-from ..instance import App
+from ..instance import App, Instance
 from ..liveness import assess_process
 from ..snapshot import Snapshot
+from .boot import boot_problem
 from .cli import Command, CommandFailed
 from .collect import NotStarted, collect_app, require_idle
 from .difference import Difference, compare
@@ -32,10 +33,12 @@ from .replacement import replace_app
 from .roll import roll
 from .settings import Settings
 from .start import end_instances, remembered, start_instances
-from .switch import settings_of, verified
+from .switch import directory_of, settings_of, verified
+from .trial import leftovers
 from .verify import NotProven
 
 START, STOP, REMOVE, SAVE, DAEMON = "app.start", "app.stop", "app.remove", "pm2.save", "pm2.start"
+BOOT = "pm2.boot"
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Definer:
         self._command = Command(options.home, options.executable, _node(options.home))
 
     def plan(self) -> Work:
-        """What has to be done; raises `NotStarted` and `CommandFailed`."""
+        """What must be done; raises `NotStarted` and `CommandFailed`."""
         options = self._options
         try:
             app, snapshot = collect_app(options, self._thresholds)
@@ -153,7 +156,16 @@ class Definer:
             wanted = [(row, now, definition.applied_to(now)) for row, now in pairs]
         if options.state == RELOADED:
             return compare(app, wanted, len(app.instances), True)
-        return compare(app, wanted, instances, False)
+        return compare(app, wanted, instances, False, self._elsewhere(wanted))
+
+    def _elsewhere(self, wanted: list[tuple[Instance, Settings, Settings]]) -> frozenset[int]:
+        """Ids of the instances whose process is not in the directory that the operator names."""
+        if "cwd" not in self._options.definition.values:
+            return frozenset()
+        found = [(row, directory_of(row), then.cwd) for row, _, then in wanted if row.alive]
+        return frozenset(
+            row.pm_id for row, actual, cwd in found if actual and actual != os.path.realpath(cwd)
+        )
 
     def _change(self, difference: Difference) -> list[Action]:
         results: list[Action] = []
@@ -199,6 +211,16 @@ class Definer:
     def _with_save(self, work: Work) -> Work:
         """The work, and the dump's, if it is out of step or will be."""
         self._work = work
+        rows = [] if work.actions else self._leftovers()
+        if rows:
+            what = "a run that was killed left it behind"
+            name = f"{self._options.name}-trial"
+            work.actions.append(Action(REMOVE, PLANNED, what, name, before=_processes(rows)))
+            work.steps.append(lambda: self._end_leftovers(rows))
+        problem = boot_problem(self._options.home) if self._options.boot else ""
+        if problem:
+            work.actions.append(Action(BOOT, PLANNED, problem, self._options.home))
+            work.steps.append(self._start_at_boot)
         if not self._options.save:
             return work
         problem = "its list changes" if work.actions else self._dump_problem()
@@ -208,6 +230,26 @@ class Definer:
             work.actions.append(action)
             work.steps.append(self._save)
         return work
+
+    def _leftovers(self) -> list[Instance]:
+        try:
+            return leftovers(self._options)
+        except (Unreachable, DeadlineExceeded):
+            return []
+
+    def _end_leftovers(self, rows: list[Instance]) -> list[Action]:
+        (action,) = self._planned(REMOVE)
+        try:
+            end_instances(self._options, rows, "deleteProcessId", self._report)
+        except NotProven as problem:
+            return [self._failed(action, problem)]
+        return [self._done(action, "not in PM2's list")]
+
+    def _start_at_boot(self) -> list[Action]:
+        (action,) = self._planned(BOOT)
+        self._command.start_at_boot()
+        problem = boot_problem(self._options.home)
+        return [self._failed(action, problem) if problem else self._done(action, "enabled")]
 
     def _dump_problem(self) -> str:
         try:
@@ -260,14 +302,18 @@ class Definer:
             check = work.check
         return Outcome([check], results, problem, {"proven": not problem})
 
-    def versions(self) -> dict[str, Any]:
-        """The versions of the daemon and of the command, as results."""
+    def facts(self) -> dict[str, Any]:
+        """Further results: the versions of the daemon and of the command, and the dump."""
         try:
             with self._options.connect() as client:
                 daemon = str(client.call("getVersion", {})[0])
         except (Unreachable, DeadlineExceeded, IndexError):
             daemon = ""
-        return {"daemon_version": daemon, "command_version": self._command.version}
+        return {
+            "daemon_version": daemon,
+            "command_version": self._command.version,
+            "dump_problem": self._dump_problem(),
+        }
 
     def _planned(self, name: str) -> list[Action]:
         return [action for action in self._work.actions if action.name == name]

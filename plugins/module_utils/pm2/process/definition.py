@@ -19,6 +19,29 @@ from .settings import Settings
 MERGE, EXACT = "merge", "exact"
 ENV_MODES = (MERGE, EXACT)
 
+#: Options of the module that describe an app, documented in ``gpt_agent.runbook.pm2_app``.
+APP_OPTIONS: dict[str, Any] = {
+    "script": {"type": "str"},
+    "config": {"type": "path"},
+    "config_env": {"type": "str"},
+    "cwd": {"type": "path"},
+    "args": {"type": "list", "elements": "str"},
+    "interpreter": {"type": "str"},
+    "interpreter_args": {"type": "list", "elements": "str"},
+    "env": {"type": "dict", "default": {}, "no_log": True},
+    "env_mode": {"type": "str", "choices": list(ENV_MODES), "default": MERGE},
+    "exec_mode": {"type": "str", "choices": ["fork", "cluster"]},
+    "max_memory_restart": {"type": "str"},
+    "out_file": {"type": "path"},
+    "error_file": {"type": "path"},
+    "merge_logs": {"type": "bool"},
+    "log_date_format": {"type": "str"},
+    "wait_ready": {"type": "bool"},
+    "listen_timeout": {"type": "float"},
+    "kill_timeout": {"type": "float"},
+    "max_restarts": {"type": "int"},
+    "autorestart": {"type": "bool"},
+}
 #: Options of the module that are ecosystem keys, and the field that PM2 keeps each in.
 FIELDS = {
     "args": "args",

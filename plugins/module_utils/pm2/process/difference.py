@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The least that has to be done for an app to be as described. Pure."""
+"""The least that must be done for an app to be as described. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .roll import Roll, plan_roll
 from .settings import Settings
 
 SCALE = "app.scale"
+AS_REQUESTED = "as requested"
 
 #: What only a new start changes: PM2 cannot reload from one mode into the other.
 _COLD = ("exec_mode",)
@@ -48,10 +49,12 @@ def compare(
     pairs: Sequence[tuple[Instance, Settings, Settings]],
     instances: int | None,
     everything: bool,
+    elsewhere: frozenset[int] = frozenset(),
 ) -> Difference:
     """The difference for instances, each with the settings that it has and gets.
 
-    ``everything`` is whether to reload instances without a difference too.
+    ``everything`` is whether to reload instances without a difference too, ``elsewhere`` has the
+    ids of those whose process is in another directory, as a link leads to another one by now.
     """
     wanted = pairs[0][2]
     count = instances or len(app.instances)
@@ -63,11 +66,18 @@ def compare(
         now = staying[0][1]
         replacement = plan_replacement(app, now, wanted, f"{describe(now, wanted)}")
         return Difference(app, wanted, None, replacement, start, surplus, scale)
-    changed = [pair for pair in staying if everything or pair[1] != pair[2] or not pair[0].alive]
+    changed = [
+        pair
+        for pair in staying
+        if everything or pair[1] != pair[2] or not pair[0].alive or pair[0].pm_id in elsewhere
+    ]
     idle = [pair for pair in changed if pair[0].waiting_for_cron and pair[1] == pair[2]]
     changed = [pair for pair in changed if pair not in idle]
     reason = _reason(changed, everything)
-    directory = wanted.cwd if any(now.cwd != then.cwd for _, now, then in changed) else ""
+    if elsewhere and reason == AS_REQUESTED:
+        reason = f"{wanted.cwd} leads to another directory by now"
+    moved = elsewhere or any(now.cwd != then.cwd for _, now, then in changed)
+    directory = wanted.cwd if moved else ""
     roll = plan_roll(app, changed, directory, reason) if changed else None
     return Difference(app, wanted, roll, None, start, surplus, scale)
 
@@ -76,8 +86,8 @@ def _reason(changed: Sequence[tuple[Instance, Settings, Settings]], everything: 
     for _, now, then in changed:
         if now != then:
             return describe(now, then)
-    if everything or not changed:
-        return "as requested"
+    if everything or not changed or changed[0][0].alive:
+        return AS_REQUESTED
     return f"it {describe_state(changed[0][0])}"
 
 

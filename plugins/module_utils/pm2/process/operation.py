@@ -73,7 +73,7 @@ def _define(
     except CommandFailed as reason:
         return Outcome(problem=f"Nothing was changed: {reason}.", results={"proven": False})
     outcome.results.pop("untouched", None)
-    outcome.results.update(definer.versions())
+    outcome.results.update(definer.facts())
     return outcome
 
 

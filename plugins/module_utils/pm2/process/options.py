@@ -58,6 +58,8 @@ class Options:
     """What the operator says about the app."""
     save: bool = False
     """Whether PM2's dump must be what PM2 runs."""
+    boot: bool = False
+    """Whether systemd must start PM2 after a reboot."""
     executable: str = ""
     """PM2's command; empty for the one on PATH."""
 
@@ -77,6 +79,7 @@ class Options:
             trial_url=_checked_url("trial_url", params["trial_url"]),
             definition=Definition.from_params(params),
             save=params["save"],
+            boot=params["boot"],
             executable=params["pm2_executable"] or "",
         )
         if not options.name:
@@ -93,7 +96,7 @@ class Options:
                 "options that describe the app"
             )
         if bool(options.trial_env) != bool(options.trial_url):
-            raise UsageError("trial_env: needs trial_url, and the other way round")
+            raise UsageError("trial_env: trial_env and trial_url need each other")
         return options
 
     def connect(self, extra_seconds: float = 0.0) -> Client:

@@ -18,7 +18,7 @@ from ..instance import LAUNCHING, ONLINE, Instance
 from .options import Options
 from .verify import NotProven, last_message
 
-#: Seconds between two looks at the instance.
+#: Seconds between two checks of the instance.
 _POLL = 0.1
 
 #: Finds the instance that the order is about among all of them; none if it is not there yet.
@@ -27,7 +27,7 @@ Find = Callable[[list[Instance]], Optional[Instance]]
 
 @dataclass(frozen=True)
 class Seen:
-    """The last look at the instance, and how long it took to be ready."""
+    """The instance as it was last seen, and how long it took to be ready."""
 
     instance: Instance | None = None
     ready_after: float | None = None
@@ -42,7 +42,7 @@ def carry_out(
     report: Callable[[], None],
     until_it_ends: bool = False,
 ) -> Seen:
-    """Give PM2 an order, and watch the instance until PM2 answers; the last look at it.
+    """Give PM2 an order, and watch the instance until PM2 answers; what was seen last.
 
     With ``until_it_ends``, an instance that has ended ends the wait too: PM2 5 and 6 never answer
     if a worker ends before it is online. Raises `NotProven` if PM2 does not answer in time.

@@ -54,7 +54,8 @@ class Proof:
                 found[row.pm_id] = require_stays_up(self.options, row, log_start)
             self._require_answer(rows)
             requests -= 1
-            if time.monotonic() >= until and (requests <= 0 or not self.url):
+            enough = requests <= 0 and self._answered
+            if time.monotonic() >= until and (enough or not self.url):
                 break
             if time.monotonic() < until:
                 time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
@@ -82,7 +83,9 @@ class Proof:
             self._answered = True
             return
         row, log_start = rows[0]
-        if not self._answered and time.monotonic() - self.started < row.listen_timeout:
+        still_starting = time.monotonic() - self.started < row.listen_timeout
+        if still_starting and not self._answered and not row.wait_ready:
+            time.sleep(_POLL)
             return
         raise NotProven(f"{self.url} {problem}{last_message(row, log_start)}")
 

@@ -5,11 +5,12 @@
 
 A cluster app is tried out first (`Trial`): if the new version does not start, no instance of the
 old one has been touched. Then PM2 reloads one instance after the other, each as a new process that
-takes over before the old one is told to end.
+takes over before the old one gets its signal.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +19,14 @@ from typing import Callable
 
 from ...core.check import DONE, FAILED, PLANNED, SKIPPED, Action
 from ...core.progress import ProgressCallback, progress, running_item
+from ...core.units import format_duration
 from ..instance import ONLINE, WAITING, App, Instance
 from .options import Options
 from .order import carry_out, reload_order, require_ready
 from .proof import Proof
 from .settings import Settings
 from .trial import Trial
-from .verify import NotProven, log_size, require_new
+from .verify import NotProven, log_size, require_new, was_killed
 
 #: Names of the actions.
 RELOAD, TRIAL = "app.reload", "app.trial"
@@ -101,6 +103,7 @@ class _Run:
         self._callback = report
         self._results: list[Action] = []
         self._subject, self._began = "", time.monotonic()
+        self._note = ""
 
     def actions(self) -> list[Action]:
         with Trial(self._options, self._plan.app, self._report) as trial:
@@ -122,7 +125,9 @@ class _Run:
         except NotProven as problem:
             result = replace(action, status=FAILED, reason=str(problem))
         else:
-            result = replace(action, status=DONE, after=f"process {after.pid}")
+            after_it = f"process {after.pid}{self._note}"
+            result = replace(action, status=DONE, after=after_it)
+        self._note = ""
         seconds = round(time.monotonic() - self._began, 1)
         self._results.append(replace(result, seconds=seconds))
         return result.status == DONE
@@ -151,6 +156,8 @@ class _Run:
     def _reload(self, change: Change, changed: list[tuple[Instance, int]]) -> Instance:
         before = change.instance
         log_start = log_size(before.error_log)
+        pm2_log = os.path.join(self._options.home, "pm2.log")
+        pm2_log_start = log_size(pm2_log)
         self._report("reloading")
         if before.status == WAITING:
             # Otherwise PM2's own restart would follow once its delay is over.
@@ -164,6 +171,12 @@ class _Run:
             lambda rows: _successor(rows, before),
             lambda: self._report("reloading"),
         )
+        if before.pid and was_killed(self._options.home, before.pid, pm2_log_start):
+            limit = format_duration(before.kill_timeout)
+            self._note = (
+                f"; process {before.pid} had not ended after its kill_timeout of {limit} and was "
+                "killed, so requests may be lost"
+            )
         if seen.instance is None:
             raise NotProven("it is no longer in PM2's list: someone else has removed it")
         require_new(seen.instance, before, log_start)

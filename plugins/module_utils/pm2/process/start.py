@@ -105,7 +105,7 @@ def replace_instances(
 
     The old settings are kept in a file until then: a run that finds no such app any more starts it
     from there. If the new instances do not come up, they are removed and the old ones started
-    again, once. Raises `NotProven` with what became of that.
+    again, once. Raises `NotProven` with the result of that.
     """
     remember(options, now, len(rows))
     end_instances(options, rows, "deleteProcessId", report)
@@ -140,6 +140,9 @@ def remember(options: Options, settings: Settings, count: int) -> None:
     """Keep the settings of an app, secrets included, as PM2's own dump does, with mode 0600."""
     kept = {"fields": dict(settings.fields), "env": dict(settings.env), "instances": count}
     write_atomically(_file(options), json.dumps(kept))
+    folder = os.stat(options.home)
+    if os.geteuid() == 0 and folder.st_uid:
+        os.chown(_file(options), folder.st_uid, folder.st_gid)
 
 
 def forget(options: Options) -> None:

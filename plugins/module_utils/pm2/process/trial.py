@@ -77,7 +77,7 @@ class Trial:
     def end(self) -> None:
         """End trial instances, of killed runs too. What cannot be ended now, the next run ends."""
         with suppress(Unreachable, DeadlineExceeded):
-            for row in leftovers(self._options, self._app):
+            for row in leftovers(self._options):
                 with self._options.connect(row.kill_timeout) as client:
                     client.call("deleteProcessId", row.pm_id)
 
@@ -108,9 +108,14 @@ class Trial:
         return next((row for row in rows if (row.name, row.namespace) == key), None)
 
 
-def leftovers(options: Options, app: App) -> list[Instance]:
+def leftovers(options: Options) -> list[Instance]:
     """The trial instances of the app in PM2's list."""
-    key = (trial_name(app), app.namespace)
     with options.connect() as client:
         found = [(instance_from(row), row["pm2_env"].get(_MARK)) for row in client.rows()]
-    return [row for row, mark in found if mark and (row.name, row.namespace) == key]
+    return [
+        row
+        for row, mark in found
+        if mark
+        and row.name == f"{options.name}-trial"
+        and (options.namespace is None or row.namespace == options.namespace)
+    ]

@@ -98,6 +98,17 @@ def log_size(path: str) -> int:
         return 0
 
 
+def was_killed(home: str, pid: int, log_start: int) -> bool:
+    """Whether PM2 had to kill a process, as its own log says after ``log_start`` bytes."""
+    try:
+        with open(os.path.join(home, "pm2.log"), "rb") as stream:
+            stream.seek(log_start)
+            text = stream.read(_LOG_BYTES)
+    except OSError:
+        return False
+    return f"Process with pid {pid} still alive after".encode() in text
+
+
 def last_message(row: Instance, log_start: int) -> str:
     """The last message in the error log since the restart, as a clause; empty if there is none.
 
