@@ -41,6 +41,8 @@ class Rollback:
     failed: int
     without_service: float
     """Seconds from each failed request to the next that was answered."""
+    slowest: float
+    """Seconds that the slowest answer took."""
     until_good: float
     """Seconds until the old version alone answered."""
     in_total: float
@@ -84,7 +86,11 @@ def _judge(setup: Setup, ours: list[Rollback], theirs: list[Rollback]) -> None:
     setup.promises.at_most("failed requests of a rollback under PM2", failed, 0, figures)
     gap = statistics.median(one.without_service for one in ours)
     their_gap = statistics.median(one.without_service for one in theirs)
-    figures = f"the recipe {their_gap:.2f} s"
+    slowest, their_slowest = (max(one.slowest for one in side) for side in (ours, theirs))
+    figures = (
+        f"{gap:.2f} s, the recipe {their_gap:.2f} s; the slowest answers took {slowest:.2f} s and "
+        f"{their_slowest:.2f} s"
+    )
     setup.promises.at_most("seconds without service during a rollback", gap, 0, figures)
     time_ours = statistics.median(one.until_good for one in ours)
     time_theirs = statistics.median(one.until_good for one in theirs)
@@ -93,7 +99,7 @@ def _judge(setup: Setup, ours: list[Rollback], theirs: list[Rollback]) -> None:
         "time until only the good version answers, a built release / the recipe",
         time_ours / time_theirs,
         0.25,
-        f"{time_ours:.1f} s / {time_theirs:.1f} s; {total:.1f} s with the watch that follows",
+        f"{time_ours:.1f} s / {time_theirs:.1f} s; ours takes {total:.1f} s with its watch",
     )
 
 
@@ -210,12 +216,14 @@ def _release(stack: Stack, app: App, source: Path, state: str, **more: str) -> N
 def _watched(app: App, work: Callable[[], object]) -> Rollback:
     """What a constant stream of requests sees while the app is rolled back."""
     answers: list[tuple[float, str]] = []
+    took: list[float] = []
     finished = threading.Event()
 
     def send() -> None:
         while not finished.wait(PAUSE):
             sent = time.monotonic()
             status, body = fetch(app.url)
+            took.append(time.monotonic() - sent)
             answers.append((sent, json.loads(body)["version"] if status == 200 else ""))
 
     client = threading.Thread(target=send)
@@ -234,6 +242,7 @@ def _watched(app: App, work: Callable[[], object]) -> Rollback:
         requests=len(answers),
         failed=len(failed),
         without_service=_gaps(answers),
+        slowest=max(took, default=0.0),
         until_good=max(others, default=began) - began,
         in_total=in_total,
     )
