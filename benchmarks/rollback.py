@@ -177,8 +177,8 @@ def _build_in_place(checkout: Path, version: str) -> None:
 
 def _release(stack: Stack, app: App, source: Path, state: str, **more: str) -> None:
     """app_release with its defaults."""
-    home = Path.home()
-    npm = f"npm_config_userconfig={home}/.npmrc npm_config_cache={home}/.npm"
+    home, authorities = Path.home(), os.environ.get("NODE_EXTRA_CA_CERTS", "")
+    npm = f"NODE_EXTRA_CA_CERTS={authorities} npm_config_userconfig={home}/.npmrc"
     given: dict[str, Any] = {
         "name": app.name,
         "state": state,
@@ -188,8 +188,8 @@ def _release(stack: Stack, app: App, source: Path, state: str, **more: str) -> N
         "health_urls": [app.url, f"{app.url}/db"],
         "version_url": app.url,
         "migrations_command": "npm run --silent db:migrate:status",
-        # With the settings and the packages at hand that npm has for this user, as the recipe.
-        "build": [f"{npm} npm ci", BUILD],
+        # With this user's settings and cache of npm, as the recipe.
+        "build": [f"{npm} npm_config_cache={home}/.npm npm ci", BUILD],
         **more,
     }
     name = "ansible_collections.gpt_agent.runbook.plugins.modules.app_release"
