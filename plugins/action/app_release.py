@@ -8,7 +8,7 @@ Documented in plugins/modules/app_release.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..plugin_utils.background import BackgroundAction, all_hosts
@@ -37,9 +37,14 @@ class ActionModule(BackgroundAction):
             return reason
         this = variables.get("inventory_hostname")
         others = {host: own for host, own in all_hosts(variables).items() if host != this}
-        failed = sorted(
-            host
-            for host, results in results_of(self._task.register, others).items()
-            if any(each.get("failed") or each.get("unreachable") for each in results)
-        )
-        return f"it failed on {', '.join(failed)}" if failed else ""
+        return earlier_problem(results_of(self._task.register, others))
+
+
+def earlier_problem(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Why this host is left alone after what happened on others, or an empty string."""
+    failed = sorted(
+        host
+        for host, results in found.items()
+        if any(each.get("failed") or each.get("unreachable") for each in results)
+    )
+    return f"left unchanged: it failed on {', '.join(failed)}" if failed else ""

@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from contextlib import suppress
 
 from ..core.errors import NotCollected
+from ..core.files import write_atomically
 from .layout import Layout
 from .record import Release
+from .store import FOLDER
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+#: File among the records while a checkout is moved in two steps; holds the place it moves to.
+_MARK = "adopting"
 
 
 def adopt(layout: Layout, release: Release) -> Release:
@@ -29,7 +34,10 @@ def adopt(layout: Layout, release: Release) -> Release:
         _remove_link(place)
         # It leads to itself until it has changed places with the checkout: then to that.
         os.symlink(place, place)
-        _exchange(checkout, place)
+        try:
+            _exchange(checkout, place)
+        except _NotSupported:
+            _move(layout, place)
     except OSError as error:
         _remove_link(place)
         raise NotCollected(
@@ -40,14 +48,48 @@ def adopt(layout: Layout, release: Release) -> Release:
     return release
 
 
+def repair(root: str, checkout: str) -> bool:
+    """Make the link if a run was killed after moving the checkout; raises OSError."""
+    mark = os.path.join(root, FOLDER, _MARK)
+    try:
+        with open(mark, encoding="utf-8") as stream:
+            place = stream.read().strip()
+    except OSError:
+        return False
+    moved = os.path.isdir(place) and not os.path.islink(place) and not os.path.lexists(checkout)
+    if moved:
+        os.symlink(place, checkout)
+    os.unlink(mark)
+    return moved
+
+
+def _move(layout: Layout, place: str) -> None:
+    """Without an exchange: two steps, and a mark for `repair` should this be killed in between."""
+    checkout = layout.store.link
+    mark = os.path.join(layout.store.records, _MARK)
+    write_atomically(mark, f"{place}\n")
+    try:
+        _remove_link(place)
+        os.rename(checkout, place)
+        os.symlink(place, checkout)
+    finally:
+        os.unlink(mark)
+
+
+class _NotSupported(Exception):
+    """Neither the C library nor the file system exchanges two paths."""
+
+
 def _exchange(first: str, second: str) -> None:
-    """Let two paths change places at once; raises OSError."""
+    """Let two paths change places at once; raises OSError, or `_NotSupported`."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):  # a C library before 2018
-        raise OSError(0, "the C library of this host has no renameat2")
+        raise _NotSupported
     names = (os.fsencode(first), os.fsencode(second))
     if libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
         code = ctypes.get_errno()
+        if code in (errno.ENOSYS, errno.EINVAL):
+            raise _NotSupported
         raise OSError(code, os.strerror(code))
 
 

@@ -18,8 +18,10 @@ from ..core.lock import Locked, exclusive_lock
 from ..core.operation import Outcome
 from ..core.progress import ProgressCallback, progress, running_item
 from ..core.thresholds import Thresholds
+from .adopt import repair
 from .backend import Backend
 from .build import remove_unfinished
+from .choose import first_live_order
 from .collect import Snapshot, applied_migrations, collect, free_bytes
 from .flow import Flow, refused
 from .guards import Facts, guard, obstacles
@@ -126,6 +128,7 @@ class Operation:
         snapshot = self._snapshot()
         live = live_check(snapshot, self._thresholds)
         if self._options.state == LISTED:
+            live = replace(live, evidence=tuple(_rows(snapshot)))
             return Outcome([live], [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
             checks = verify(snapshot.current, self._options, None, self._report)
@@ -148,6 +151,8 @@ class Operation:
 
     def _run(self) -> Outcome:
         options = self._options
+        cwd = self._backend.live().cwd
+        repair(options.root or f"{cwd}-releases", cwd)
         store = self._snapshot().layout.store
         store.prepare()
         with exclusive_lock(store.lock, f"the releases of {options.name}", options.owner):
@@ -260,6 +265,24 @@ def live_check(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         summary = f"{release.id} is live, and marked as bad: {release.reason}"
         return thresholds.verdict(name, WARNING, summary, subject=subject)
     return thresholds.verdict(name, OK, f"{release.id} is live, and good", subject=subject)
+
+
+def _rows(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The releases for the report, the newest first."""
+    order = first_live_order(snapshot.history)
+    newest = sorted(
+        snapshot.releases.values(), key=lambda each: order.get(each.id, -1), reverse=True
+    )
+    return [
+        {
+            "release": each.id,
+            "commit": each.commit[:12],
+            "status": each.status,
+            "live": "yes" if each.id == snapshot.current.id else "",
+            "reason": each.reason,
+        }
+        for each in newest
+    ]
 
 
 def _inside(folder: str, path: str) -> bool:

@@ -9,8 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..core.check import CRITICAL, DONE, FAILED, UNKNOWN, Action, Check
+from ..core.check import CRITICAL, DONE, FAILED, OK, UNKNOWN, WARNING, Action, Check
+from ..net.url import Url
 from .backend import Backend, Report
+from .http import Target, ask
 from .monitor import Outage, ServiceMonitor
 from .options import DEPLOYED, Options
 from .plan import REVERT
@@ -19,6 +21,8 @@ from .store import Pending, Store
 from .verify import outage_check, verify
 
 DEPLOY, ROLLBACK, REVERTED = "deploy", "rollback", "revert"
+#: Seconds to wait for the answer before the switch.
+_PATIENCE = 3.0
 
 
 @dataclass
@@ -38,11 +42,16 @@ class _Watched:
     """Measures the service until the block ends."""
 
     def __init__(self, options: Options) -> None:
-        self._monitor = ServiceMonitor(options.health_urls[0]) if options.health_urls else None
+        url = options.health_urls[0] if options.health_urls else ""
+        self._target = Target(Url.parse("health_urls", url)) if url else None
+        self._monitor = ServiceMonitor(url) if url else None
         self.outage: Outage | None = None
+        self.failed_before = False
+        """Whether the app was failing already, before anything was changed."""
 
     def __enter__(self) -> _Watched:
-        if self._monitor:
+        if self._target and self._monitor:
+            self.failed_before = not ask(self._target, _PATIENCE).healthy
             self._monitor.start()
         return self
 
@@ -97,6 +106,8 @@ class Switcher:
                 result = Result(after, checks)
         result.outage = watched.outage
         result.checks += self._service(watched.outage)
+        if watched.failed_before and not only_others:
+            result.checks = list(map(_by_the_release_before, result.checks))
         if not result.problem:
             self.commit(pending, before, after, watched.outage)
         return result
@@ -166,6 +177,18 @@ class Switcher:
         if outage is None or not outage.requests:
             return []
         return [outage_check(outage, self._options.name)]
+
+
+def _by_the_release_before(check: Check) -> Check:
+    """What is not the fault of the switch, if the app was failing before it: a warning at most."""
+    if check.status == OK or check.name not in ("release.outage", "release.errors"):
+        return check
+    return replace(
+        check,
+        status=WARNING,
+        summary=f"{check.summary}; the app was failing before the switch",
+        remedy="Check that this ended with the switch.",
+    )
 
 
 def problem_of(checks: Sequence[Check]) -> str:

@@ -32,16 +32,13 @@ class Checkout:
         self.path = pm2.folder / "srv" / "app"
         self.port = next(port for port in range(20_000, 32_000) if is_free(port))
         self.url = f"http://127.0.0.1:{self.port}/"
-        origin = pm2.folder / "origin"
-        origin.mkdir(parents=True)
-        self._git(origin, "init", "--quiet", "--initial-branch=main")
-        (origin / "server.js").write_text(SERVER)
-        for version in ("1.0.0", "1.1.0"):
-            (origin / "package.json").write_text(f'{{"version": "{version}"}}')
-            self._git(origin, "add", "--all")
-            self._git(origin, "commit", "--quiet", "--message", version)
-            self._git(origin, "tag", f"v{version}")
-        self._git(pm2.folder, "clone", "--quiet", str(origin), str(self.path))
+        self.origin = pm2.folder / "origin"
+        self.origin.mkdir(parents=True)
+        self._git(self.origin, "init", "--quiet", "--initial-branch=main")
+        (self.origin / "server.js").write_text(SERVER)
+        self.commit("1.0.0")
+        self.commit("1.1.0")
+        self._git(pm2.folder, "clone", "--quiet", str(self.origin), str(self.path))
         pm2.start(
             {
                 "name": NAME,
@@ -53,6 +50,12 @@ class Checkout:
                 "env": {"PORT": str(self.port)},
             }
         )
+
+    def commit(self, version: str) -> None:
+        (self.origin / "package.json").write_text(f'{{"version": "{version}"}}')
+        self._git(self.origin, "add", "--all")
+        self._git(self.origin, "commit", "--quiet", "--message", version)
+        self._git(self.origin, "tag", f"v{version}")
 
     def run(self, state: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
         given = {
@@ -129,3 +132,13 @@ def test_the_next_rollback_needs_no_name(checkout: Checkout) -> None:
     answer = checkout.run("rolled_back")
     assert answer["proven"] is True, answer
     assert '"1.0.0"' in checkout.answer
+
+
+def test_a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout: Checkout) -> None:
+    """The live release was built, so it is no checkout that names its origin."""
+    checkout.commit("1.2.0")
+    answer = checkout.run("deployed", version="main")
+    assert answer["proven"] is True, answer
+    assert '"1.2.0"' in checkout.answer
+    listed = {one["version"]: one["status"] for one in checkout.run("listed")["releases"]}
+    assert listed == {"v1.0.0": "good", "v1.1.0": "bad", "main": "good"}

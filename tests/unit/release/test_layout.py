@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.adopt import adopt
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.adopt import (
+    adopt,
+    repair,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.backend import Live
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.layout import (
     Layout,
@@ -85,6 +88,44 @@ def test_a_checkout_that_cannot_be_moved_stays_where_it_is(
         adopt(found, Release("v1", "v1", ""))
     assert not (tmp_path / "app").is_symlink()
     assert list(Path(found.store.releases_folder).iterdir()) == []
+
+
+def test_without_an_exchange_the_checkout_is_moved_in_two_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = _checkout_without_exchange(tmp_path, monkeypatch)
+    found = locate(APP, Live(str(checkout)))
+    adopt(found, Release("v1", "v1", ""))
+    assert (checkout.is_symlink(), (checkout / ".git").is_dir()) == (True, True)
+    assert place(checkout) == (found.store.root, str(checkout), False)
+    assert repair(found.store.root, str(checkout)) is False
+
+
+def test_a_run_that_is_killed_between_the_two_steps_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = _checkout_without_exchange(tmp_path, monkeypatch)
+    found = locate(APP, Live(str(checkout)))
+    mark = Path(found.store.records, "adopting")
+    mark.write_text(f"{found.store.releases_folder}/v1\n")
+    assert repair(found.store.root, str(checkout)) is False, "nothing was moved yet"
+    mark.write_text(f"{found.store.releases_folder}/v1\n")
+    checkout.rename(Path(found.store.releases_folder, "v1"))
+    assert repair(found.store.root, str(checkout)) is True
+    assert (checkout / ".git").is_dir()
+    assert not mark.exists()
+
+
+def _checkout_without_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "app").mkdir()
+    checkout = _with_git(tmp_path / "app")
+    locate(APP, Live(str(checkout))).store.prepare()
+
+    class Library:
+        """A C library without renameat2."""
+
+    monkeypatch.setattr("ctypes.CDLL", lambda *args, **options: Library())
+    return checkout
 
 
 def _with_git(folder: Path) -> Path:
