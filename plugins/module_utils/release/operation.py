@@ -169,11 +169,23 @@ class Operation:
             if pending:
                 self._begun = True
                 result, action = recover(pending, snapshot, store, switcher)
-                if result and (result.problem or self._is_done(pending, result)):
-                    return self._outcome(result.checks, [*removed, action], result.problem, result)
+                problem = result.problem if result else ""
+                back = result is not None and self._is_back(pending, result)
+                if back:
+                    action, problem = replace(action, reason=problem), ""
+                if result and (problem or back or self._is_done(pending, result)):
+                    return self._outcome(result.checks, [*removed, action], problem, result)
                 removed.append(action)
                 snapshot = self._snapshot()
             return self._carry_out(snapshot, switcher, removed)
+
+    def _is_back(self, pending: Pending, result: Result) -> bool:
+        """Whether a killed run's switch was taken back, and that is what this run is asked for."""
+        if not result.reverted or result.reverted.status != DONE:
+            return False
+        if self._options.wanted:
+            return self._options.wanted in (result.live.id, result.live.version)
+        return self._options.state == ROLLED_BACK and pending.kind != ROLLBACK
 
     def _is_done(self, pending: Pending, result: Result) -> bool:
         """Whether a switch that was only finished is the one that this run was asked for."""
