@@ -18,6 +18,8 @@ export RUNBOOK_RUN_PID := $(shell echo $$PPID)
 endif
 # A test run starts Python thousands of times; it must not compile the collection each time.
 unexport PYTHONDONTWRITEBYTECODE
+# A module that is piped to Python would be read byte by byte.
+unexport PYTHONUNBUFFERED
 # An inventory of your own: make daily INVENTORY=inventories/production
 INVENTORY ?= inventories/demo
 # More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'

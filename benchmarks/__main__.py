@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    backup,
     checklist,
     pm2_process,
     postgres_checks,
@@ -23,6 +24,7 @@ from benchmarks.promises import Promises
 from demo import watchdog
 
 MEASUREMENTS = {
+    "backup": backup.measure,
     "checklist": checklist.measure,
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,

@@ -63,9 +63,9 @@ def measure(setup: Setup) -> None:
 
 def _round(bench: PostgresBench, database: str) -> Round:
     _neglect(bench, database)
-    quiet = _latencies(bench, database, partial(time.sleep, 15))
-    during = _latencies(bench, database, partial(_maintain, bench, database))
-    quiet += _latencies(bench, database, partial(time.sleep, 10))
+    quiet = latencies(bench, database, partial(time.sleep, 15))
+    during = latencies(bench, database, partial(_maintain, bench, database))
+    quiet += latencies(bench, database, partial(time.sleep, 10))
     print(f"         p99 {p99(during):.2f} ms / {p99(quiet):.2f} ms", flush=True)
     bench.server.admin(f"DROP DATABASE {database}")
     return Round(during, quiet)
@@ -75,7 +75,7 @@ def _recipe(bench: PostgresBench) -> list[float]:
     """Latencies in milliseconds while the runbook's own commands run."""
     _neglect(bench, "recipe")
     commands = [word for command in RECIPE for word in ("-c", command)]
-    return _latencies(bench, "recipe", partial(bench.program, "psql", "-d", "recipe", *commands))
+    return latencies(bench, "recipe", partial(bench.program, "psql", "-d", "recipe", *commands))
 
 
 def _neglect(bench: PostgresBench, database: str) -> None:
@@ -102,7 +102,7 @@ def _maintain(bench: PostgresBench, database: str) -> None:
     print("        ", answer["checks"][0]["summary"], flush=True)
 
 
-def _latencies(bench: PostgresBench, database: str, work: Callable[[], Any]) -> list[float]:
+def latencies(bench: PostgresBench, database: str, work: Callable[[], Any]) -> list[float]:
     """Latencies in milliseconds of an app's transactions while something is done."""
     logs = bench.work / f"log_{time.monotonic_ns()}"
     logs.mkdir()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from demo import certificates, packages
+from demo import age, certificates, packages
 from demo.certificates import write_private
 from demo.processes import Identity, StackError, remove_tree
 from demo.repository import point
@@ -208,3 +208,4 @@ def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> 
     for name, command in wrappers.items():
         write_private(folder / name, f"#!/bin/sh\n{command}\n")
         (folder / name).chmod(0o700)
+    age.install(folder)

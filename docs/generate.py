@@ -56,6 +56,8 @@ CHECKS_HEADER = (
     "| check | what is checked, and what to do if it is not ok | unit | warning | critical "
     "| limits from |"
 )
+#: A variable of the inventory, read so that one which refers to an undefined one is an error.
+VARIABLE = re.compile(r"lookup\('ansible.builtin.vars', '(\w+)', default='([^']*)'\)")
 VARIABLES_HEAD = "| variable | default | meaning |"
 SHARED_HEAD = "| option | module_defaults | variable in the inventory | meaning |"
 
@@ -115,7 +117,7 @@ def default_cell(name: str, option: dict[str, Any], defaults: dict[str, Any]) ->
         return "not set" if is_omit(value) else literal(value)
     if not alone:
         return f"from `{fallback}`"
-    given = re.search(r"default\('([^']*)'|default\(([^)]*)\)", value)
+    given = re.search(r"default[=(]'([^']*)'|default\(([^)]*)\)", value)
     if not given:
         return f"`{fallback}`"
     text = next((group for group in given.groups() if group is not None), "")
@@ -124,7 +126,7 @@ def default_cell(name: str, option: dict[str, Any], defaults: dict[str, Any]) ->
 
 def fallback_of(value: Any) -> tuple[str, bool]:
     """The variable that a default is made from, and whether the default is its bare value."""
-    text = str(value)
+    text = VARIABLE.sub(r"\1 | default('\2')", str(value))
     named = re.search(r"{{\s*(?:\[{\s*'host':\s*)?([a-z]\w+)", text)
     if not named or named[1] == "omit":
         return "", False
@@ -191,9 +193,7 @@ def modules_of(role: Path) -> Iterator[str]:
 
 
 def variables_of(template: str) -> str:
-    names = re.findall(r"{{ (\w+)|default\(([a-z]\w+)", template)
-    given = [first or second for first, second in names if (first or second) != "omit"]
-    return ", else ".join(f"`{name}`" for name in given)
+    return ", else ".join(f"`{name}`" for name, _default in VARIABLE.findall(template))
 
 
 def module_options(module: str) -> dict[str, Any]:

@@ -56,6 +56,10 @@ variables = {
     "postgres_url": postgres_url("user", "password"),
     # A superuser can still connect when all ordinary slots are taken.
     "postgres_relief_url": postgres_url("admin_user", "admin_password"),
+    # A superuser can read everything, and the passwords of roles, and create databases.
+    "postgres_backup_url": postgres_url("admin_user", "admin_password"),
+    "backup_dir": str(directory / "backups"),
+    "backup_bin_dir": demo["bin"]["postgres"],
     "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
     "redis_purpose": "cache",
 }

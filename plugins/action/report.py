@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         if paths:
             message += f"; report: {paths['html']}"
         if mistakes:
-            problem += f". Defaults were used in place of mistakes: {'; '.join(mistakes)}"
+            problem += f". Invalid options were replaced by their defaults: {'; '.join(mistakes)}"
         if not paths or playbook_clock.started() is None:  # no callback prints it at the end
             show(report, paths.get("html", ""))
         result.update(

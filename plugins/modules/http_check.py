@@ -30,10 +30,12 @@ description:
     sent one by one, because a rate limit may delay the probe (C(limit_req) without C(nodelay)).
   - Interim answers (1xx) are skipped. Answers that are compressed although the request forbids it
     are read.
-  - The default page of a web server, a listing of a folder, a maintenance page and an empty page
-    are failures, whatever their status. So is JSON that says of itself that it fails (C(status),
-    C(state) or C(health) is V(error), V(down), …; C(ok), C(healthy), C(success) or C(up) is
-    false), unless O(endpoints[].json) expects it by name; V(degraded) is a warning.
+  - The default page of a web server, a listing of a folder, a maintenance page, an error page, a
+    parked domain and an empty page are failures, whatever their status; the page of a bot filter
+    is V(unknown). JSON that says of itself that it fails is a failure (C(status), C(state) or
+    C(health) is V(error), V(down), …; C(ok), C(healthy), C(success) or C(up) is false; C(error)
+    or C(errors) is not empty), unless O(endpoints[].json) expects it by name; V(degraded), and a
+    part of it that fails (in C(checks), C(details), …), are a warning.
   - If a cache answers (C(Age), C(X-Cache) and the like), the endpoint is requested once more with a
     query that no cache knows, C(runbook=…). C(web.endpoint) is critical if the app does not answer
     that, and V(unknown) for an API if a cache answers that as well.

@@ -53,7 +53,8 @@ options:
     default: 0
   server_role:
     description:
-      - What the server is meant to be. If it is V(primary), a server in recovery is critical.
+      - What the server is meant to be. With V(primary), a server in recovery is
+        critical; with V(standby), a primary is a warning.
       - Without it, neither a primary nor a standby is wrong.
     type: str
     choices: [primary, standby]

@@ -16,7 +16,7 @@ from typing import Any
 from demo.stack import Stack
 from tests.conftest import ROOT
 
-AREAS = {"host", "app", "web", "postgres", "redis", "certificate"}
+AREAS = {"host", "app", "web", "postgres", "redis", "certificate", "backup"}
 
 
 @dataclass

@@ -27,7 +27,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     {http}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         {server}
     }}
 }}
@@ -41,17 +41,22 @@ def _program() -> str:
     return str(next(Path(spec.submodule_search_locations[0]).glob("bin/linux-*/nginx")))
 
 
-@contextmanager
-def nginx(folder: Path, server: str, http: str = "") -> Iterator[int]:
-    """An nginx with these lines in its server and around it; yields its port."""
-    folder.mkdir(parents=True)
-    port = unused_port()
+def nginx_command(
+    folder: Path, port: int, server: str, http: str = "", *, tls: bool = False
+) -> list[str]:
+    """What starts an nginx with these lines in its server and around it."""
+    folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "nginx.conf"
-    configuration.write_text(
-        _CONFIGURATION.format(folder=folder, port=port, server=server, http=http)
-    )
-    command = [_program(), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(configuration)]
-    with _running(command, port):
+    values = {"folder": folder, "port": port, "tls": " ssl" if tls else ""}
+    configuration.write_text(_CONFIGURATION.format(**values, server=server, http=http))
+    return [_program(), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(configuration)]
+
+
+@contextmanager
+def nginx(folder: Path, server: str, http: str = "", *, tls: bool = False) -> Iterator[int]:
+    """Such an nginx while it runs; yields its port."""
+    port = unused_port()
+    with _running(nginx_command(folder, port, server, http, tls=tls), port):
         yield port
 
 
@@ -67,7 +72,7 @@ def node(script: str) -> Iterator[int]:
 def _running(command: list[str], port: int) -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(port)
+            _wait_for(process, port)
             yield
         finally:
             process.terminate()
@@ -76,13 +81,13 @@ def _running(command: list[str], port: int) -> Iterator[None]:
             process.kill()
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     end = time.monotonic() + 20
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
-            if time.monotonic() > end:
+            if time.monotonic() > end or process.poll() is not None:
                 raise
         time.sleep(0.02)

@@ -45,6 +45,8 @@ NOTHING = {
     "last_failed_wal": None,
     "archived_seconds": None,
     "failed_seconds": None,
+    "position": 0x0A_00000010,
+    "segment": 16 * 1024**2,
 }
 
 
@@ -94,6 +96,7 @@ def database(name: str | None = "shop", **more: Any) -> dict[str, Any]:
         "oid": 5,
         "name": name,
         "connection_limit": -1,
+        "allows": True,
         "xid_age": 20,
         "mxid_age": 1,
         "hit": 0,

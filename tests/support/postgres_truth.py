@@ -69,6 +69,12 @@ def follower(bed: Bed, server: Server, **settings: str | int) -> Follower:
     return made
 
 
+def until_delay_known(server: Server) -> None:
+    """Write until the standby has told how long it takes; once idle, that is forgotten again."""
+    told = "SELECT 1 FROM pg_stat_replication WHERE replay_lag IS NOT NULL"
+    eventually(lambda: server.admin("SELECT txid_current()") and server.admin(told))
+
+
 ITEMS = "CREATE TABLE items (id int PRIMARY KEY)"
 
 

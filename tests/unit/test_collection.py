@@ -48,6 +48,7 @@ GROUP_FRAGMENTS = {
 }
 #: Actions that operations do, which have names like checks.
 ACTIONS = {
+    *(f"backup.{verb}" for verb in ("dump", "keep", "remove", "sweep", "verify")),
     *(f"app.{verb}" for verb in ("recreate", "reload", "remove", "restart", "scale")),
     *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "postgres.analyze",

@@ -26,7 +26,7 @@ NAME = "app.staging.test"
 SITE = f"https://{NAME}"
 PATHS = ("/", "/login", "/api/health", "/api/health/db", "/api/health/redis")
 LIVE = f"/etc/letsencrypt/live/{NAME}"
-AREAS = {"host", "app", "web", "certificate", "postgres", "redis"}
+AREAS = {"host", "app", "web", "certificate", "postgres", "backup", "redis"}
 
 Found = tuple[str, str, str]
 

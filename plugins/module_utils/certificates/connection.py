@@ -131,7 +131,8 @@ class TlsClient:
             return Handshake(failure=f"{where} sent no certificate within {limit}")
         failure = connection_failure(error, host, endpoint.port, endpoint.server_name)
         nameless = failure.kind == TLS and is_address(endpoint.server_name)
-        return Handshake(failure=failure.text, remedy=_NO_NAME_REMEDY if nameless else "")
+        remedy = _NO_NAME_REMEDY if nameless else failure.remedy
+        return Handshake(failure=failure.text, remedy=remedy)
 
     def _handshake(self, endpoint: Endpoint, context: ssl.SSLContext) -> Handshake:
         host, port = endpoint.address or endpoint.host, endpoint.port

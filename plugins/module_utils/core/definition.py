@@ -27,6 +27,7 @@ COMPONENTS = {
     "certificate": "Certificates",
     "postgres": "PostgreSQL",
     "redis": "Redis",
+    "backup": "Backups",
     "runbook": "Steps of the playbook",
 }
 

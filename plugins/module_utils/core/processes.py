@@ -12,14 +12,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from .deadline import DeadlineExceeded
 
-#: How often a running pipeline is looked at, in seconds.
+#: How often a running pipeline is checked, in seconds.
 POLL = 0.1
-#: Seconds that a program has to end by itself after SIGTERM.
+#: Seconds for a program to end by itself after SIGTERM.
 GRACE = 2.0
 #: Bytes of a program's error output that are kept: the first and the last half of them.
 KEPT = 65536
@@ -69,6 +70,7 @@ def run_pipeline(
     source: IO[bytes] | int | None = None,
     sink: IO[bytes] | int | None = None,
     watch: Callable[[], None] = lambda: None,
+    copies: Sequence[tuple[Command, IO[bytes] | int | None]] = (),
 ) -> list[Ended]:
     """Run programs, each reading what the one before it writes, until all have ended.
 
@@ -76,31 +78,51 @@ def run_pipeline(
     called every `POLL` seconds; whatever it raises, such as `DeadlineExceeded`, ends the programs
     first. The kernel kills them if this process is killed. Call it from the main thread. Raises
     OSError if a program cannot be started.
+
+    Each of the ``copies`` reads a copy of what the first program writes, made by `tee`, and writes
+    to a sink of its own; one that stops reading disturbs no other. They are the last in the result.
     """
     running: list[_Running] = []
+    readers: list[_Running] = []
     try:
-        before: Any = subprocess.DEVNULL if source is None else source
+        for command, own_sink in copies:
+            readers.append(_Running(command, subprocess.PIPE, _or_nothing(own_sink)))
+        handles = [one.process.stdin.fileno() for one in readers if one.process.stdin]
+        commands = [commands[0], *_tee(handles), *commands[1:]]
+        before = _or_nothing(source)
         for position, command in enumerate(commands):
             last = position == len(commands) - 1
-            output: Any = subprocess.PIPE
-            if last:
-                output = subprocess.DEVNULL if sink is None else sink
-            running.append(_Running(command, before, output))
+            output = _or_nothing(sink) if last else subprocess.PIPE
+            running.append(_Running(command, before, output, handles if position == 1 else ()))
             if position:
                 before.close()  # else the program before never sees that this one has ended
             before = running[-1].process.stdout
-        while any(one.process.poll() is None for one in running):
+        _close_inputs(readers)  # else they never see the end of their copy
+        while any(one.process.poll() is None for one in [*running, *readers]):
             watch()
             time.sleep(POLL)
-        return [one.ended() for one in running]
+        return [one.ended() for one in [*running, *readers]]
     finally:
-        _end(running)
+        _close_inputs(readers)
+        _end([*running, *readers])
+
+
+def _tee(handles: Sequence[int]) -> list[Command]:
+    if not handles:
+        return []
+    return [Command(["tee", "-p", *(f"/dev/fd/{handle}" for handle in handles)])]
+
+
+def _or_nothing(stream: IO[bytes] | int | None) -> Any:
+    return subprocess.DEVNULL if stream is None else stream
 
 
 class _Running:
     """A program that has been started; its error output goes to a file, which never fills."""
 
-    def __init__(self, command: Command, source: Any, output: Any) -> None:
+    def __init__(
+        self, command: Command, source: Any, output: Any, passed: Sequence[int] = ()
+    ) -> None:
         self.command = command
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _end
         environment = {**os.environ, "LC_ALL": "C", **command.environment}
@@ -110,6 +132,7 @@ class _Running:
             stdout=output,
             stderr=self.errors,
             env=environment,
+            pass_fds=passed,
             preexec_fn=_die_with_parent(os.getpid()),
         )
 
@@ -123,6 +146,13 @@ class _Running:
         return Ended(
             self.command.program, self.process.returncode, text.decode(errors="replace").strip()
         )
+
+
+def _close_inputs(running: Sequence[_Running]) -> None:
+    for one in running:
+        if one.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                one.process.stdin.close()
 
 
 def _end(running: Sequence[_Running]) -> None:

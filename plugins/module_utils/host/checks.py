@@ -11,7 +11,7 @@ CHECKS: dict[str, Definition] = {
     "host.reachable": Definition(
         "Ansible can log in to the host and run Python there.",
         "Check that the host is up, its network, and the SSH login: "
-        "'ansible -m ansible.builtin.ping HOST'.",
+        "'ansible HOST -i INVENTORY -m ansible.builtin.ping'.",
     ),
     "host.cpu": Definition(
         "Share of all processors that was busy during the sample.",
@@ -38,8 +38,8 @@ CHECKS: dict[str, Definition] = {
     ),
     "host.filesystem_writable": Definition(
         "A write to a mounted file system would succeed: the kernel did not stop it after an "
-        "error, it is not read-only against /etc/fstab or systemd's mount unit, and it has space "
-        "left. With canary: true, a file was written, flushed and deleted.",
+        "error, it is not read-only contrary to /etc/fstab or systemd's mount unit, and it has "
+        "space left. With canary: true, a file was written, flushed and deleted.",
         "See 'dmesg' for the error, and check the disk.",
     ),
     "host.inodes_used": Definition(
@@ -50,7 +50,7 @@ CHECKS: dict[str, Definition] = {
         f"{METRICS} (Disk Space)",
     ),
     "host.load": Definition(
-        "Five-minute load average for each processor.",
+        "Five-minute load average per processor.",
         "See what runs or waits for disk I/O ('top', 'ps -eo stat,pid,cmd | grep ^D'), "
         "then scale up or optimize.",
         "",

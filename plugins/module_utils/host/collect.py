@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Callable, TypeVar
@@ -35,12 +36,12 @@ Fact = TypeVar("Fact")
 def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
     """Read everything, within the deadline; raises `DeadlineExceeded`."""
     missing: dict[str, str] = {}
-    swapped = _swapped_pages()
+    counters = _vmstat()
     start = _fact("cpu", missing, cpu_reading)
     units = FailedUnitsQuery.start()
     cgroup = memory_group()
     loads = _fact("load", missing, _loads)
-    sample = _fact("oom_kills", missing, lambda: _oom_sample(cgroup))
+    sample = _fact("oom_kills", missing, lambda: _oom_sample(cgroup, counters))
     epoch = "the container started" if cgroup else "boot"
     snapshot = Snapshot(
         start=start,
@@ -58,7 +59,7 @@ def collect(options: Options, state: StateFile, deadline: Deadline) -> Snapshot:
     snapshot = replace(snapshot, mounts=_mounts(options, deadline, snapshot.in_container))
     snapshot = replace(snapshot, units=units.result(deadline) if units else None)
     snapshot = _with_processors(snapshot, missing, options, deadline)
-    return replace(snapshot, swapping=_swapped_pages() != swapped)
+    return replace(snapshot, swapping=_swapped_pages(_vmstat()) != _swapped_pages(counters))
 
 
 def _with_processors(
@@ -157,20 +158,25 @@ def _loads() -> list[float]:
     return [float(one), float(five)]
 
 
-def _swapped_pages() -> list[str]:
-    """How many pages were swapped in and out so far; none if the kernel does not say."""
-    with suppress(OSError):
-        lines = read_text("/proc/vmstat").split("\n")
-        return [line for line in lines if line.startswith("pswp")]
-    return []
+def _vmstat() -> dict[str, str]:
+    """The kernel's counters of memory; empty if they cannot be read."""
+    with suppress(OSError, ValueError):
+        return dict(line.split() for line in read_text("/proc/vmstat").splitlines())
+    return {}
 
 
-def _oom_sample(cgroup: MemoryGroup | None) -> Sample:
+def _swapped_pages(counters: Mapping[str, str]) -> list[str | None]:
+    """How many pages were swapped in and out so far."""
+    return [counters.get(name) for name in ("pswpin", "pswpout")]
+
+
+def _oom_sample(cgroup: MemoryGroup | None, counters: Mapping[str, str]) -> Sample:
     """The OOM kills so far: the kernel's count, or that of a container with a memory limit."""
     kills = cgroup.oom_kills if cgroup else None
     if kills is None:
-        vmstat = dict(line.split() for line in read_text("/proc/vmstat").splitlines())
-        kills = int(vmstat["oom_kill"])
+        if "oom_kill" not in counters:
+            raise ValueError("/proc/vmstat has no oom_kill")
+        kills = int(counters["oom_kill"])
     boot = read_text("/proc/sys/kernel/random/boot_id").strip()
     return now_sample(f"{boot} {_start_ticks()}", {"oom_kill": kills})
 

@@ -22,6 +22,8 @@ _ACCESS = re.compile(
     r"|(?:\S+ \S+ )?[A-Z]{3,8} /\S* (?:HTTP/[\d.]+ )?(?P<dev>\d{3}) (?:[\d.]+ ms|\S+ - [\d.]+ ms)"
 )
 _LOGFMT_TIME = re.compile(r"(?:^|\s)(?:time|ts|timestamp)=\"?([^\s\"]+)")
+#: Next.js puts a space before the sign, consola before the level; more of it is a continuation.
+_INDENTED = re.compile(r" (?:[⨯✖❌⚠]|(?:ERROR|FATAL|WARN|WARNING)\s)")
 _FIELDS_AT_END = re.compile(r"\s(\{\".*\})$")
 _TIME_FIELDS = ("timestamp", "time", "@timestamp")
 
@@ -51,7 +53,7 @@ def read_line(text: str, timestamps: TimestampParser) -> Line:
         level = split_level(text[: len(text) - len(rest)])[0]
     if level is None and not rest[:1].isspace():
         level, rest = split_level(rest)
-    elif level is None and time is not None:
+    elif level is None and (time is not None or _INDENTED.match(rest)):
         level, rest = split_level(rest.lstrip())
     if level is not None and time is None:
         time = _time_within(text, timestamps)

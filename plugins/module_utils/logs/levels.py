@@ -35,6 +35,10 @@ _START = re.compile(
     r"|(?P<symbol>[⨯✖❌⚠])"
     r")[\s:|-]*"
 )
+_FIELDS = (
+    *("level", "severity", "log.level", "lvl", "levelname", "levelName", "loglevel", "log_level"),
+    *("severityText", "severity_text", "SeverityText", "@l"),
+)
 _LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?(\w+)")
 
 
@@ -61,10 +65,11 @@ def split_level(text: str) -> tuple[int | None, str]:
 
 def level_of_fields(fields: Mapping[str, Any]) -> int | None:
     """The severity of a JSON line; none if it has none, or one that is not known."""
-    for name in ("level", "severity", "log.level", "lvl", "levelname"):
+    for name in _FIELDS:
         if name in fields:
             return _level_of_value(fields[name])
-    return None
+    nested = fields.get("log")  # ECS, whose keys may be dotted or nested
+    return _level_of_value(nested.get("level")) if isinstance(nested, Mapping) else None
 
 
 def _level_of_value(level: Any) -> int | None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..core.text import redact, shorten
-from .tls import verification_reason
+from .tls import NO_LOCAL_ISSUER, STRONGER, verification_reason, verification_remedy
 from .url import host_port
 
 #: The kinds of failures.
@@ -41,26 +41,68 @@ class Failure:
     """One of the kinds above, to choose a remedy by."""
     text: str
     """What happened, without a capital and a final period; names host and port."""
+    remedy: str = ""
+    """What to do, where the reason itself says it, as those of TLS do."""
 
 
+_PLAIN = (
+    "If the port is a plain one, use http:// and check the redirect that led there, if any; else"
+    " have the server speak TLS on it ('listen PORT ssl' in nginx)."
+)
+_VERSIONS = "Allow TLS 1.2 and 1.3 on the server (ssl_protocols in nginx), and reload."
+_OURS = (
+    "This probe has no client certificate: exempt it (ssl_verify_client in nginx), or ask the app"
+    " on its own port."
+)
+_NO_NAME = (
+    "The server has no site of that name: check server_name in its configuration. With an address"
+    " no name is sent: ask for the site's name, and set address to where it is."
+)
+_BROKEN_OFF = (
+    "Check the server's error log for this time. A load balancer without a healthy server behind"
+    " it, and a firewall, break off like that."
+)
+_UNKNOWN_ISSUER = (
+    "If it is a private CA, name its certificate in ca_file; else have the server send its"
+    " intermediate as well, and reload. cert_check says which it is."
+)
+_ANY_HANDSHAKE = (
+    "See more with 'openssl s_client -connect HOST:PORT -servername HOST </dev/null', and in the"
+    " server's error log."
+)
+_NO_TLS = "the server does not speak TLS"
+_MAYBE_PLAIN = f"{_NO_TLS} (is it a plain HTTP port?)"
+_NO_SITE = "the server has no certificate for that name (SNI)"
+
+#: What OpenSSL's reasons for a failed handshake mean, and what to do.
 _HANDSHAKE_REASONS = {
-    "WRONG_VERSION_NUMBER": "the server does not speak TLS (is it a plain HTTP port?)",
-    "HTTP_REQUEST": "the server does not speak TLS (is it a plain HTTP port?)",
-    "PACKET_LENGTH_TOO_LONG": "the server does not speak TLS",
-    "RECORD_LAYER_FAILURE": "the server does not speak TLS",
-    "UNSUPPORTED_PROTOCOL": "the server offers only outdated TLS versions",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the server accepts none of this machine's TLS versions",
+    "WRONG_VERSION_NUMBER": (_MAYBE_PLAIN, _PLAIN),
+    "HTTP_REQUEST": (_MAYBE_PLAIN, _PLAIN),
+    "PACKET_LENGTH_TOO_LONG": (_NO_TLS, _PLAIN),
+    "RECORD_LAYER_FAILURE": (_NO_TLS, _PLAIN),
+    "UNSUPPORTED_PROTOCOL": ("the server offers only outdated TLS versions", _VERSIONS),
+    "TLSV1_ALERT_PROTOCOL_VERSION": (
+        "the server accepts none of this machine's TLS versions",
+        _VERSIONS,
+    ),
     "SSLV3_ALERT_HANDSHAKE_FAILURE": (
         "the server refused the handshake"
-        " (no cipher in common, or it requires a client certificate)"
+        " (no cipher in common, or it requires a client certificate)",
+        f"Compare the server's ciphers (ssl_ciphers in nginx) with 'openssl ciphers'. {_OURS}",
     ),
-    "TLSV1_UNRECOGNIZED_NAME": "the server has no certificate for that name (SNI)",
-    "TLSV1_ALERT_UNRECOGNIZED_NAME": "the server has no certificate for that name (SNI)",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server requires a client certificate",
-    "UNEXPECTED_EOF_WHILE_READING": "the server closed the connection during the handshake",
-    "DH_KEY_TOO_SMALL": "the server's key exchange is too weak",
-    "EE_KEY_TOO_SMALL": "the key of the server's certificate is too weak",
-    "CA_MD_TOO_WEAK": "the signature of the server's certificate is too weak",
+    "TLSV1_UNRECOGNIZED_NAME": (_NO_SITE, _NO_NAME),
+    "TLSV1_ALERT_UNRECOGNIZED_NAME": (_NO_SITE, _NO_NAME),
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": ("the server requires a client certificate", _OURS),
+    "UNEXPECTED_EOF_WHILE_READING": (
+        "the server closed the connection during the handshake",
+        _BROKEN_OFF,
+    ),
+    "DH_KEY_TOO_SMALL": (
+        "the server's key exchange is too weak",
+        "Give the server larger DH parameters (ssl_dhparam in nginx, 2048 bits), or only ECDHE.",
+    ),
+    "EE_KEY_TOO_SMALL": ("the key of the server's certificate is too weak", STRONGER),
+    "CA_MD_TOO_WEAK": ("the signature of the server's certificate is too weak", STRONGER),
 }
 
 _ERRNO = {
@@ -108,14 +150,20 @@ def tls_failure(error: ssl.SSLError, server_name: str) -> Failure:
     """Why TLS failed with a server that was asked for this name."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = verification_reason(error.verify_code, error.verify_message, server_name)
-        return Failure(CERTIFICATE, f"TLS: {reason}")
+        return Failure(CERTIFICATE, f"TLS: {reason}", _certificate_remedy(error.verify_code))
     code = getattr(error, "reason", None) or ""
     if isinstance(error, ssl.SSLEOFError):
         code = "UNEXPECTED_EOF_WHILE_READING"
     if code in _HANDSHAKE_REASONS:
-        return Failure(TLS, f"TLS: {_HANDSHAKE_REASONS[code]}")
+        reason, remedy = _HANDSHAKE_REASONS[code]
+        return Failure(TLS, f"TLS: {reason}", remedy)
     detail = code.lower().replace("_", " ") or shorten(str(error), 80)
-    return Failure(TLS, f"TLS: the handshake failed ({detail})")
+    return Failure(TLS, f"TLS: the handshake failed ({detail})", _ANY_HANDSHAKE)
+
+
+def _certificate_remedy(code: int) -> str:
+    # From a rejected handshake it is not known what the server sent.
+    return _UNKNOWN_ISSUER if code == NO_LOCAL_ISSUER else verification_remedy(code)
 
 
 def timed_out(error: BaseException) -> bool:

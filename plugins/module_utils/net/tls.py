@@ -31,11 +31,15 @@ _REISSUE_CA = (
     "Have the certificate issued by a real CA certificate (basicConstraints CA:TRUE, keyUsage"
     " keyCertSign); a server's certificate cannot issue others."
 )
+_OTHER_NAME = (
+    "Serve the certificate of this name (in nginx, check server_name and which site wins:"
+    " 'nginx -T'), have it issued for this name as well, or ask for a name that it is issued for."
+)
 _CONSTRAINTS = (
     "Have it issued by a CA that may issue for these names, or have that CA's certificate issued"
     " again with name constraints that allow them."
 )
-_STRONGER = (
+STRONGER = (
     "Issue the certificate again with an ECDSA P-256 or RSA 2048 key or stronger, and SHA-256."
 )
 _STRONGER_CA = (
@@ -91,7 +95,7 @@ _CODES: dict[int, tuple[str, str]] = {
     ),
     47: ("its names are outside the name constraints of a CA above it", _CONSTRAINTS),
     48: ("its names are excluded by the name constraints of a CA above it", _CONSTRAINTS),
-    66: ("the key of the certificate is too weak", _STRONGER),
+    66: ("the key of the certificate is too weak", STRONGER),
     67: ("the key of a CA above it is too weak", _STRONGER_CA),
     68: (
         "a signature is made with a hash that is too weak",
@@ -186,6 +190,8 @@ def verification_remedy(code: int) -> str:
     """What to do about one of OpenSSL's verification codes."""
     if code in _CODES:
         return _CODES[code][1]
+    if code in WRONG_NAMES:
+        return _OTHER_NAME
     if code in UNTRUSTED:
         return f"{_FULL_CHAIN} {_PRIVATE_CA}"
     return (

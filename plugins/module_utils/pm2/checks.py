@@ -34,7 +34,7 @@ CHECKS: dict[str, Definition] = {
     ),
     "app.logs": Definition(
         "What the app writes reaches its logs: PM2 has them open under their names, on a file "
-        "system that takes more. The value is the size of the largest.",
+        "system with space left. The value is the size of the largest.",
         "Rotate the logs daily (pm2-logrotate, logrotate with copytruncate).",
         "bytes",
         above(2 << 30, None),

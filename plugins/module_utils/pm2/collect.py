@@ -73,7 +73,11 @@ def _history(client: Client, rows: Iterable[Instance]) -> History:
 
 
 def _with_order(row: Instance, history: History) -> Instance:
-    return replace(row, stopped_by_hand=row.pm_id in history.stopped_by_hand)
+    return replace(
+        row,
+        stopped_by_hand=row.pm_id in history.stopped_by_hand,
+        killed_by=history.killed_by.get(row.pm_id, ""),
+    )
 
 
 def _others(

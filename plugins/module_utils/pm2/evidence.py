@@ -24,11 +24,17 @@ def with_evidence(rows: Iterable[Instance], daemon_pid: int) -> list[Instance]:
     for row in sorted(found, key=lambda row: row.started or 0.0):
         latest[row.pid] = row
     return [
-        replace(row, absent=_absence(row, daemon_pid, latest[row.pid] is row))
-        if row.status == ONLINE
-        else row
+        _with_evidence(row, daemon_pid, latest[row.pid] is row) if row.status == ONLINE else row
         for row in found
     ]
+
+
+def _with_evidence(row: Instance, daemon_pid: int, is_latest: bool) -> Instance:
+    absent = _absence(row, daemon_pid, is_latest)
+    suspended = not absent and stat_fields(row.pid)[:1] == ["T"]
+    if suspended:
+        absent = f"its process {row.pid} is suspended by a signal"
+    return replace(row, absent=absent, suspended=suspended)
 
 
 def _absence(row: Instance, daemon_pid: int, is_latest: bool) -> str:
@@ -43,8 +49,6 @@ def _absence(row: Instance, daemon_pid: int, is_latest: bool) -> str:
         return f"its process {row.pid} has exited and is a zombie"
     if parent != str(daemon_pid) or not is_latest:
         return f"its process {row.pid} is gone, another one has that number now"
-    if state == "T":
-        return f"its process {row.pid} is suspended by a signal"
     return ""
 
 

@@ -15,6 +15,8 @@ from ..logs.timestamps import TimestampParser
 
 #: Bytes at the end of pm2.log that are read.
 _TAIL = 1 << 20
+#: What PM2 writes of an app that ended by itself, and of one that was interrupted.
+_NO_SIGNAL = "SIGINT"
 _EVENT = re.compile(
     r"(?:PM2 log: )?(?:"
     r"App \[(?P<app>.+):(?P<id>\d+)\] (?:(?P<start>starting in)|"
@@ -31,6 +33,8 @@ class Exit:
     """Seconds since the epoch."""
     clean: bool
     """Whether it ended with exit code 0 and not by a signal."""
+    signal: str = ""
+    """The signal that ended it; empty if it ended by itself."""
 
 
 @dataclass
@@ -43,6 +47,8 @@ class History:
     """By PM2's id of the instance."""
     stopped_by_hand: set[int] = field(default_factory=set)
     """The instances whose last event began with an order to stop."""
+    killed_by: dict[int, str] = field(default_factory=dict)
+    """By PM2's id, the signal that ended an instance unasked, after which it was not started."""
 
     def exits_of(self, pm_id: int, after: float) -> list[Exit]:
         return [event for event in self.exits.get(pm_id, ()) if event.time >= after]
@@ -83,7 +89,12 @@ def parse_history(lines: Iterable[str], timestamps: TimestampParser) -> History:
             pending.pop(pm_id, None)
             told_to_stop.discard(pm_id)
         else:
-            clean = event["code"] == "0" and event["signal"] in ("", "SIGINT")
-            pending[pm_id] = Exit(moment, clean)
+            signal = event["signal"] if event["signal"] != _NO_SIGNAL else ""
+            pending[pm_id] = Exit(moment, event["code"] == "0" and not signal, signal)
     history.stopped_by_hand = told_to_stop
+    history.killed_by = {
+        pm_id: last.signal
+        for pm_id, last in pending.items()
+        if last.signal and pm_id not in told_to_stop
+    }
     return history

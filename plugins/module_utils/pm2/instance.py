@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: PM2's names of the states of a process.
@@ -57,8 +57,12 @@ class Instance:
     """Exit codes after which PM2 leaves it stopped."""
     stopped_by_hand: bool = False
     """Whether PM2 was told to stop it, according to PM2's own log."""
+    killed_by: str = ""
+    """The signal that ended it unasked, according to PM2's own log; PM2's exit code is 0 then."""
     absent: str = ""
     """What is wrong with its process, though PM2 calls it online; empty if nothing is."""
+    suspended: bool = False
+    """Whether that is a signal, after which it goes on as soon as it is told to."""
     scheduled: bool = False
     """Whether cron starts it."""
     cluster: bool = False
@@ -85,13 +89,12 @@ class Instance:
 
     @property
     def waiting_for_cron(self) -> bool:
-        """Whether it is a job that cron starts, and its last run was successful."""
-        return (
-            self.status == STOPPED
-            and self.scheduled
-            and not self.autorestart
-            and not self.exit_code
-        )
+        """Whether it is a job that cron starts, and its last run was successful.
+
+        PM2 starts it in time even after an order to stop it.
+        """
+        ended_well = not self.exit_code and not self.killed_by
+        return self.status == STOPPED and self.scheduled and not self.autorestart and ended_well
 
     @property
     def is_done(self) -> bool:
@@ -99,7 +102,9 @@ class Instance:
 
         In cluster mode PM2 reports exit code 0 even for a crash, so nothing is proven there.
         """
-        if self.status != STOPPED or self.stopped_by_hand or self.cluster or self.scheduled:
+        if self.status != STOPPED or self.cluster or self.scheduled:
+            return False
+        if self.stopped_by_hand or self.killed_by:
             return False
         if not self.autorestart:
             return self.exit_code == 0 or self.exit_code in self.stop_exit_codes
@@ -160,32 +165,48 @@ def instance_from(row: Mapping[str, Any]) -> Instance:
     env = row["pm2_env"]
     monit = row.get("monit") if isinstance(row.get("monit"), dict) else {}
     options = env.get("axm_options") if isinstance(env.get("axm_options"), dict) else {}
-    return Instance(
-        pm_id=_integer(env.get("pm_id")),
-        name=_text(row.get("name")),
-        namespace=_text(env.get("namespace")) or "default",
-        status=_text(env.get("status")),
-        pid=_integer(row.get("pid")),
-        restarts=_integer(env.get("restart_time")),
-        unstable_restarts=_integer(env.get("unstable_restarts")),
-        started=_epoch_seconds(env.get("pm_uptime")),
-        created=_epoch_seconds(env.get("created_at")),
-        kill_timeout=_seconds(env.get("kill_timeout"), _KILL_TIMEOUT),
-        wait_ready=env.get("wait_ready") in (True, "true"),
-        listen_timeout=_seconds(env.get("listen_timeout") or None, _LISTEN_TIMEOUT),
-        exit_code=_optional_integer(env.get("exit_code")),
-        memory=_integer(monit.get("memory")) if monit else 0,
-        memory_limit=_integer(env.get("max_memory_restart")) or None,
-        autorestart=env.get("autorestart") not in (False, "false"),
-        stop_exit_codes=_exit_codes(env.get("stop_exit_codes")),
-        scheduled=env.get("cron_restart") not in (None, "", 0, "0"),
-        cluster=env.get("exec_mode") == "cluster_mode",
-        module=bool(env.get("pmx_module")) or bool(options.get("isModule")),
-        error_log=_text(env.get("pm_err_log_path")),
-        out_log=_text(env.get("pm_out_log_path")),
-        log_date_format=_text(env.get("log_date_format")),
-        logs_disabled=env.get("disable_logs") is True,
+    return _with_true_status(
+        Instance(
+            pm_id=_integer(env.get("pm_id")),
+            name=_text(row.get("name")),
+            namespace=_text(env.get("namespace")) or "default",
+            status=_text(env.get("status")),
+            pid=_integer(row.get("pid")),
+            restarts=_integer(env.get("restart_time")),
+            unstable_restarts=_integer(env.get("unstable_restarts")),
+            started=_epoch_seconds(env.get("pm_uptime")),
+            created=_epoch_seconds(env.get("created_at")),
+            kill_timeout=_seconds(env.get("kill_timeout"), _KILL_TIMEOUT),
+            wait_ready=env.get("wait_ready") in (True, "true"),
+            listen_timeout=_seconds(env.get("listen_timeout") or None, _LISTEN_TIMEOUT),
+            exit_code=_optional_integer(env.get("exit_code")),
+            memory=_integer(monit.get("memory")) if monit else 0,
+            memory_limit=_integer(env.get("max_memory_restart")) or None,
+            autorestart=env.get("autorestart") not in (False, "false"),
+            stop_exit_codes=_exit_codes(env.get("stop_exit_codes")),
+            scheduled=env.get("cron_restart") not in (None, "", 0, "0"),
+            cluster=env.get("exec_mode") == "cluster_mode",
+            module=bool(env.get("pmx_module")) or bool(options.get("isModule")),
+            error_log=_text(env.get("pm_err_log_path")),
+            out_log=_text(env.get("pm_out_log_path")),
+            log_date_format=_text(env.get("log_date_format")),
+            logs_disabled=env.get("disable_logs") is True,
+        )
     )
+
+
+def _with_true_status(row: Instance) -> Instance:
+    """The instance, as stopped or errored where it waits for a restart that never comes.
+
+    With a restart delay, PM2 says that it waits even if it has decided against a restart.
+    """
+    if row.status != WAITING:
+        return row
+    if row.created is None:  # PM2 forgets it when it gives up
+        return replace(row, status=ERRORED)
+    if not row.autorestart or row.exit_code in row.stop_exit_codes:
+        return replace(row, status=STOPPED)
+    return row
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ..core.check import CRITICAL, OK, WARNING, Check
 from ..core.thresholds import Thresholds
-from ..core.units import format_duration
+from ..core.units import format_duration, pluralize
 from .checks import CHECKS
 from .instance import (
     ERRORED,
@@ -27,6 +27,8 @@ from .snapshot import Snapshot
 #: Restarts that make a crash loop, if less than `RECENT` seconds lie between them.
 _LOOP_RESTARTS = 3
 _MAX_LISTED = 5
+#: Signals by which a process ends itself, such as Node.js without memory for its heap.
+_CRASHES = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP"}
 
 
 def assess_process(
@@ -99,12 +101,13 @@ def describe_state(row: Instance) -> str:
     if row.status == ERRORED:
         return f"is errored, PM2 gave up restarting it{describe_exit(row)}"
     if row.status == WAITING:
-        return (
-            f"has exited and is waiting to be restarted, {row.restarts} times so far"
-            f"{describe_exit(row)}"
-        )
+        after = f" after {pluralize(row.restarts, 'restart')}" if row.restarts else ""
+        return f"has exited and is waiting to be restarted{after}{describe_exit(row)}"
     if row.status == LAUNCHING:
         return "is still starting"
+    if row.status == STOPPED and row.killed_by:
+        then = "cron starts it again" if row.scheduled else "PM2 does not restart it"
+        return f"was ended by the signal {row.killed_by}, and {then}"
     if row.status == STOPPED:
         by_hand = " by hand" if row.stopped_by_hand else ""
         return f"is stopped{by_hand}{describe_exit(row)}"
@@ -203,6 +206,9 @@ def _remedy(app: App, expected: int, findings: int) -> str:
     remedy = CHECKS["app.process"].remedy.replace("APP", app.name)
     if any(row.absent for row in app.instances):
         return _remedy_for_absence(app)
+    killed = sorted({row.killed_by for row in app.instances if not is_serving(row)} - {""})
+    if killed:
+        return _remedy_for_kill(app, killed)
     if {row.status for row in app.instances if not is_serving(row)} == {STOPPED}:
         return f"Unless it was stopped on purpose: 'pm2 restart {app.name}'. {remedy}"
     if findings == 1 and len(app.instances) < expected:
@@ -211,7 +217,7 @@ def _remedy(app: App, expected: int, findings: int) -> str:
 
 
 def _remedy_for_absence(app: App) -> str:
-    suspended = [row.pid for row in app.instances if "suspended" in row.absent]
+    suspended = [row.pid for row in app.instances if row.suspended]
     if suspended:
         pids = " ".join(map(str, suspended))
         return f"Resume it with 'kill -CONT {pids}', then find out who suspended it."
@@ -220,6 +226,19 @@ def _remedy_for_absence(app: App) -> str:
         f"'pm2 restart {app.name}'. With wait_ready, the app may end before it reports that it is "
         "ready: PM2 still calls it online."
     )
+
+
+def _remedy_for_kill(app: App, signals: Sequence[str]) -> str:
+    if "SIGKILL" in signals:
+        cause = (
+            "Find out who killed it: most often the kernel, when memory runs out (host.oom_kills,"
+            " 'journalctl -k')"
+        )
+    elif set(signals) & _CRASHES:
+        cause = "Read the end of the app's error log: the process itself crashed"
+    else:
+        cause = f"Find out who sent the signal ({join_some(signals)})"
+    return f"{cause}. Then 'pm2 restart {app.name}'."
 
 
 def _time_online(row: Instance, now: float) -> str:

@@ -12,9 +12,11 @@ from ..core.units import format_duration
 
 #: The first half of every key: "gptr" in ASCII.
 _CLASS = 0x67707472
-#: Parameters of the queries below: for ending sessions of a server, for maintaining a database.
+#: Parameters of the queries below: for ending sessions of a server, for maintaining a database, for
+#: restoring databases of a server.
 SESSIONS: Mapping[str, int] = {"class": _CLASS, "object": 1}
 MAINTENANCE: Mapping[str, int] = {"class": _CLASS, "object": 2}
+RESTORE: Mapping[str, int] = {"class": _CLASS, "object": 3}
 
 #: Held until the session ends, and until its transaction ends.
 TAKE = "SELECT /* gpt_agent.runbook */ pg_try_advisory_lock(%(class)s, %(object)s)"

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from ..core.definition import Definition
+from .backup import checks as backup_run
+from .backup.check import checks as backup
 from .health import checks as health
+from .restore import checks as restore
 from .review import checks as review
 
 CHECKS: dict[str, Definition] = {
@@ -23,4 +26,7 @@ CHECKS: dict[str, Definition] = {
         "playbooks/database_maintenance.yml again once the cause is gone.",
     ),
     **review.CHECKS,
+    **restore.CHECKS,
+    **backup.CHECKS,
+    **backup_run.CHECKS,
 }

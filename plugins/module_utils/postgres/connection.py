@@ -210,8 +210,8 @@ class Connection:
         """
         self.question = question
         whole, started = self.deadline, time.monotonic()
-        own = {"lock_timeout": LOCK_TIMEOUT, "search_path": "pg_catalog, pg_temp"}
-        settings = " ".join(f"SET LOCAL {name} = {value};" for name, value in own.items())
+        settings = f"""SET LOCAL lock_timeout = {LOCK_TIMEOUT};
+            SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL temp_tablespaces = '';"""
         try:
             self.deadline = Deadline(whole.remaining(seconds))
             self._ask(f"BEGIN; {settings} {statements}")

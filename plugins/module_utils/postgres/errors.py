@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..core.errors import Unreachable, UsageError
 from ..core.text import redact, shorten
-from .sqlstates import BY_CLASS, BY_STATE, SERVERS_WORDS
+from .sqlstates import AT_LOGIN, BY_CLASS, BY_STATE, LOGIN_CODE, SERVERS_WORDS
 
 #: By a part of libpq's own text, in English: summary and remedy; the first match counts.
 _BY_TEXT: list[tuple[str, str, str]] = [
@@ -171,7 +171,7 @@ def explain(
 
     ``said`` is an error after the connection was made. Before, the text has it.
     """
-    every = [said] if said else _said(text)
+    every, more = [said] if said else _said(text), ""
     if not every and (bad := _BAD_PARAMETER.search(text)):
         parameter = next((name for name in bad.groups() if name), "a parameter")
         raise UsageError(
@@ -179,7 +179,8 @@ def explain(
         )
     if every:
         decisive = _decisive(every)
-        summary, remedy = _refusal(decisive, database)
+        summary, remedy = _refusal(decisive, database, logging_in=not said)
+        more = decisive.more
         text = decisive.text
     else:
         summary, remedy = _known_cause(_BY_TEXT, text) or _UNKNOWN
@@ -188,6 +189,7 @@ def explain(
         "user": user,
         "database": database,
         "text": shorten(redact(text, secrets), 160),
+        "more": shorten(redact(more, secrets), 160),
     }
     return Unreachable(summary.format(**fields), remedy.format(**fields))
 
@@ -216,7 +218,7 @@ def _decisive(every: list[Said]) -> Said:
     return next((said for said in every if said.state != "28000"), every[0])
 
 
-def _refusal(said: Said, database: str) -> tuple[str, str]:
+def _refusal(said: Said, database: str, logging_in: bool) -> tuple[str, str]:
     """Summary and remedy, as templates."""
     if not said.by_server:
         from .poolers import known_refusal, other_refusal  # needed only after a refusal
@@ -227,7 +229,8 @@ def _refusal(said: Said, database: str) -> tuple[str, str]:
         if not SERVERS_WORDS.search(said.text):
             return other_refusal(said.state)
     causes = BY_STATE.get(said.state, []) + BY_CLASS.get(said.state[:2], [])
-    return _known_cause(causes, f"{said.text}\n{said.more}") or _UNKNOWN
+    unknown = AT_LOGIN if logging_in and said.state[:2] in LOGIN_CODE else _UNKNOWN
+    return _known_cause(causes, f"{said.text}\n{said.more}") or unknown
 
 
 def _known_cause(causes: list[tuple[str, str, str]], message: str) -> tuple[str, str] | None:

@@ -82,8 +82,16 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         "gave no connection to PostgreSQL in time ({text}): its pool is busy, or PostgreSQL behind "
         "it does not answer",
         "If PgBouncer's log has 'connect failed' or 'login failed', check PostgreSQL behind it. "
-        "Otherwise find out what keeps the pool busy (SHOW POOLS, SHOW SERVERS; in PostgreSQL: "
-        "idle in transaction, lock waits), then raise default_pool_size if needed.",
+        "If SHOW DATABASES on its console says paused, RESUME ends that. Otherwise find out what "
+        "keeps the pool busy (SHOW POOLS, SHOW SERVERS; in PostgreSQL: idle in transaction, lock "
+        "waits), then raise default_pool_size if needed.",
+    ),
+    (
+        "transaction blocks not allowed in statement pooling mode",
+        "PgBouncer",
+        "allows no transactions (pool_mode = statement), so PostgreSQL behind it cannot be checked",
+        "Use a URL of PostgreSQL itself for the check, or an entry in [databases] with pool_mode = "
+        "transaction.",
     ),
     (
         "query_timeout|idle_transaction_timeout|transaction_timeout|client_idle_timeout"

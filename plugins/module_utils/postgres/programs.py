@@ -52,7 +52,7 @@ def find_programs(server_version: int, bin_dir: str | None = None) -> Programs:
 
     An archive can only be restored by programs that are not older than those that wrote it, so the
     server's own version is the best one. ``server_version`` is as PostgreSQL counts it: 150019.
-    ``bin_dir`` is the only folder that is looked at, if given. Raises `NotCollected`.
+    ``bin_dir`` is the only folder that is searched, if given. Raises `NotCollected`.
     """
     found = [programs for folder in _folders(bin_dir) if (programs := _programs(folder))]
     major = server_version // 10000

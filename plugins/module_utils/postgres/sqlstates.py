@@ -14,8 +14,9 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
         (
             "",
             "PostgreSQL at {address} refuses the password of role '{user}'",
-            "Check user and password in database_url (the role may not exist); to set a password, "
-            "run '\\password {user}' in psql as a superuser.",
+            "Check user and password in database_url. Only PostgreSQL's log says more: a wrong "
+            "password, no such role, an expired one ('ALTER ROLE … VALID UNTIL'), or a password "
+            "stored as MD5 while pg_hba.conf requires SCRAM ('\\password {user}' in psql).",
         )
     ],
     "28000": [
@@ -38,7 +39,20 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
             'As a superuser: ALTER ROLE "{user}" LOGIN.',
         ),
         (
-            "[Pp]eer authentication|[Ii]dent authentication",
+            "[Ii]dent authentication",
+            "PostgreSQL at {address} asks an ident server who connects, and does not accept its "
+            "answer for role '{user}'; it never asks for a password",
+            "Change the method of this connection in pg_hba.conf from ident to scram-sha-256, then "
+            "'SELECT pg_reload_conf();'.",
+        ),
+        (
+            "(LDAP|RADIUS|PAM|BSD|GSSAPI|SSPI) authentication",
+            "PostgreSQL at {address} refuses the login of role '{user}' ({text})",
+            "PostgreSQL asked another service, which refused or did not answer: PostgreSQL's log "
+            "says which. Check that service, then user and password in database_url.",
+        ),
+        (
+            "[Pp]eer authentication",
             "PostgreSQL at {address} accepts role '{user}' only from the operating system user of "
             "the same name (peer authentication)",
             "Run the task as that user (become_user), or give host and password in database_url.",
@@ -46,11 +60,17 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
     ],
     "3D000": [
         (
+            r"pg_tblspc/|\bbase/\d",
+            "The files of database '{database}' of PostgreSQL at {address} are missing ({more})",
+            "Check first that the disk with this folder is mounted; mount it and restart "
+            "PostgreSQL. If the files are gone, restore the last backup; do not drop anything.",
+        ),
+        (
             "",
             "PostgreSQL at {address} has no database '{database}'",
             "Check the database in database_url; 'psql -l' lists the existing ones. If it was "
             "dropped, restore it from the last backup.",
-        )
+        ),
     ],
     "42501": [
         (
@@ -79,16 +99,18 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
         (
             "connections for role",
             "PostgreSQL at {address} is out of connection slots for role '{user}': its CONNECTION "
-            "LIMIT is used up",
+            "LIMIT is used up, or 0",
             "End leaked sessions of that role or lower the pool size of its apps; "
-            "'ALTER ROLE … CONNECTION LIMIT' raises the limit.",
+            "'ALTER ROLE … CONNECTION LIMIT' raises the limit. With 0 the role cannot log in at "
+            "all: find out who locked it, and why.",
         ),
         (
             "connections for database",
             "PostgreSQL at {address} is out of connection slots for database '{database}': its "
-            "CONNECTION LIMIT is used up",
+            "CONNECTION LIMIT is used up, or 0",
             "End leaked sessions in that database or lower the pool size of its apps; "
-            "'ALTER DATABASE … CONNECTION LIMIT' raises the limit.",
+            "'ALTER DATABASE … CONNECTION LIMIT' raises the limit. With 0 only superusers can "
+            "connect: find out who locked the database, and why.",
         ),
         (
             "wal_sender|walsender",
@@ -135,6 +157,23 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
             "PostgreSQL at {address} accepts no connections at the moment ({text})",
             "Wait; if this persists, read its log.",
         ),
+    ],
+    "57P05": [
+        (
+            "",
+            "PostgreSQL at {address} ended the session at once ({text})",
+            "idle_session_timeout of role '{user}' is too short; it is in milliseconds unless a "
+            "unit is given: SELECT * FROM pg_db_role_setting.",
+        )
+    ],
+    "58P01": [
+        (
+            r"could not access file|\$libdir",
+            "PostgreSQL at {address} cannot load a library that it loads for each session ({text})",
+            "Install its package for this version of PostgreSQL, or take it out of "
+            "session_preload_libraries or local_preload_libraries: they are set in "
+            "postgresql.conf, or for role or database (SELECT * FROM pg_db_role_setting).",
+        )
     ],
     "57P01": [
         (
@@ -201,8 +240,19 @@ BY_CLASS: dict[str, list[tuple[str, str, str]]] = {
     ],
 }
 
+#: While logging in, errors of these classes come from code of the operator's own.
+LOGIN_CODE = ("22", "23", "25", "2F", "38", "39", "42", "P0")
+AT_LOGIN = (
+    "PostgreSQL at {address} refuses the login of role '{user}': code that runs at each login "
+    "raised an error ({text})",
+    "Find it: an event trigger ON login (PostgreSQL 17 or newer: SELECT * FROM pg_event_trigger), "
+    "or a library in session_preload_libraries. Past such a trigger a superuser logs in with "
+    "PGOPTIONS='-c event_triggers=off' psql.",
+)
+
 #: Words of PostgreSQL that poolers pass on as they are.
 SERVERS_WORDS = re.compile(
-    "clients already|remaining connection slots|too many connections for|pg_hba.conf|role .* does "
+    "clients already|is not currently accepting connections|could not access file|"
+    "remaining connection slots|too many connections for|pg_hba.conf|role .* does "
     "not exist|database .* does not exist|the database system is|is not permitted to log in"
 )

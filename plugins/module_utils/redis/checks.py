@@ -78,7 +78,7 @@ CHECKS: dict[str, Definition] = {
         "count",
     ),
     "redis.fragmentation": Definition(
-        "Resident memory for each byte that Redis allocated.",
+        "Resident memory per byte that Redis allocated.",
         "If too high: 'CONFIG SET activedefrag yes' or a planned restart. If below 1: Redis is "
         "swapped out, add memory.",
         "",

@@ -102,7 +102,8 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
         if isinstance(error, PrimaryDown):  # Redis 6 answers PING all the same
             return replace(snapshot, error=with_detail(error, _detail(client, error)))
     if isinstance(info, Exception):
-        reason = shorten(redact(str(info), endpoint.secrets), 200)
+        said = str(info).partition(", with args beginning")[0]
+        reason = shorten(redact(said, endpoint.secrets), 200)
         unknown = Refused(reason, "Allow this user to run INFO under its own name.")
         return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
     many = _MANY_CLIENTS * info.get("maxclients", float("inf"))

@@ -85,12 +85,18 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "use a user that has it.",
     ),
     (
+        "unknown command .?PING",
+        NotCollected,
+        "{address} answers, but does not know the command PING: it is renamed or disabled",
+        "The probe needs PING under its own name: remove its rename-command from redis.conf.",
+    ),
+    (
         "MISCONF|able to persist|errors writing to the AOF file",
         SaveFailed,
         "{address} refuses every write, because it could not save its data to disk",
         "Read its log, which names the reason: often a full disk, permissions of its folder, or no "
-        "memory to fork. Remove that first; the next snapshot that succeeds clears this. Reads "
-        "still work.",
+        "memory to fork. Remove that first; the next snapshot, or write to the append-only file, "
+        "that succeeds clears this. Reads still work.",
     ),
     (
         "is busy running a",

@@ -22,12 +22,12 @@ def assess_hit_rate(snapshot: Snapshot, options: Options, thresholds: Thresholds
         return thresholds.not_judged(
             "redis.hit_rate",
             pluralize(total, "lookup") if total else "No lookups",
-            f"that takes {options.min_lookups:,} lookups (min_lookups) in one window",
+            f"needs at least {options.min_lookups:,} lookups in one window (min_lookups)",
             value=rate,
             window=window,
         )
     summary = f"{format_value(rate, 'percent')} of {pluralize(total, 'lookup')} found their key"
     if not options.purpose:
-        reason = "what this Redis is for is not declared (purpose)"
+        reason = "what it is used for is not declared (redis_purpose)"
         return thresholds.not_judged("redis.hit_rate", summary, reason, value=rate, window=window)
     return thresholds.evaluate("redis.hit_rate", rate, summary, window=window)

@@ -22,7 +22,7 @@ _SMALL = 100 * 1024**2
 #: Share of keys with a TTL from which on a volatile policy can evict nearly everything.
 _NEARLY_ALL = 0.9
 _LOST = {"queue": "jobs", "session": "sessions"}
-_UNDECLARED = "what this Redis is for is not declared (purpose)"
+_UNDECLARED = "what it is used for is not declared (redis_purpose)"
 
 
 def assess_memory(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
@@ -135,7 +135,7 @@ def assess_fragmentation(snapshot: Snapshot, options: Options, thresholds: Thres
     resident, ratio = info["used_memory_rss"], info["mem_fragmentation_ratio"]
     size = format_value(resident, "bytes")
     if resident < _SMALL:
-        reason = f"it means nothing below {format_value(_SMALL, 'bytes')}"
+        reason = f"means little below {format_value(_SMALL, 'bytes')}"
         return thresholds.not_judged(
             "redis.fragmentation", f"Only {size} resident", reason, value=ratio
         )

@@ -20,6 +20,7 @@ _TOLERANCE = 60
 #: Seconds after which a running snapshot seems to hang, unless the last one took as long.
 _LONG = 1800
 _CLEARS = "the next snapshot that succeeds clears this"
+_AOF_CLEARS = "Redis tries again each second, and accepts writes once that succeeds"
 
 
 def assess_persistence(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
@@ -38,23 +39,26 @@ def assess_persistence(snapshot: Snapshot, options: Options, thresholds: Thresho
 
 
 def save_remedy(snapshot: Snapshot) -> str:
-    """What to do if data cannot be saved: by the room on its disk, where that is known."""
+    """What to do if data cannot be saved: by what failed, and the room on its disk if known."""
     disk = snapshot.disk
+    aof = snapshot.info["rdb_last_bgsave_status"] == "ok"
+    clears = _AOF_CLEARS if aof else _CLEARS
     if not disk:
         return (
             "Read its log, which names the reason: often a full disk, permissions of its folder, "
-            f"or no memory to fork. Remove that first; {_CLEARS}."
+            f"or no memory to fork. Remove that first; {clears}."
         )
     free = format_value(disk.free, "bytes")
     if disk.free < snapshot.info["used_memory"]:
         return (
             f"The disk of {disk.folder} has only {free} left: free space there or enlarge it "
-            f"first, as every attempt to save fails until then; {_CLEARS}."
+            f"first, as every attempt to save fails until then; {clears}."
         )
     return (
         f"The disk of {disk.folder} has {free} left, so the reason is another: its log names it, "
-        "often permissions of the folder or no memory to fork. Remove that, then run 'BGSAVE' and "
-        "check again."
+        "often permissions of the folder or no memory to fork. Remove that"
+        + ("; " + clears if aof else ", then run 'BGSAVE' and check again")
+        + "."
     )
 
 

@@ -49,7 +49,7 @@ def assess_replication(snapshot: Snapshot, options: Options, thresholds: Thresho
             "redis.replication",
             "Primary without replicas; one was linked until lately, or a backup was taken with "
             "redis-cli --rdb",
-            "how many it should have is not declared (replicas)",
+            "how many it should have is not declared (redis_replicas)",
             value=0,
         )
     status, summary, remedy = _primary(snapshot, replicas, current, expected)

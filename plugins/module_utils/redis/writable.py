@@ -60,7 +60,7 @@ def _no_obstacle(snapshot: Snapshot, options: Options, thresholds: Thresholds) -
         text = f"A replica of {_primary(snapshot)}, which takes no writes itself"
         if not options.role and not snapshot.info.get("cluster_enabled"):
             return thresholds.not_judged(
-                "redis.writable", text, "whether the app writes here is not declared (role)"
+                "redis.writable", text, "whether the app writes here is not declared (redis_role)"
             )
         return thresholds.verdict("redis.writable", OK, text)
     text = "The server reports nothing that would refuse a write"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import html
 import re
 import zlib
 
@@ -71,4 +72,4 @@ def title_of(answer: Answer) -> str:
     if "html" not in answer.content_type and answer.body.lstrip()[:1] != b"<":
         return ""
     found = re.search(r"<title[^>]*>([^<]*)", text_of(answer)[:20_000], re.IGNORECASE)
-    return " ".join(found.group(1).split()) if found else ""
+    return " ".join(html.unescape(found.group(1)).split()) if found else ""

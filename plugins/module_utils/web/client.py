@@ -193,7 +193,7 @@ class Client:
             problem = progress.timeout_problem(self._options.request_timeout)
             return Unreachable(problem, TIMEOUTS[progress.phase])
         failure = connection_failure(error, url.host, url.port, name)
-        return Unreachable(failure.text, FAILURES.get(failure.kind, ""))
+        return Unreachable(failure.text, failure.remedy or FAILURES.get(failure.kind, ""))
 
     def _proxies(self, url: Url) -> dict[str, str]:
         """The environment's proxies, as NO_PROXY allows; loopback is never asked through one."""
@@ -279,6 +279,8 @@ def _is_redirect(endpoint: Endpoint, response: requests.Response) -> bool:
 
 def _redirect_target(url: Url, location: str) -> Url:
     """Where a redirect leads; user and password in it are not sent."""
+    with suppress(UnicodeError):  # http.client takes headers for Latin-1, browsers for UTF-8
+        location = location.encode("latin-1").decode()
     try:
         target = Url.parse("Location", urljoin(url.text, location).replace(" ", "%20"))
     except (UsageError, ValueError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.check import UNKNOWN, WARNING
@@ -28,6 +28,13 @@ _DEGRADED = {"degraded", "degraded_performance", "warn", "warning", "partial", "
 _OWN_WORDS = ("status", "state", "health")
 _OWN_FLAGS = ("ok", "healthy", "success", "up")
 
+#: Where health URLs tell of the parts of an app.
+_OWN_PARTS = ("checks", "components", "dependencies", "services", "details", "info")
+
+_PART_REMEDY = (
+    "The app calls itself well, and a part of it not: check that part; if the app can do without"
+    " it, expect its word with json."
+)
 _OWN_REMEDY = (
     "The URL answers and says itself that something is wrong: its answer in the evidence, and the"
     " app's error log, say what. If that word is right, name it in json."
@@ -69,16 +76,16 @@ def _unreadable(endpoint: Endpoint, answer: Answer) -> Problem | None:
 
 
 def _content_problem(endpoint: Endpoint, answer: Answer) -> Problem | None:
-    text, remedy = foreign_page(endpoint, answer)
-    if text and endpoint.json is None:
-        return Problem(text, remedy)
-    remedy = remedy or _CONTENT_REMEDY
+    foreign = foreign_page(endpoint, answer)
+    if foreign and endpoint.json is None:
+        return foreign
+    remedy, level = (foreign.remedy, foreign.level) if foreign else (_CONTENT_REMEDY, "")
     if endpoint.json is not None:
         problem = _json_problem(endpoint.json, answer)
         if isinstance(problem, Problem):
             return problem
         if problem:
-            return Problem(problem, remedy)
+            return Problem(problem, remedy, level)
     if endpoint.contains or endpoint.matches:
         problem = _text_problem(endpoint, answer)
         return Problem(problem, remedy) if problem else None
@@ -134,7 +141,43 @@ def _own_verdict(expected: Mapping[str, Any], data: Any) -> Problem | None:
     for key in _OWN_FLAGS:
         if own.get(key) is False:
             return Problem(f"the answer says of itself: {key} is false", _OWN_REMEDY)
+    return _own_error(own) or _failing_part(expected, own)
+
+
+def _own_error(own: Mapping[str, Any]) -> Problem | None:
+    """An error in a field of its own; a warning where the answer says of itself that it is well."""
+    for key in ("error", "errors"):
+        value = own.get(key)
+        if value and (isinstance(value, list) if key == "errors" else isinstance(value, str)):
+            level = WARNING if any(own.get(word) for word in (*_OWN_WORDS, *_OWN_FLAGS)) else ""
+            text = f"the answer says of itself: {key} is {_as_shown(value)}"
+            return Problem(text, _OWN_REMEDY, level)
     return None
+
+
+def _failing_part(expected: Mapping[str, Any], own: Mapping[str, Any]) -> Problem | None:
+    """A part that fails, though the answer says of itself that the whole is well."""
+    for group in _OWN_PARTS:
+        parts = own.get(group)
+        for name, part in parts.items() if isinstance(parts, dict) else ():
+            path = f"{group}.{name}"
+            if any(wanted == path or wanted.startswith(f"{path}.") for wanted in expected):
+                continue
+            for key, word in _words_of(part):
+                if word.strip().lower() in _FAILING:
+                    text = f"the answer says of itself: {path}{key} is {_as_shown(word)}"
+                    return Problem(text, _PART_REMEDY, WARNING)
+    return None
+
+
+def _words_of(part: Any) -> Iterator[tuple[str, str]]:
+    """What one part says of itself, and where: its word, or that in a field of it."""
+    if isinstance(part, str):
+        yield "", part
+    for one in part if isinstance(part, list) else [part]:
+        for key in _OWN_WORDS if isinstance(one, dict) else ():
+            if isinstance(one.get(key), str):
+                yield f".{key}", one[key]
 
 
 def look_up(data: Any, path: str) -> tuple[bool, Any]:

@@ -14,10 +14,6 @@ from .pages import MAINTENANCE_REMEDY
 from .progress import ANSWER, BODY, CONNECT, HANDSHAKE, RESOLVE
 from .snapshot import Answer
 
-_CERTIFICATE = (
-    "Run cert_check: it says what is wrong with the certificate. Renew or complete it, then"
-    " 'nginx -t && systemctl reload nginx'."
-)
 _NAME = "Check the DNS record of that name ('dig NAME') and the name servers in /etc/resolv.conf."
 _LOST = (
     "Packets are dropped on the way: check the firewall or security group for that port, that the"
@@ -31,10 +27,8 @@ _BREAKS_OFF = (
     "Check the app's error log and nginx's error.log for the time of the request: a crash, a"
     " limit, or 'return 444' closes connections like that."
 )
-#: What to do about failures, by their kind.
+#: What to do about failures that do not say it themselves, by their kind.
 FAILURES = {
-    failures.TLS: _CERTIFICATE,
-    failures.CERTIFICATE: _CERTIFICATE,
     failures.NAME: _NAME,
     failures.REFUSED: (
         "On that machine, check whether nginx (or the app, if this is its own port) runs and"
@@ -91,6 +85,16 @@ _APP_UNAVAILABLE = (
     "The app itself answers that it cannot serve, and its answer in the evidence says why: check"
     " what it depends on (PostgreSQL, Redis) first."
 )
+#: How Apache and HAProxy say that they reach no app; Apache's words mention a maintenance.
+_NO_SERVER = re.compile(
+    rb"maintenance\s+downtime\s+or\s+capacity\s+problems|no server is available to handle",
+    re.IGNORECASE,
+)
+_NO_SERVER_REMEDY = (
+    "The proxy in front is up and reaches no app. Check that the app runs ('pm2 list') and listens"
+    " on the port that the proxy asks ('ss -ltnp'); the proxy's own log names the server and the"
+    " reason (Apache tries again after 'retry', HAProxy after its health check)."
+)
 _CLOUDFLARE = (
     "The CDN answers, and cannot reach your server. Check the server itself (address: its IP"
     " address), then its firewall: the CDN's addresses must be allowed."
@@ -112,8 +116,15 @@ def status_remedy(endpoint: Endpoint, answer: Answer) -> str:
         return rate_limit.REMEDY
     if 300 <= status < 400:
         return _redirect_remedy(endpoint, answer)
+    if status < 300:
+        return (
+            f"If that status is right, expect it with status: [{status}]; else compare path and"
+            " method with what your clients send."
+        )
     if status == 400:
         return _bad_request_remedy(answer)
+    if status == 503 and _NO_SERVER.search(answer.body[:4000]):
+        return _NO_SERVER_REMEDY
     if status == 503 and re.search(rb"maintenance", answer.body[:4000], re.IGNORECASE):
         return MAINTENANCE_REMEDY
     if status == 503 and "json" in answer.content_type:
@@ -129,6 +140,16 @@ def status_remedy(endpoint: Endpoint, answer: Answer) -> str:
 
 def _redirect_remedy(endpoint: Endpoint, answer: Answer) -> str:
     location = answer.headers.get("location", "")
+    if answer.status == 304:
+        return (
+            "304 answers a conditional request: take If-None-Match and If-Modified-Since out of the"
+            " endpoint's headers; if there are none, a cache in front of the app is wrong."
+        )
+    if not location:
+        return (
+            "The answer does not say where to go (no Location header): correct what redirects"
+            " ('return 301 URL' in nginx, res.redirect in the app)."
+        )
     if endpoint.url.scheme == "http" and location.lower().startswith("https:"):
         return "The site wants https: use https:// in the endpoint's URL."
     return (

@@ -65,7 +65,7 @@ def _single(
     elif endpoint.samples:
         reason = "no time was left for more requests"
     else:
-        reason = "it is requested once only (samples: 0)"
+        reason = "requested only once (samples: 0)"
     return thresholds.not_judged(
         endpoint.response_time_check,
         f"{format_value(first.seconds, 'seconds')} for the only request",

@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.check import CRITICAL
 from .document import FAIL_ON
+from .mistakes import in_our_words
 from .reasons import reason
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -42,7 +43,7 @@ def read_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[s
     for name, given in arguments.items():
         spec = {name: ARGUMENT_SPEC[name]} if name in ARGUMENT_SPEC else {}
         validated = ArgumentSpecValidator(spec).validate({name: given})
-        problem = "; ".join(validated.error_messages)
+        problem = "; ".join(in_our_words(message) for message in validated.error_messages)
         value = validated.validated_parameters.get(name)
         problem = problem or _problem(name, value)
         if problem:

@@ -9,12 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: How messages name an option: those of this collection's modules, and those of Ansible.
-_OPTION = re.compile(
-    r"(?P<own>[a-z][a-z0-9_]*): "
-    r"|argument '(?P<type>[a-z][a-z0-9_]*)' is of type "
-    r"|value of (?P<choice>[a-z][a-z0-9_]*) must be one of"
-)
+#: How a message names an option, or what is in it: ``endpoints[0].url: ``.
+_OPTION = re.compile(r"(?P<option>[a-z][a-z0-9_]*)(?P<part>[\[.][\w.\[\]]*)?: ")
 
 
 def name_variable(step: str, message: str, variables: Mapping[str, Any]) -> str:
@@ -26,12 +22,11 @@ def name_variable(step: str, message: str, variables: Mapping[str, Any]) -> str:
     match = _OPTION.match(message)
     if match is None:
         return message
-    option = match.group("own") or match.group("type") or match.group("choice")
+    option, part = match["option"], match["part"] or ""
     variable = next((name for name in _candidates(step, option) if name in variables), option)
     if variable == option:
         return message
-    text = message[match.end() :] if match.group("own") else message
-    return f"{variable} ({option}): {text}"
+    return f"{variable} ({option}{part}): {message[match.end() :]}"
 
 
 def _candidates(step: str, option: str) -> list[str]:
@@ -42,4 +37,6 @@ def _candidates(step: str, option: str) -> list[str]:
     names = [f"{step}_{option}", f"{role}_{option}"]
     if option.endswith("_url"):  # postgres_maintenance_url becomes database_url
         names += [f"{step}_url", f"{role}_url"]
+    if option == "endpoints":  # made from the base URL by default
+        names += [f"{role}_base_url", "runbook_base_url"]
     return [*names, f"runbook_{option}"]

@@ -19,7 +19,7 @@ from ...module_utils.core.check import CRITICAL, UNKNOWN, WARNING, Action, Check
 from ...module_utils.core.thresholds import Thresholds
 from .options import name_variable
 from .parse import Invalid, parse_action, parse_check
-from .reasons import reason, remedy
+from .reasons import login_remedy, reason, remedy
 
 #: A registered result whose name starts so is a step of the runbook, except the report's own.
 STEP_PREFIX = "__"
@@ -207,4 +207,7 @@ def _failed_step(step: str, summary: str) -> Check:
 
 
 def _unreachable(result: Result) -> Check:
-    return Thresholds(CATALOG).verdict("host.reachable", CRITICAL, reason(result))
+    summary = reason(result)
+    return Thresholds(CATALOG).verdict(
+        "host.reachable", CRITICAL, summary, remedy=login_remedy(summary)
+    )

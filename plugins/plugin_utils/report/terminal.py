@@ -140,11 +140,17 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     summaries = finding.summaries
     for summary, hosts in summaries[:MAX_SUMMARIES]:
         where = f"{format_hosts(hosts)}: " if len(summaries) > 1 else ""
-        yield from _wrap("", where + summary, width)
+        yield from _wrap("", where + summary + _since(finding, summary), width)
     if len(summaries) > MAX_SUMMARIES:
         yield from _wrap("", f"and {len(summaries) - MAX_SUMMARIES} more, see the report", width)
     if finding.remedy:
         yield from _wrap("", f"→ {finding.remedy}", width, "cyan", hanging=2)
+
+
+def _since(finding: Finding, summary: str) -> str:
+    """From when on something was counted, if the summary does not say it itself."""
+    window: str = next(row["window"] for row in finding.rows if row["summary"] == summary)
+    return f" ({window})" if window.startswith("since ") and " since " not in summary else ""
 
 
 def _not_judged(report: Row, width: int) -> Iterator[Line]:

@@ -34,6 +34,9 @@ BY_URGENCY = (CRITICAL, WARNING, UNKNOWN)
 ACTIONS_BY_URGENCY = (FAILED, DONE, PLANNED, SKIPPED)
 WORST_FIRST = tuple(reversed(STATUSES))
 
+#: The check for a step of a playbook that failed.
+STEP = "runbook.step"
+
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -60,7 +63,7 @@ class Finding:
     subject: str
     remedy: str
     rows: tuple[Row, ...]
-    """Its checks, one per host."""
+    """Its checks, one per host; of a step's, one per step and host."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -71,22 +74,32 @@ class Finding:
         """Each summary with the hosts that have it."""
         found: dict[str, list[str]] = {}
         for row in self.rows:
-            found.setdefault(row["summary"], []).append(row["host"])
+            hosts = found.setdefault(row["summary"], [])
+            if row["host"] not in hosts:
+                hosts.append(row["host"])
         return list(found.items())
 
 
 def findings(report: Row) -> list[Finding]:
     """Everything that is not ok, the most urgent first; the same on several hosts is one finding.
 
+    So are steps that fail for one reason, such as a mistake in a variable that they all read.
     Within a status, what cannot be reached comes before what fails because of it.
     """
     grouped: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in report["checks"]:
         if row["status"] != OK:
-            key = (row["status"], row["name"], row["subject"], row["remedy"])
-            grouped.setdefault(key, []).append(row)
-    found = [Finding(*key, rows=tuple(rows)) for key, rows in grouped.items()]
+            what = row["summary"] if row["name"] == STEP else row["subject"]
+            grouped.setdefault((row["status"], row["name"], what, row["remedy"]), []).append(row)
+    found = [
+        Finding(status, name, _subjects(rows), remedy, tuple(rows))
+        for (status, name, _what, remedy), rows in grouped.items()
+    ]
     return sorted(found, key=_urgency)
+
+
+def _subjects(rows: Sequence[Row]) -> str:
+    return ", ".join(dict.fromkeys(row["subject"] for row in rows if row["subject"]))
 
 
 def _urgency(finding: Finding) -> tuple[int, bool]:

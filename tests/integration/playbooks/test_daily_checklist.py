@@ -51,6 +51,11 @@ MISUSES: dict[str, dict[str, Any]] = {
     },
     "name": {"runbook_thresholds": {"host.dsk": {"warning": 1}}},
     "limit": {"runbook_thresholds": {"host.cpu": {"warning": "lots"}}},
+    "undefined": {
+        "postgres_url": "postgresql://monitor:{{ vault_word }}@localhost/app",
+        "redis_url": "redis://:{{ vault_word }}@localhost",
+        "runbook_base_url": "https://{{ site_name }}",
+    },
 }
 
 
@@ -76,13 +81,19 @@ def misused(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     [
         ("connections", "postgres_health", "database_url|postgres_url"),
         ("connections", "redis_health", "redis_url"),
-        ("connections", "web_health", "localhost/api"),
+        ("connections", "web_health", r"web_endpoints \(endpoints\[0\].url\): 'localhost/api'"),
         ("name", "host_health", "host.dsk"),
         ("limit", "host_health", "'lots' is not a number"),
+        ("undefined", "postgres_health", r"postgres_url .*the variable 'vault_word' is undefined"),
+        ("undefined", "redis_health", r"redis_url: the variable 'vault_word' is undefined"),
+        ("undefined", "web_health", r"runbook_base_url .*the variable 'site_name' is undefined"),
     ],
     ids=[
         f"misuse: {case}"
-        for case in ("database url", "redis url", "endpoint", "threshold's name", "limit")
+        for case in (
+            *("database url", "redis url", "endpoint", "threshold's name", "limit"),
+            *("undefined in database url", "undefined in redis url", "undefined in base url"),
+        )
     ],
 )
 def test_misuse_is_one_clear_sentence_and_the_rest_is_looked_at(

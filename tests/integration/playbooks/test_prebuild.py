@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,22 @@ PLAY = """
       block:
         - gpt_agent.runbook.pm2_health:
             pm2_home: /nowhere
+"""
+
+#: Builds two modules that share files, with the function of the callback that is its argument.
+BUILD = """
+import os
+import sys
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader([os.path.abspath("collections")])
+from ansible_collections.gpt_agent.runbook.plugins.callback import prebuild
+names = ["gpt_agent.runbook.host_health", "gpt_agent.runbook.pm2_health"]
+if sys.argv[1] == "ahead":
+    prebuild.build_all(names)
+else:
+    for name in names:
+        prebuild.build(name)
+os._exit(0)  # leaves the cache
 """
 
 
@@ -84,3 +104,32 @@ def test_a_play_does_not_depend_on_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok=3" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.versions
+def test_it_builds_what_ansible_builds(tmp_path: Path) -> None:
+    ahead, by_tasks = built(tmp_path, "ahead"), built(tmp_path, "by tasks")
+    assert [*ahead] == ["host_health", "pm2_health"]
+    assert ahead == by_tasks
+
+
+def built(folder: Path, how: str) -> dict[str, dict[str, bytes]]:
+    """The files that each module ships, by module and path."""
+    cache = folder / how
+    cache.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", BUILD, how],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_LOCAL_TEMP": str(cache)},
+        timeout=120,
+        check=True,
+    )
+    modules = {}
+    for path in sorted(cache.glob("ansible-local-*/ansiballz_cache/*none")):
+        encoded = re.search(rb"UEsDB[A-Za-z0-9+/=]+", path.read_bytes())
+        assert encoded, "no zip file in Base64"
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded[0]))) as module:
+            modules[path.name.partition("-")[0].rpartition(".")[2]] = {
+                name: module.read(name) for name in module.namelist()
+            }
+    return modules

@@ -277,10 +277,13 @@ def test_misuse_is_one_clear_sentence(
     [
         (
             {"runbook_fail_on": "warnings"},
-            "runbook_fail_on (fail_on): value of fail_on must be one of: never, critical",
+            "runbook_fail_on (fail_on): 'warnings' is not one of never, critical",
         ),
-        ({"runbook_report_formats": ["pdf"]}, "value of formats must be one or more of: junit"),
-        ({"runbook_report_keep": "all"}, "runbook_report_keep (keep): argument 'keep' is of type"),
+        (
+            {"runbook_report_formats": ["pdf"]},
+            "runbook_report_formats (formats): 'pdf' is not one of junit",
+        ),
+        ({"runbook_report_keep": "all"}, "runbook_report_keep (keep): must be a whole number"),
         (
             {"runbook_report_keep": -1},
             "runbook_report_keep (keep): -1 is not a number of reports; use 0 to keep all",
@@ -293,7 +296,7 @@ def test_misuse_is_one_clear_sentence(
             {"runbook_report_textfile": "x.txt"},
             "runbook_report_textfile (textfile): 'x.txt' does not end in '.prom'",
         ),
-        ({"runbook_title": "{{ 1 / 0 }}"}, "Error while resolving value for 'title'"),
+        ({"runbook_title": "{{ 1 / 0 }}"}, "runbook_title (title): "),
     ],
 )
 def test_a_typing_error_does_not_cost_the_report(
@@ -310,7 +313,7 @@ def test_a_typing_error_does_not_cost_the_report(
     run = playbook([play(probe("host_health", FINE)), role], {"app1": {}}, "-e", json.dumps(extra))
     assert run.code == 2
     text = " ".join(run.output.split())
-    assert "Defaults were used in place of mistakes: " in text
+    assert "Invalid options were replaced by their defaults: " in text
     assert message in text
     assert "2 checks" in run.table
 

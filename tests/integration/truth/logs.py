@@ -74,6 +74,29 @@ def pino_errors(bed: Bed) -> Answer:
     return ask(bed, printing(bed, out=pino(50, 200), time=False))
 
 
+@situation(
+    "logs",
+    "an ECS logger writes 200 errors to stdout, with the level in an object of its own",
+    ERRORS,
+    says="200 error messages",
+)
+def ecs_errors(bed: Bed) -> Answer:
+    line = {"@timestamp": stamp(60, "%Y-%m-%dT%H:%M:%S%z"), "log": {"level": "error"}}
+    lines = [json.dumps({**line, "message": f"order {number} failed"}) for number in range(200)]
+    return ask(bed, printing(bed, out="\n".join(lines) + "\n", time=False))
+
+
+@situation(
+    "logs",
+    "Next.js writes an error with a space before its sign, PM2 adds no time",
+    {"app.errors app": NOT_JUDGED},
+    says="1 message without a time",
+)
+def next_error(bed: Bed) -> Answer:
+    err = " ⨯ Error: the database is gone\n    at load (page.js:1:1)\n"
+    return ask(bed, printing(bed, out=" ✓ Ready in 1s\n", err=err, time=False))
+
+
 @situation("logs", "pino writes 200 lines of information and 50 warnings to stdout", HEALTHY)
 def pino_information(bed: Bed) -> Answer:
     return ask(bed, printing(bed, out=pino(30, 200) + pino(40, 50), time=False))

@@ -142,6 +142,86 @@ def failed(bed: Bed) -> Answer:
     return ask(bed, own)
 
 
+def killed_by(bed: Bed, number: signal.Signals, **more: object) -> Answer:
+    own = bed.enter(own_pm2())
+    own.run({"name": "app", "autorestart": False, **more})
+    os.kill(own.rows("app")[0]["pid"], number)
+    own.wait("app", lambda rows: rows[0]["pm2_env"]["status"] == "stopped")
+    return ask(bed, own)
+
+
+@situation(
+    "pm2",
+    "a server that is not restarted was killed, as when memory runs out: PM2 reports exit code 0",
+    {"app.process app": "critical"},
+    says=r"was ended by the signal SIGKILL, and PM2 does not restart it\n.*host\.oom_kills",
+    never="roll back|has finished",
+)
+def killed(bed: Bed) -> Answer:
+    return killed_by(bed, signal.SIGKILL)
+
+
+@situation(
+    "pm2",
+    "a job that cron starts was killed during its last run",
+    {"app.process app": "critical"},
+    says=r"was ended by the signal SIGSEGV, and cron starts it again\n.*error log",
+    never="last run succeeded",
+)
+def killed_job(bed: Bed) -> Answer:
+    return killed_by(bed, signal.SIGSEGV, cron_restart="0 3 1 1 *")
+
+
+@situation(
+    "pm2",
+    "a job that cron starts, and whose last run ended with exit code 0",
+    {"app.process app": "ok"},
+    says="waiting for cron",
+)
+def job(bed: Bed) -> Answer:
+    app = {"name": "app", "autorestart": False, "cron_restart": "0 3 1 1 *"}
+    own = pm2_with(bed, {**app, "env": {"LIFE": "100", "CODE": "0"}})
+    own.wait("app", lambda rows: rows[0]["pm2_env"]["status"] == "stopped")
+    return ask(bed, own)
+
+
+@situation(
+    "pm2",
+    "a command has ended well, and PM2 says for ever that it waits for a restart (restart_delay)",
+    {"app.process app": "ok"},
+    says=r"has finished \(exit code 0\)",
+)
+def done_with_delay(bed: Bed) -> Answer:
+    return waiting(bed, {"autorestart": False, "env": {"LIFE": "100", "CODE": "0"}})
+
+
+@situation(
+    "pm2",
+    "PM2 gave up restarting an app, and says that it waits for a restart (restart_delay)",
+    {"app.process app": "critical"},
+    says="PM2 gave up restarting it",
+    never="waiting to be restarted",
+)
+def given_up(bed: Bed) -> Answer:
+    return waiting(bed, {"max_restarts": 1, "min_uptime": 60000, "env": {"LIFE": "100"}})
+
+
+@situation(
+    "pm2",
+    "an app that crashed waits for its restart",
+    {"app.process app": "critical"},
+    says=r"waiting to be restarted \(exit code 1\)",
+)
+def delayed(bed: Bed) -> Answer:
+    return waiting(bed, {"env": {"LIFE": "100"}})
+
+
+def waiting(bed: Bed, app: dict[str, Any]) -> Answer:
+    own = pm2_with(bed, {"name": "app", "restart_delay": 600000, **app})
+    own.wait("app", lambda rows: rows[0]["pm2_env"]["status"] == "waiting restart")
+    return ask(bed, own)
+
+
 @situation(
     "pm2",
     "a server that is not restarted by itself, and that somebody stopped",

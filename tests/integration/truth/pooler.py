@@ -255,3 +255,14 @@ refused(
     ),
     "accepts no connections at the moment",
 )
+
+
+@situation(
+    "pooler",
+    "PgBouncer pools statements, so it allows no transactions",
+    CRITICAL,
+    says=r"pool_mode = statement(?s:.*)Use a URL of PostgreSQL itself",
+    never=RESTART,
+)
+def statements_only(bed: Bed) -> Answer:
+    return ask(bed, before(bed, pool_mode="statement").url())

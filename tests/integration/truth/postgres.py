@@ -13,6 +13,7 @@ from tests.support.postgres_truth import (
     ask,
     follower,
     own_server,
+    until_delay_known,
     use_up_transaction_ids,
 )
 from tests.support.truth import NOT_JUDGED, Answer, Bed, situation
@@ -139,8 +140,8 @@ def confirming(bed: Bed) -> Answer:
     server.admin(
         "ALTER SYSTEM SET synchronous_standby_names = 'follower'", "SELECT pg_reload_conf()"
     )
-    told = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND replay_lag IS NOT NULL"
-    eventually(lambda: server.admin("SELECT txid_current()") and server.admin(told))
+    eventually(lambda: server.admin("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
+    until_delay_known(server)
     return ask(bed, server, canary=True)
 
 

@@ -14,6 +14,7 @@ from tests.support.postgres_truth import (
     own_server,
     settled,
     subscriber,
+    until_delay_known,
 )
 from tests.support.truth import Answer, Bed, situation
 
@@ -29,7 +30,7 @@ WRITABLE, REPLICATION = "postgres.writable", "postgres.replication"
 def frozen(bed: Bed) -> Answer:
     server = own_server(bed, wal_sender_timeout="10min")
     standby = follower(bed, server, wal_receiver_status_interval=1)
-    server.admin("CREATE TABLE t ()")
+    until_delay_known(server)
     standby.freeze(bed)
     server.admin("CREATE TABLE u ()")
     time.sleep(21)

@@ -192,7 +192,8 @@ def prepared(server: Server) -> Iterator[None]:
         first.cursor().execute("UPDATE stock SET n = 2")
         first.tpc_prepare()
     with server.running("UPDATE stock SET n = 3"):
-        waits = "SELECT pid FROM pg_locks WHERE NOT granted"
+        # Times are judged to a tenth of a second.
+        waits = "SELECT pid FROM pg_locks WHERE clock_timestamp() - waitstart > '0.2 s'"
         eventually(lambda: server.admin(waits))
         yield
         run_sql(server.url(), "ROLLBACK PREPARED 'order-7'")

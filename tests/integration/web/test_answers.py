@@ -65,7 +65,7 @@ def test_each_endpoint_is_asked_as_often_as_it_is_told(run_module: RunModule) ->
         "web.endpoint",
         "web.response_time_p95",
     ] * 3
-    assert answer["checks"][3]["not_judged"] == "it is requested once only (samples: 0)"
+    assert answer["checks"][3]["not_judged"] == "requested only once (samples: 0)"
 
 
 @pytest.mark.parametrize(

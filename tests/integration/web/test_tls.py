@@ -47,6 +47,17 @@ FAULTS: dict[str, Callable[[Authority], tuple[Pair, ...]]] = {
 }
 
 
+#: What the remedy of each fault contains.
+REMEDIES = {
+    "a certificate has expired": "certbot renew",
+    "a certificate is not valid yet": "timedatectl",
+    "the certificate is issued for another address, not for '127.0.0.1'": "server_name",
+    "the issuer is not trusted": "have the server send its intermediate",
+    "the certificate is self-signed, not trusted": "Have it issued by a CA",
+    "the root is not trusted": "ca_file",
+}
+
+
 def foreign_chain() -> tuple[Pair, ...]:
     foreign = Authority.create("Foreign")
     return foreign.server(), foreign.intermediate, foreign.root
@@ -65,7 +76,7 @@ def test_each_fault_of_a_certificate_is_named(
     check = endpoint_check(strict)
     assert check["status"] == "critical"
     assert check["summary"].startswith(f"TLS: {fault}"), check["summary"]
-    assert "certificate" in check["remedy"]
+    assert REMEDIES[fault] in check["remedy"]
     assert endpoint_check(careless)["status"] == "ok"
     assert careless["__stderr"] == ""
 

@@ -107,3 +107,21 @@ def test_programs_die_with_a_killed_parent(tmp_path: Path) -> None:
 def test_a_missing_program_leaves_nothing_running() -> None:
     with pytest.raises(FileNotFoundError):
         run_pipeline([sh("sleep 60"), Command(["/nonexistent/program"])])
+
+
+def test_copies_of_the_first_output_have_readers_of_their_own(tmp_path: Path) -> None:
+    """One of them stops reading at once, which neither the others nor the sink notice."""
+    with (tmp_path / "sink").open("wb") as sink, (tmp_path / "copy").open("wb") as copy:
+        ended = run_pipeline(
+            [Command(["head", "-c", "3000000", "/dev/zero"]), Command(["cat"])],
+            sink=sink,
+            copies=[(Command(["true"]), None), (Command(["cat"]), copy)],
+        )
+    assert [(one.program, one.code) for one in ended] == [
+        ("head", 0),
+        ("tee", 0),
+        ("cat", 0),
+        ("true", 0),
+        ("cat", 0),
+    ]
+    assert {path.stat().st_size for path in tmp_path.iterdir()} == {3_000_000}

@@ -45,7 +45,8 @@ def test_what_is_no_evidence(child: int) -> None:
     assert "another one has that number now" in absence(os.getppid())
     os.kill(child, signal.SIGSTOP)
     wait_for_state(child, "T")
-    assert absence(child) == f"its process {child} is suspended by a signal"
+    (row,) = with_evidence([instance(0, pid=child)], os.getpid())
+    assert (row.absent, row.suspended) == (f"its process {child} is suspended by a signal", True)
     os.kill(child, signal.SIGKILL)
     wait_for_state(child, "Z")
     assert absence(child) == f"its process {child} has exited and is a zombie"

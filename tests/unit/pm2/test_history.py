@@ -44,9 +44,20 @@ def test_exits_are_those_that_nobody_ordered() -> None:
     found = history()
     assert found.since == FIRST
     assert found.exits == {
-        0: [Exit(FIRST + 600, False), Exit(FIRST + 1800, False), Exit(FIRST + 2400, True)]
+        0: [
+            Exit(FIRST + 600, False),
+            Exit(FIRST + 1800, False, "SIGKILL"),
+            Exit(FIRST + 2400, True),
+        ]
     }
     assert found.stopped_by_hand == {3}
+    assert found.killed_by == {}
+
+
+def test_the_last_end_was_by_a_signal_that_nobody_ordered() -> None:
+    text = "2026-11-23T05:55:00Z: PM2 log: App [{}] exited with code [0] via signal [{}]\n"
+    ends = [("web:0", "SIGKILL"), ("job:3", "SIGKILL"), ("other:4", "SIGINT")]
+    assert history(TEXT + "".join(text.format(*end) for end in ends)).killed_by == {0: "SIGKILL"}
 
 
 def test_a_log_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:

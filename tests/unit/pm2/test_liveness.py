@@ -50,7 +50,7 @@ def test_more_instances_than_expected_are_no_problem() -> None:
             [instance(0, "waiting restart", restarts=7, exit_code=3)],
             None,
             "critical",
-            "has exited and is waiting to be restarted, 7 times .*3",
+            "has exited and is waiting to be restarted after 7 restarts .*3",
             "error log",
         ),
         ([instance(0, "stopping")], None, "critical", "id 0 is stopping", "error log"),
@@ -137,7 +137,7 @@ def test_a_status_word_without_a_process_is_no_evidence() -> None:
         "is gone"
     )
     assert "pm2 restart gpt-agent" in check.remedy
-    frozen = assess(instance(0, absent="its process 100 is suspended by a signal"))
+    frozen = assess(instance(0, absent="its process 100 is suspended", suspended=True))
     assert frozen["app.process"].remedy.startswith("Resume it with 'kill -CONT 100'")
     assert "app.memory" not in frozen
 

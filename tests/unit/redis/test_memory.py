@@ -81,7 +81,7 @@ def test_a_maxmemory_beyond_the_machine_does_not_hide_that_it_is_full() -> None:
         ("session", "volatile-lru", 1, 0, "ok", "fits"),
         ("session", "allkeys-lfu", 1, 0, "warning", "silently evicts sessions"),
         ("session", "somehow", 1, 0, "unknown", "not a policy"),
-        ("", "noeviction", 1, 0, "ok", "not judged: what this Redis is for is not declared"),
+        ("", "noeviction", 1, 0, "ok", "not judged: what it is used for is not declared"),
     ],
 )
 def test_the_policy_must_fit_the_purpose(

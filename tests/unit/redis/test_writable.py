@@ -106,7 +106,8 @@ def test_a_write_that_succeeded_outweighs_what_was_concluded() -> None:
     ],
 )
 def test_no_snapshot_is_advised_on_a_full_disk(disk: Disk | None, said: str, never: str) -> None:
-    snapshot = with_info(aof_enabled=1, aof_last_write_status="err")
+    snapshot = with_info(rdb_last_bgsave_status="err")
+    snapshot = replace(snapshot, settings={"stop-writes-on-bgsave-error": "yes"})
     checks = verdicts(replace(snapshot, disk=disk))
     for name in ("redis.writable", "redis.persistence"):
         assert never not in checks[name].remedy

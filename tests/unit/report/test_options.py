@@ -47,17 +47,16 @@ from tests.support import report_samples as samples
         ("postgres_health", "replicas: -1", ["replicas"], "replicas: -1"),
         ("app_health", "lost connection: jobs: 0", ["app_jobs"], "lost connection: jobs: 0"),
         (
-            "app_restart",
-            "value of state must be one of: restarted, got: x",
-            ["app_restart_state"],
-            "app_restart_state (state): value of state must be one of: restarted, got: x",
+            "web_health",
+            "endpoints[0].url: 'x' must start with http://",
+            ["web_endpoints", "runbook_base_url"],
+            "web_endpoints (endpoints[0].url): 'x' must start with http://",
         ),
         (
-            "host_health",
-            "argument 'timeout' is of type str and we were unable to convert to float: x",
-            ["runbook_timeout"],
-            "runbook_timeout (timeout): argument 'timeout' is of type str and we were unable to "
-            "convert to float: x",
+            "web_health",
+            "endpoints[0].url: 'x' must start with http://",
+            ["runbook_base_url"],
+            "runbook_base_url (endpoints[0].url): 'x' must start with http://",
         ),
     ],
 )

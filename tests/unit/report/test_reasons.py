@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.reasons import (
     MESSAGE_LENGTH,
+    login_remedy,
     reason,
     remedy,
 )
@@ -60,7 +61,9 @@ def test_the_reason_is_one_line_that_says_what_happened(result: dict[str, Any], 
 @pytest.mark.parametrize(
     ("message", "hint"),
     [
-        ("Missing sudo password", "-K"),
+        ("Missing sudo password", "Run the playbook with -K"),
+        ("Incorrect sudo password", "correct it"),
+        ("redis_url: the variable 'vault_word' is undefined", "Set that variable"),
         ("Task failed: Premature end of stream: sudo: a password is required", "-K"),
         ("sudo: sorry, you must have a tty to run sudo", "requiretty"),
         (
@@ -74,3 +77,28 @@ def test_the_reason_is_one_line_that_says_what_happened(result: dict[str, Any], 
 def test_the_remedy_follows_the_reason(message: str, hint: str) -> None:
     assert hint in remedy(message)
     assert bool(remedy(message)) == bool(hint)
+
+
+#: What OpenSSH printed on Debian 12 and 13.
+SSH = "Failed to connect to the host via ssh: "
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("ops@10.0.0.1: Permission denied (publickey).", "check ansible_user"),
+        ("ssh: connect to host db1 port 22: No route to host", "that the host is up"),
+        ("ssh: connect to host db1 port 22: Connection timed out", "that the host is up"),
+        ("ssh: connect to host db1 port 2222: Connection refused", "check ansible_port"),
+        ("ssh: Could not resolve hostname db1: Name or service not known", "ansible_host"),
+        (
+            "No ED25519 host key is known for db1 and you have requested strict checking.",
+            "known_hosts",
+        ),
+        ("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", "ssh-keygen -R"),
+        ("kex_exchange_identification: read: Connection reset by peer", ""),
+    ],
+)
+def test_the_remedy_of_a_lost_host_follows_what_ssh_says(message: str, hint: str) -> None:
+    assert hint in login_remedy(SSH + message)
+    assert bool(login_remedy(SSH + message)) == bool(hint)

@@ -67,6 +67,17 @@ def test_the_table_keeps_apart_what_differs_between_hosts() -> None:
     assert "            and 4 more, see the report" in lines
 
 
+def test_the_table_says_from_when_on_something_was_counted() -> None:
+    since, sampled = "since boot 7 h ago", "1.0 s"
+    checks = [
+        samples.THRESHOLDS.evaluate("host.oom_kills", 13, "13 processes killed", window=since),
+        samples.THRESHOLDS.evaluate("host.cpu", 96, "96 % busy over 1.0 s", window=sampled),
+    ]
+    text = terminal.render(samples.report({"db1": {"__host_health": samples.step(*checks)}}))
+    assert "            13 processes killed (since boot 7 h ago)\n" in text
+    assert "            96 % busy over 1.0 s\n" in text
+
+
 def test_the_table_shows_the_plan_and_the_work_with_figures() -> None:
     plan = terminal.render(reports.PLAN, width=160)
     assert "(check mode: nothing was changed) (limited to db1)" in plan

@@ -13,6 +13,7 @@ from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view impo
     long_date,
     verdict_line,
 )
+from tests.support import report_samples as samples
 from tests.support import reports
 
 
@@ -71,3 +72,16 @@ def test_an_action_has_its_figures() -> None:
         action_figures({**row, "before": None, "after": None, "bytes": None, "seconds": None})
         == "about 9 s"
     )
+
+
+def test_steps_that_fail_for_one_reason_are_one_finding() -> None:
+    wrong = {"failed": True, "msg": "Module failed: timeout: must be a number"}
+    other = {"failed": True, "msg": "Module failed: endpoints: url is missing"}
+    app1, db1 = ({"__host_health": {**wrong}, "__redis_health": {**wrong}} for _host in range(2))
+    report = samples.report({"app1": {**app1, "__web_health": other}, "db1": db1})
+    found = [(each.subject, each.hosts, each.summaries) for each in findings(report)]
+    both = ["app1", "db1"]
+    assert sorted(found) == [
+        ("host_health, redis_health", tuple(both), [("timeout: must be a number", both)]),
+        ("web_health", ("app1",), [("endpoints: url is missing", ["app1"])]),
+    ]

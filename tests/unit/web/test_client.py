@@ -27,8 +27,8 @@ def rejected_certificate() -> ssl.SSLCertVerificationError:
 @pytest.mark.parametrize(
     ("error", "text", "remedy"),
     [
-        (rejected_certificate(), "TLS: a certificate has expired", "cert_check"),
-        (ssl.SSLEOFError(8, "EOF"), "TLS: the server closed the connection", "cert_check"),
+        (rejected_certificate(), "TLS: a certificate has expired", "certbot renew"),
+        (ssl.SSLEOFError(8, "EOF"), "TLS: the server closed the connection", "error log"),
         (socket.gaierror(-2, "x"), "the name 'your-domain.com' does not resolve", "dig NAME"),
         (ConnectionRefusedError(111, "x"), "connection refused: nothing listens on", "ss -ltn"),
         (socket.timeout("x"), "your-domain.com:443 accepts the connection, but", "slow queries"),

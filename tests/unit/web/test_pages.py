@@ -25,7 +25,26 @@ from tests.support.web import answer, endpoint
         ("<title>We'll be right back</title>", "maintenance"),
         ("<title>Scheduled maintenance</title>", "maintenance"),
         ("<title>503 Service Temporarily Unavailable</title>", "maintenance"),
+        ("<title>We&rsquo;ll be back soon!</title>", "maintenance"),
+        ("<title>Wartungsarbeiten</title>", "maintenance"),
+        ("<title>Shop</title><h1>We are <b>currently</b> under maintenance</h1>", "maintenance"),
+        ("<title>Just a moment...</title>", "bot filter"),
+        ("<title>Attention Required! | Cloudflare</title>", "bot filter"),
+        ("<title>Request Rejected</title>", "bot filter"),
+        ("<title>Sucuri WebSite Firewall - Access Denied</title>", "bot filter"),
+        ("<title>shop.test is for sale</title>", "registrar"),
+        ("<title>Account Suspended</title>", "registrar"),
+        ("<title>404: This page could not be found.</title>", "error page"),
+        ("<title>500: Internal Server Error</title>", "error page"),
+        ("<title>Error</title><pre>Cannot GET /</pre>", "error page"),
+        ("<title>Application error</title>", "error page"),
+        ("<title>Page not found | GPT Agent</title>", "error page"),
         ("<title>Welcome to GPT Agent</title>", ""),
+        ("<title>Error tracking for teams</title>", ""),
+        ("<title>Human resources - Login</title>", ""),
+        ("<title>404 Coffee</title>", ""),
+        ("<title>Houses for sale</title><h1>Houses under construction</h1>", ""),
+        ("<title>Security</title><h1>Cars</h1><p>under maintenance</p>", ""),
         ("<title>Aircraft maintenance software and scheduling for all airlines</title>", ""),
         ("<title>Nginx tutorials</title>", ""),
         ("<p>It works! Our agents do your work, as their many users tell.</p>" * 9, ""),
@@ -33,17 +52,22 @@ from tests.support.web import answer, endpoint
     ],
 )
 def test_pages_of_others(body: str, problem: str) -> None:
-    text, remedy = foreign_page(endpoint(kind="page"), answer(body, content_type="text/html"))
-    assert problem in text
-    assert bool(text) == bool(problem) == bool(remedy)
+    found = foreign_page(endpoint(kind="page"), answer(body, content_type="text/html"))
+    assert bool(found) == bool(problem)
+    if found:
+        assert problem in found.text
+        assert found.remedy
+        assert found.level == ("unknown" if problem == "bot filter" else "")
 
 
 def test_an_empty_page_is_wrong_and_an_empty_api_is_not() -> None:
     empty = answer("", content_type="")
-    assert foreign_page(endpoint(kind="page"), empty)[0] == "the page is empty"
-    assert foreign_page(endpoint(), empty) == ("", "")
-    assert foreign_page(endpoint(kind="page", method="HEAD"), empty) == ("", "")
-    assert foreign_page(endpoint(kind="page"), answer("", status=204)) == ("", "")
+    found = foreign_page(endpoint(kind="page"), empty)
+    assert found
+    assert found.text == "the page is empty"
+    assert foreign_page(endpoint(), empty) is None
+    assert foreign_page(endpoint(kind="page", method="HEAD"), empty) is None
+    assert foreign_page(endpoint(kind="page"), answer("", status=204)) is None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_one_request_is_no_percentile() -> None:
     assert (timing.status, timing.value) == ("ok", 1.5)
     assert timing.not_judged == "no time was left for more requests"
     once = assessed(Sample(0.1), samples=0)["web.response_time_p95"]
-    assert once.not_judged == "it is requested once only (samples: 0)"
+    assert once.not_judged == "requested only once (samples: 0)"
 
 
 def test_one_slow_request_of_ten_proves_nothing_and_four_do() -> None:

@@ -32,6 +32,8 @@ LEVELS: Mapping[int, str] = {
 }
 #: The level from which a backup counts as verified, for retention and for its age.
 VERIFIED = 3
+#: The level from which a backup has been restored as a test.
+RESTORED = 4
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,12 @@ class Manifest:
     def verified(self) -> bool:
         """Whether it counts as a backup for retention and age."""
         return self.level >= VERIFIED
+
+    @property
+    def restored(self) -> Proof | None:
+        """Its last successful test restore."""
+        good = (proof for proof in reversed(self.proofs) if not proof.problem)
+        return next((proof for proof in good if proof.level >= RESTORED), None)
 
     def with_proof(self, proof: Proof) -> Manifest:
         """The manifest after one more verification."""

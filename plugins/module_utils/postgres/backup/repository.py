@@ -15,6 +15,8 @@ from .naming import GLOBALS_FOLDER, Name, database_of, folder_of, manifest_time,
 
 #: The file that `exclusive_lock` is taken on, in the folder of the backups.
 LOCK = ".lock"
+#: Folders at the top of a file system that it makes itself.
+OF_THE_SYSTEM = ("lost+found",)
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,14 @@ def list_databases(backup_dir: str) -> list[str]:
     names = (
         database_of(name)
         for name in _entries(backup_dir)
-        if os.path.isdir(os.path.join(backup_dir, name))
+        if name not in OF_THE_SYSTEM and os.path.isdir(os.path.join(backup_dir, name))
     )
     return sorted(filter(None, names))
+
+
+def folder_path(backup_dir: str, database: str) -> str:
+    """The folder of one database's backups, or of the globals' if ``database`` is empty."""
+    return os.path.join(backup_dir, folder_of(database) if database else GLOBALS_FOLDER)
 
 
 def list_backups(backup_dir: str, database: str) -> Listing:
@@ -80,7 +87,7 @@ def list_backups(backup_dir: str, database: str) -> Listing:
 
     A missing folder is an empty one. Raises `NotCollected` if it cannot be read.
     """
-    folder = os.path.join(backup_dir, folder_of(database) if database else GLOBALS_FOLDER)
+    folder = folder_path(backup_dir, database)
     listing = Listing(database)
     if not os.path.lexists(folder):
         return listing
@@ -92,7 +99,7 @@ def list_backups(backup_dir: str, database: str) -> Listing:
         if entry.startswith(PARTIAL):
             listing.partial.append(path)
         elif name is not None and names[name.time] == name:
-            listing.backups.append(_backup(folder, name, database))
+            listing.backups.append(read_backup(folder, name, database))
         elif name is not None:
             listing.foreign.append(Foreign(path, "another backup has the same time"))
         elif not manifest_time(entry):
@@ -105,14 +112,15 @@ def list_backups(backup_dir: str, database: str) -> Listing:
     return listing
 
 
-def _backup(folder: str, name: Name, database: str) -> Backup:
+def read_backup(folder: str, name: Name, database: str | None = None) -> Backup:
+    """One backup and its manifest; ``database`` is the one it must be of, none for any."""
     try:
         manifest = read_manifest(os.path.join(folder, name.manifest))
     except NotCollected as error:
         return Backup(folder, name, None, str(error))
     if manifest.name != str(name):
         return Backup(folder, name, None, f"its manifest is that of {manifest.name}")
-    if manifest.database != database:
+    if database is not None and manifest.database != database:
         return Backup(folder, name, None, f"it is a backup of database '{manifest.database}'")
     return Backup(folder, name, manifest)
 

@@ -42,7 +42,7 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
     if isinstance(snapshot.wal, NotCollected):
         yield from _unknown(thresholds, snapshot.wal, "replication", "archiver")
     else:
-        yield from replication(snapshot.wal, snapshot.facts, thresholds, options.replicas)
+        yield from replication(snapshot.wal, snapshot.facts, thresholds, options)
         yield archiver(snapshot.wal, snapshot.facts, thresholds)
 
 
@@ -67,7 +67,9 @@ def _sessions(snapshot: Snapshot, thresholds: Thresholds) -> Iterator[Check]:
         return
     rows = snapshot.databases.rows if isinstance(snapshot.databases, Databases) else ()
     limits = {
-        row["name"]: row["connection_limit"] for row in rows if (row["connection_limit"] or 0) > 0
+        row["name"]: row["connection_limit"]
+        for row in rows
+        if row["connection_limit"] is not None and row["connection_limit"] >= 0 and row["allows"]
     }
     yield from connections(sessions.groups, sessions.role_limits, limits, facts, thresholds)
     yield idle_in_transaction(sessions, facts, thresholds)

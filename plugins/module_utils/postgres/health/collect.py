@@ -25,6 +25,7 @@ from .queries import (
     FACTS,
     HERE,
     LEADERS_SINCE_16,
+    NOT_VISIBLE,
     SESSIONS,
     SOURCE,
     STANDBYS,
@@ -135,10 +136,10 @@ def _databases(connection: Connection, facts: Row, state: StateFile) -> Database
 
 def _wal(connection: Connection, facts: Row, state: StateFile) -> Wal:
     archives = facts["archive_mode"] != "off" and facts["sees_archive"]
-    waiting = WAITING if archives else "NULL::bigint"
+    waiting = WAITING if archives else NOT_VISIBLE
     query = WAL.format(here=HERE, standbys=STANDBYS, waiting=waiting)
     row = connection.rows("its replication", query)[0]
-    standbys, slots, replay, archiver, subscribed, count = row
+    standbys, slots, replay, archiver, subscribed, count, oldest = row
     stuck, sample = _stuck(slots or [], state)
     return Wal(
         standbys or [],
@@ -150,6 +151,7 @@ def _wal(connection: Connection, facts: Row, state: StateFile) -> Wal:
         attempt(lambda: _subscriptions(connection)) if subscribed else (),
         stuck,
         sample,
+        oldest,
     )
 
 

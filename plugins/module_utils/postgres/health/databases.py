@@ -33,7 +33,7 @@ def cache_hit(databases: Databases, thresholds: Thresholds) -> Check:
     if reads < MIN_READS:
         value = round(100 * hits / reads, 2) if reads else None
         summary = f"{pluralize(int(reads), 'block')} read" if reads else "No blocks were read"
-        reason = f"that takes {MIN_READS:,} block reads in the window"
+        reason = f"needs at least {MIN_READS:,} block reads in the window"
         return thresholds.not_judged(name, summary, reason, value=value, window=delta.window)
     value = 100 * hits / reads
     summary = f"{value:.1f} % of {reads:,.0f} block reads were found in shared buffers"
@@ -62,7 +62,7 @@ def checksum_failures(databases: Databases, thresholds: Thresholds) -> Check:
     failures = [row["checksum_failures"] for row in databases.rows]
     if all(count is None for count in failures):
         summary = "Data checksums are off, so damage by the disk goes unnoticed"
-        reason = "pg_checksums --enable, while PostgreSQL is stopped, switches them on"
+        reason = "enable checksums with 'pg_checksums --enable' while PostgreSQL is stopped"
         return thresholds.not_judged(name, summary, reason)
     bad = sorted(
         (row for row in databases.rows if row["checksum_failures"]),

@@ -70,6 +70,7 @@ SELECT /* gpt_agent.runbook */ {created}, json_agg(json_build_object(
   'oid', s.datid::bigint,
   'name', d.datname,
   'connection_limit', d.datconnlimit,
+  'allows', d.datallowconn,
   'xid_age', age(d.datfrozenxid),
   'mxid_age', mxid_age(d.datminmxid),
   'hit', s.blks_hit,
@@ -121,12 +122,15 @@ SELECT
   (SELECT json_build_object('archived', a.archived_count, 'failed', a.failed_count, 'last_archived_wal', a.last_archived_wal,
      'last_failed_wal', a.last_failed_wal,
      'archived_seconds', extract(epoch FROM clock_timestamp() - a.last_archived_time),
-     'failed_seconds', extract(epoch FROM clock_timestamp() - a.last_failed_time)) FROM pg_stat_archiver a),
+     'failed_seconds', extract(epoch FROM clock_timestamp() - a.last_failed_time),
+     'position', pg_wal_lsn_diff(here.lsn, '0/0'), 'segment', pg_size_bytes(current_setting('wal_segment_size'))) FROM pg_stat_archiver a, here),
   (SELECT count(*) FROM pg_subscription),
   {waiting}
 """
-#: Segments that wait to be archived.
-WAITING = "(SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')"
+#: Segments that wait to be archived, and for how long the oldest does.
+WAITING = """count(*), extract(epoch FROM clock_timestamp() - min(modification))::float8
+  FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"""
+NOT_VISIBLE = "NULL::bigint, NULL::float8"
 
 # Without permission, the times of a worker's start are null. The catalog of a subscription's tables is that of its own database only.
 SUBSCRIPTIONS = """

@@ -41,7 +41,11 @@ def replay_check(replay: Row, facts: Row, thresholds: Thresholds) -> Check:
     """
     if replay["paused"]:
         summary = f"Replay is paused on this standby; it {_last(replay)}"
-        remedy = "If the pause is no longer needed: SELECT pg_wal_replay_resume()."
+        remedy = (
+            "If its log says 'insufficient parameter settings', raise them to the primary's and "
+            "restart it, as it would stop on resuming. Otherwise, if the pause is no longer "
+            "needed: SELECT pg_wal_replay_resume()."
+        )
         return thresholds.verdict(NAME, WARNING, summary, remedy=remedy)
     if not replay["receiving"]:
         return _not_receiving(replay, thresholds)

@@ -14,6 +14,7 @@ from ...core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ...core.text import redact, shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
+from .options import STANDBY, Options
 from .replay import replay_check
 from .slots import RESTART_BYTES, slot_check
 from .snapshot import Row, Wal
@@ -22,7 +23,7 @@ from .subscriptions import subscriptions
 NAME = "postgres.replication"
 
 
-def replication(wal: Wal, facts: Row, thresholds: Thresholds, replicas: int) -> Iterator[Check]:
+def replication(wal: Wal, facts: Row, thresholds: Thresholds, options: Options) -> Iterator[Check]:
     """One check for each standby and each slot with a problem, or one if there are none."""
     logical = {slot["active_pid"] for slot in wal.slots if slot["slot_type"] == "logical"}
     hidden = [row for row in wal.standbys if row["state"] is None]
@@ -41,8 +42,10 @@ def replication(wal: Wal, facts: Row, thresholds: Thresholds, replicas: int) -> 
     connected, wanted = len(standbys) + len(hidden), demanded(facts["sync_names"])
     if wal.replay is not None:
         checks.insert(0, replay_check(wal.replay, facts, thresholds))
-    elif connected < replicas:
-        checks.insert(0, _missing(connected, replicas, "expected", thresholds))
+    elif options.server_role == STANDBY:
+        checks.insert(0, _promoted(thresholds))
+    elif connected < options.replicas:
+        checks.insert(0, _missing(connected, options.replicas, "expected", thresholds))
     elif confirming(wal.standbys) + len(hidden) < wanted:
         checks.insert(0, _missing(confirming(wal.standbys), wanted, "synchronous", thresholds))
     elif hidden:
@@ -80,6 +83,16 @@ def _missing(connected: int, wanted: int, kind: str, thresholds: Thresholds) -> 
         "Start the missing standby and read its log; until it is back, fewer servers can take over."
     )
     return thresholds.verdict(NAME, CRITICAL, summary, remedy=remedy)
+
+
+def _promoted(thresholds: Thresholds) -> Check:
+    summary = "This server is a primary and takes writes, but server_role says standby"
+    remedy = (
+        "After a failover or switchover, correct server_role (postgres_server_role). If the old "
+        "primary still takes writes, stop one of the two at once and rebuild it as a standby "
+        "(pg_rewind or pg_basebackup), as their data drift apart."
+    )
+    return thresholds.verdict(NAME, WARNING, summary, remedy=remedy)
 
 
 def _hidden(count: int, facts: Row, thresholds: Thresholds) -> Check:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...core.check import OK, UNKNOWN, Check
+from ...core.check import CRITICAL, OK, UNKNOWN, Check
 from ...core.text import redact, shorten
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration
@@ -40,9 +40,28 @@ def connections(
             yield _slots(own, limit, text, f"role {role}", thresholds)
     for database, limit in sorted(database_limits.items()):
         own = [group for group in groups if group["database"] == database]
-        if (own or with_unused) and limit > 0:
+        if limit == 0:
+            yield _locked(database, own, thresholds)
+        elif own or with_unused:
             text = f"of {limit} connections to database '{database}' in use"
             yield _slots(own, limit, text, f"database {database}", thresholds)
+
+
+def _locked(database: str, groups: Sequence[Row], thresholds: Thresholds) -> Check:
+    """A database that is locked, as before maintenance."""
+    used = sum(group["count"] for group in groups)
+    summary = f"Database '{database}' accepts no new connections but those of superusers: its "
+    summary += "CONNECTION LIMIT is 0"
+    if used:
+        summary += f"; {used} from before {'is' if used == 1 else 'are'} still open"
+    remedy = (
+        f'If its maintenance is over: ALTER DATABASE "{database}" CONNECTION LIMIT -1. If it is '
+        f'retired: ALTER DATABASE "{database}" ALLOW_CONNECTIONS false says so.'
+    )
+    subject = f"database {database}"
+    return thresholds.verdict(
+        "postgres.connections", CRITICAL, summary, subject=subject, remedy=remedy
+    )
 
 
 def _slots(

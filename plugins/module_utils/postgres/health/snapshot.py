@@ -60,6 +60,8 @@ class Wal(NamedTuple):
     """Seconds for which slots, by name, have not moved: those since the last run."""
     sample: Sample | None = None
     """To keep for the next run; none without slots."""
+    waiting_seconds: float | None = None
+    """Age of the oldest segment that waits to be archived; none if none does or can be seen."""
 
 
 class Statements(NamedTuple):

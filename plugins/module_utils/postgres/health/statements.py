@@ -23,7 +23,9 @@ def query_time_mean(statements: Statements, facts: Row, thresholds: Thresholds) 
     name, calls, window = "postgres.query_time_mean", statements.calls, statements.window
     if calls < MIN_CALLS:
         summary = f"{calls:,.0f} calls of repeated queries" if calls else "No repeated queries"
-        reason = f"that takes {MIN_CALLS} calls, each of a query that was called {REPEATED} times"
+        reason = (
+            f"needs {MIN_CALLS} calls of queries that were called at least {REPEATED} times each"
+        )
         return thresholds.not_judged(name, summary, reason, window=window)
     mean = statements.seconds / calls
     average = format_value(mean, "seconds")

@@ -27,8 +27,10 @@ NO_MORE_IDS = 2**31 - 1 - 3_000_000
 OF_THE_ROLE = ("user", "database user", "client", "session")
 #: Values of synchronous_commit with which a commit waits for no standby.
 NOT_WAITING = ("off", "local")
-#: Errors of a test write that say nothing of other writes: no permission, an event trigger.
-NOT_ALLOWED = ("42501", "P0001")
+#: Errors of a test write that say nothing of other writes: no permission.
+NOT_ALLOWED = "42501"
+#: Their classes if the code of an event trigger raised them.
+OF_A_TRIGGER = ("22", "23", "2F", "38", "39", "42", "P0")
 SHOWN = 5
 
 
@@ -174,12 +176,21 @@ def _failed(canary: Canary, facts: Row) -> Iterator[Verdict]:
         )
         return
     error = redact(shorten(canary.error, 200))
-    if canary.sqlstate in NOT_ALLOWED:
+    if canary.sqlstate == NOT_ALLOWED:
         role = facts["role"]
         remedy = f'GRANT TEMPORARY ON DATABASE ... TO "{role}", or canary: false.'
         yield Verdict(UNKNOWN, f"No test write: role '{role}' lacks permission: {error}", remedy)
         return
+    if canary.sqlstate[:2] in OF_A_TRIGGER:
+        remedy = (
+            "An event trigger raised this (SELECT * FROM pg_event_trigger). If that is a mistake, "
+            "repair it, as migrations fail as well. If it is meant, canary: false."
+        )
+        yield Verdict(UNKNOWN, f"No test write, as CREATE TABLE is refused: {error}", remedy)
+        return
     remedy = {
+        "57014": "Compare statement_timeout of the role and of the database: it is in milliseconds "
+        "unless a unit is given (SELECT * FROM pg_db_role_setting).",
         "25006": "Find out who made transactions read-only: SELECT source FROM pg_settings WHERE "
         "name = 'default_transaction_read_only'.",
         "53100": "Free space on the disk of PostgreSQL's data folder; never delete in pg_wal.",

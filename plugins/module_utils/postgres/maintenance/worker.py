@@ -102,6 +102,10 @@ class Worker(Connection):
         except psycopg2.Error as error:
             raise self._failure(error) from None
 
+    def answer(self) -> list[tuple[Any, ...]]:
+        """The rows of the statement that has ended."""
+        return list(self._cursor.fetchall())
+
     def cancel(self) -> None:
         """Cancel the running statement by libpq's own means, over a connection of its own."""
         with suppress(psycopg2.Error):

@@ -89,7 +89,7 @@ def _rollbacks(rows: Any, delta: Delta, thresholds: Thresholds) -> Check:
     if total < MIN_TRANSACTIONS:
         share = round(100 * rolled_back / total, 2) if total else None
         summary = f"{rolled_back:,.0f} of {pluralize(int(total), 'transaction')} were rolled back"
-        reason = f"that takes {MIN_TRANSACTIONS:,} transactions in one window"
+        reason = f"needs at least {MIN_TRANSACTIONS:,} transactions in one window"
         return thresholds.not_judged(name, summary, reason, value=share, window=delta.window)
     evidence = [
         {

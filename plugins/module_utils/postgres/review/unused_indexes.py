@@ -110,12 +110,12 @@ def _doubt(
     """
     facts, since = use.inventory.facts, use.usage.since
     if not proven and since is None:
-        return f"that takes a first run {unused_after:g} days ago", None
+        return f"there is no run from {unused_after:g} days ago to compare with", None
     if not proven and since is not None and facts["now"] - since < unused_after * DAY:
         age = format_duration(max(0.0, facts["now"] - since))
-        return f"the statistics are {age} old, and that takes {unused_after:g} days", None
+        return f"the statistics are only {age} old; they must cover {unused_after:g} days", None
     if not proven and not any(last_run.index_age(oid) >= unused_after * DAY for oid in use.wholes):
-        return f"that takes a first run {unused_after:g} days ago", None
+        return f"there is no run from {unused_after:g} days ago to compare with", None
     remedy = "Run the review on the primary and on each standby; drop what all of them name."
     if facts["standby"]:
         return (

@@ -169,6 +169,7 @@ def test_the_budget_of_time_and_disk(server: Server, maintain: Maintain) -> None
     run_sql(server.url(), *bloated())
     answer = maintain(bloat_bytes=1_000_000, disk_free="1M")
     assert done(answer) == []
+    assert answer["actions"]
     assert all("of disk" in each["reason"] for each in answer["actions"])
     assert by_name(answer, "postgres.maintenance")["status"] == "warning"
     answer = maintain(bloat_bytes=1_000_000, time_budget=1, check=True)

@@ -50,6 +50,7 @@ def test_backups_come_oldest_first(tmp_path: Path) -> None:
     assert [one.path for one in listing.backups] == [str(oldest), str(newest)]
     assert (listing.partial, listing.foreign) == ([], [])
     assert listing.newest_verified() == listing.backups[1]
+    (tmp_path / "lost+found").mkdir()
     assert list_databases(str(tmp_path)) == ["shop"]
 
 

@@ -34,7 +34,22 @@ ON = {"archive_mode": "on", "archive_command": "cp %p /a"}
         (ON, {"archived_seconds": 180.0, "failed_seconds": 600.0}, 1, "ok", "1 WAL segment waits"),
         (ON, {"archived_seconds": 7200.0}, 11, "warning", "11 WAL segments wait"),
         (ON, {"archived_seconds": 7200.0}, 101, "critical", "101 WAL segments wait"),
-        (ON, {"archived_seconds": 180.0}, None, "ok", "works"),
+        (
+            ON,
+            {"archived_seconds": 180.0, "last_archived_wal": "0000000100000009000000FF"},
+            None,
+            "ok",
+            "works",
+        ),
+        (
+            ON,
+            {"archived_seconds": 180.0, "last_archived_wal": "0000000100000009000000E0.00A.backup"},
+            None,
+            "warning",
+            "31 WAL segments wait",
+        ),
+        (ON, {"archived_seconds": 180.0, "last_archived_wal": "2.history"}, None, "unknown", ""),
+        (ON, {}, None, "unknown", "lacks permission to see what waits"),
         (
             ON,
             {"archived_seconds": 7200.0, "failed_seconds": 60.0},
@@ -56,3 +71,25 @@ def test_the_archiver(
     check = one("archiver", wal=wal, facts=facts)
     assert check.status == status
     assert words in check.summary
+
+
+@pytest.mark.parametrize(
+    ("archived", "oldest", "waiting", "status"),
+    [
+        (None, 300.0, 1, "ok"),
+        (None, 700.0, 1, "warning"),
+        (None, 4000.0, 1, "critical"),
+        (30.0, 4000.0, 5, "ok"),  # a backlog that is being archived
+        (4000.0, 700.0, 1, "warning"),
+        (4000.0, 700.0, 200, "critical"),
+    ],
+)
+def test_a_command_that_neither_succeeds_nor_fails(
+    archived: float | None, oldest: float, waiting: int, status: str
+) -> None:
+    wal = WAL._replace(
+        archiver={**NOTHING, "archived_seconds": archived, "failed_seconds": None},
+        waiting=waiting,
+        waiting_seconds=oldest,
+    )
+    assert one("archiver", wal=wal, facts=ON).status == status

@@ -33,7 +33,7 @@ def test_a_cache_that_was_hardly_used_is_not_judged() -> None:
     )
     assert (check.status, check.value, check.window) == ("ok", 10.0, "the window")
     assert check.summary == (
-        "100 blocks read; not judged: that takes 1,000 block reads in the window"
+        "100 blocks read; not judged: needs at least 1,000 block reads in the window"
     )
 
 

@@ -43,4 +43,4 @@ def test_the_mean_is_over_all_calls_and_the_offenders_are_named() -> None:
 def test_a_mean_of_a_few_calls_is_none() -> None:
     check = one("query_time_mean", statements=STATEMENTS._replace(calls=3))
     assert (check.status, check.value) == ("ok", None)
-    assert check.summary.startswith("3 calls of repeated queries; not judged: that takes 20 calls")
+    assert check.summary.startswith("3 calls of repeated queries; not judged: needs 20 calls")

@@ -1,0 +1,105 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Loading a backup into a new database, and what of it the server refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...core.errors import NotCollected, Refused
+from ...core.processes import KEPT, Command, Ended, run_pipeline
+from ...core.text import redact, shorten
+from ..backup.archive import PipelineFailed, Reader, culprit, is_seekable, reading
+from ..backup.naming import Name
+from ..maintenance.worker import StatementFailed, Worker
+from ..programs import Login
+from ..url import Target
+from .failures import Failure, is_reported, is_tolerated, parse_errors
+from .server import APPLICATION, session_in
+
+
+@dataclass(frozen=True)
+class Source:
+    """A backup, and what it is read with."""
+
+    path: str
+    name: Name
+    reader: Reader
+
+
+class LoadFailed(Refused):
+    """The backup did not load; the text names the first statement that failed."""
+
+
+def load(
+    source: Source,
+    login: Login,
+    database: str,
+    jobs: int,
+    watch: Callable[[], None],
+) -> list[Failure]:
+    """Load a whole backup into an empty database; returns what it lacks, such as owners.
+
+    Raises `LoadFailed` if anything else is missing, and `NotCollected` if a program is.
+    """
+    arguments = ["--no-subscriptions"]
+    if jobs > 1 and is_seekable(source.name):
+        arguments.append(f"--jobs={jobs}")
+    program = source.reader.programs.path("pg_restore")
+    last = login.command(program, *arguments, database=database, application=APPLICATION)
+    ended = run_programs(reading(source.path, source.name, last, source.reader), watch)
+    return judge(ended, login, database)
+
+
+def judge(ended: list[Ended], login: Login, database: str) -> list[Failure]:
+    """What a pipeline that ends in pg_restore has left out; raises `LoadFailed` if it is more."""
+    others = [one for one in ended[:-1] if one.failed]
+    restored = ended[-1]
+    failures, rest = parse_errors(redact(restored.errors, login.target.secrets))
+    complete = restored.code in (0, 1) and len(restored.errors.encode()) < KEPT
+    if restored.code == 0 and not others:
+        return []
+    if others or rest or not failures or not complete:
+        guilty = culprit(ended) or restored
+        if guilty is restored and failures:
+            raise LoadFailed(shorten(failures[0].shown, 300))
+        raise LoadFailed(shorten(redact(str(PipelineFailed(guilty)), login.target.secrets), 300))
+    return _judge(failures, login.target, database)
+
+
+def run_programs(
+    commands: list[Command], watch: Callable[[], None], sink: int | None = None
+) -> list[Ended]:
+    """Run a pipeline; raises `NotCollected` if a program cannot be started."""
+    try:
+        return run_pipeline(commands, sink=sink, watch=watch)
+    except OSError as error:
+        program = error.filename or commands[0].argv[0]
+        raise NotCollected(
+            f"{program} cannot be started: {error.strerror}", f"Install {program}."
+        ) from None
+
+
+def _judge(failures: list[Failure], target: Target, database: str) -> list[Failure]:
+    """The failures with their SQLSTATE; raises `LoadFailed` unless all are tolerated."""
+    with session_in(target, database, 30) as session:
+        known = [replace(each, sqlstate=_sqlstate(session, each)) for each in failures]
+    for failure in known:
+        if not is_tolerated(failure):
+            raise LoadFailed(shorten(failure.shown, 300))
+    return [failure for failure in known if is_reported(failure)]
+
+
+def _sqlstate(session: Worker, failure: Failure) -> str:
+    """The SQLSTATE with which the server refuses a statement; empty if it accepts it now."""
+    if failure.is_cut:
+        return ""
+    try:
+        session.ask("what failed", f"BEGIN; {failure.statement}")
+    except StatementFailed as error:
+        return error.sqlstate
+    finally:
+        session.ask("what failed", "ROLLBACK")
+    return ""

@@ -1,0 +1,204 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A new database from a backup: created, loaded, compared, checked, and dropped again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...core.deadline import DeadlineExceeded
+from ...core.errors import NotCollected, Refused, RunbookError
+from ...core.text import redact, shorten
+from ...core.units import pluralize
+from ..backup.archive import Reader, main_line
+from ..backup.contents import read_contents
+from ..backup.manifest import Manifest
+from ..backup.repository import Backup
+from ..programs import Programs, find_programs, login
+from ..url import Target
+from .compare import Comparison, compare
+from .failures import Failure
+from .load import LoadFailed, Source, load, run_programs
+from .names import RESTORE, VERIFY, Mark, identifier, literal
+from .plain import PlainDump, load_plain
+from .properties import creation
+from .queries import INVALID_INDEXES
+from .run import Run
+from .server import APPLICATION, Control, Database, Snapshot, in_database, session_in
+
+#: Free space that a restore needs, as a multiple of the size of the database that was backed up.
+_DISK_MARGIN = 1.1
+#: pg_amcheck's exit code if it has found something.
+_CORRUPT = 2
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A database that is made from a backup, and no one uses yet."""
+
+    run: Run
+    session: Control
+    target: Target
+    mark: Mark
+    backup: Backup
+    manifest: Manifest
+    reader: Reader
+
+    @property
+    def name(self) -> str:
+        return self.mark.name
+
+    def create(self, snapshot: Snapshot) -> None:
+        """Create it with the encoding and collation that it had."""
+        version = snapshot.server["version"]
+        # A plain dump does not say what it needs.
+        like = snapshot.databases.get(self.mark.database, snapshot.databases["template1"])
+        properties = self.manifest.properties or like.properties
+        with self.run.step("restore.create", self.name, f"for {self.backup.name}"):
+            require_room(snapshot, self.manifest)
+            self.session.execute("a new database", creation(self.name, properties, version))
+            comment = f"COMMENT ON DATABASE {identifier(self.name)} IS {literal(str(self.mark))}"
+            self.session.execute("a new database", comment)
+
+    def load(self) -> list[Failure]:
+        """Load the backup; returns what it lacks, such as owners."""
+        source = Source(self.backup.path, self.backup.name, self.reader)
+        reason = f"from {self.backup.path}"
+        with self.run.step("restore.load", self.name, reason) as fields, login(self.target) as own:
+            watch = self.run.watch("restore.load", self.name, self._share)
+            lacking: list[Failure] = []
+            if isinstance(self.backup, PlainDump):
+                load_plain(
+                    self.backup, self.reader.programs, own, self.name, self.session.version, watch
+                )
+            else:
+                lacking = load(source, own, self.name, self.run.options.jobs, watch)
+            fields["bytes"] = self._size()
+            if lacking:
+                what = pluralize(len(lacking), "owner or grant", "owners and grants")
+                fields["after"] = [each.shown for each in lacking[:20]]
+                fields["reason"] = f"{reason}, without {what}"
+        return lacking
+
+    def compare(self) -> Comparison:
+        """Compare it with the manifest; raises `LoadFailed` if anything differs."""
+        tables = pluralize(len(self.manifest.tables), "table")
+        with self.run.step("restore.compare", self.name, f"{tables} with the manifest") as fields:
+            contents = read_contents(in_database(self.target, self.name), self.run.left, 60)
+            with session_in(self.target, self.name, self.run.left) as session:
+                invalid = [name for (name,) in session.ask("the indexes", INVALID_INDEXES)]
+            if isinstance(self.backup, PlainDump):  # it holds no count of them
+                contents = replace(contents, large_objects=0)
+            found = compare(contents, self.manifest, invalid)
+            if found.differences:
+                raise LoadFailed(f"It differs from what was backed up: {found.problem}")
+            fields["after"] = {"rows": found.rows, "notes": list(found.notes)}
+        return found
+
+    def check_indexes(self) -> None:
+        """Check that every index holds every row; raises `LoadFailed` if one does not.
+
+        Raises `NotCollected` if that cannot be checked.
+        """
+        program = self.reader.programs.path("pg_amcheck")
+        arguments = ["--heapallindexed", f"--jobs={self.run.options.jobs}", "--install-missing"]
+        with self.run.step("restore.check", self.name, "every index holds every row"):
+            with login(self.target) as own, os.fdopen(os.memfd_create("found"), "w+b") as found:
+                command = own.command(program, database=self.name, application=APPLICATION)
+                # Unlike the other programs it has no option for the connection.
+                connection = command.argv[1].partition("=")[2]
+                command = replace(command, argv=[program, *arguments, connection])
+                watch = self.run.watch("restore.check", self.name)
+                ended = run_programs([command], watch, found.fileno())[0]
+                found.seek(0)
+                said = found.read(4096).decode(errors="replace").strip()
+            if ended.code == _CORRUPT and said:
+                raise LoadFailed(shorten(f"pg_amcheck: {said}", 300))
+            if ended.failed:
+                text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
+                raise NotCollected(shorten(f"pg_amcheck: {text}", 300))
+
+    def analyze(self) -> None:
+        """Give it statistics, without which the first queries would be slow."""
+        program = self.reader.programs.path("vacuumdb")
+        arguments = ["--analyze-only", "--quiet", f"--jobs={self.run.options.jobs}"]
+        with self.run.step("restore.analyze", self.name, "statistics for all tables"):
+            with login(self.target) as own:
+                command = own.command(
+                    program, *arguments, database=self.name, application=APPLICATION
+                )
+                watch = self.run.watch("restore.analyze", self.name)
+                ended = run_programs([command], watch)[0]
+            if ended.failed:
+                text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
+                raise Refused(shorten(f"vacuumdb: {text}", 300))
+
+    def drop(self, reason: str) -> None:
+        """Drop it; what cannot be dropped is left to the next run."""
+        with suppress(RunbookError, DeadlineExceeded):
+            drop(self.run, self.session, self.name, reason)
+
+    def _size(self) -> int | None:
+        rows = self.session.ask(
+            "its size", "SELECT pg_database_size(%(name)s)", {"name": self.name}
+        )
+        return int(rows[0][0])
+
+    def _share(self) -> float | None:
+        expected = self.manifest.database_bytes
+        return min(1.0, (self._size() or 0) / expected) if expected else None
+
+
+def drop(run: Run, session: Control, name: str, reason: str) -> None:
+    """Drop a database of ours, with the sessions in it; raises like `Worker.ask`."""
+    with run.step("restore.drop", name, reason):
+        session.execute(
+            f"dropping {name}", f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)"
+        )
+
+
+def sweep(run: Run, session: Control, snapshot: Snapshot) -> None:
+    """Drop what killed runs have left; the lock is held, so no run is working on it."""
+    for database in snapshot.marked(RESTORE, VERIFY):
+        drop(run, session, database.name, "left by a run that was interrupted")
+
+
+def leftovers(snapshot: Snapshot) -> list[Database]:
+    """What `sweep` would drop."""
+    return snapshot.marked(RESTORE, VERIFY)
+
+
+def programs_for(manifest: Manifest, server: Mapping[str, Any], bin_dir: str) -> Programs:
+    """Programs that are not older than the server, nor than those that wrote the backup."""
+    wrote = int(manifest.client_version.partition(".")[0]) * 10000
+    return find_programs(max(wrote, server.get("version", 0)), bin_dir or None)
+
+
+def require_room(snapshot: Snapshot, manifest: Manifest) -> None:
+    """Raise `NotCollected` if the server's disk has no room, as far as this process sees it."""
+    free = free_bytes(snapshot.server)
+    wanted = int(manifest.database_bytes * _DISK_MARGIN)
+    if free is not None and free < wanted:
+        raise NotCollected(
+            f"The server's disk has {free:,} bytes free, and the database needs {wanted:,}",
+            "Free space there, or restore on another server.",
+        )
+
+
+def free_bytes(server: Mapping[str, Any]) -> int | None:
+    """Free bytes where the data directory is; none unless it is on this host and readable."""
+    directory = server.get("data_directory")
+    if not directory:
+        return None
+    try:
+        with open(os.path.join(directory, "postmaster.pid")) as stream:
+            started = int(stream.read().splitlines()[2])
+        found = os.statvfs(directory)
+    except (OSError, ValueError, IndexError):
+        return None
+    return found.f_bavail * found.f_frsize if abs(started - server["started"]) <= 10 else None

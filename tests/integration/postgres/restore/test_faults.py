@@ -1,0 +1,249 @@
+"""pg_restore when something fails: the live database is whole, and the next run succeeds."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from demo.stack import Stack
+from tests.conftest import RunModule, by_name, start_module
+from tests.support.postgres import Server, Throwaway, eventually, run_sql, throwaway
+from tests.support.restores import Restore, address, flip
+
+
+@pytest.fixture(scope="module")
+def own(stack: Stack) -> Iterator[Throwaway]:
+    """A server that a test may stop."""
+    programs = Path(stack.settings["bin"]["postgres"])
+    with throwaway(programs, autovacuum="off", max_prepared_transactions=5) as server:
+        Server(server).admin("CREATE ROLE passing")
+        yield server
+
+
+@pytest.fixture
+def backup(server: Server, run_module: RunModule, client: Path, tmp_path: Path) -> Path:
+    """The backup of a small database ``live``, whose rows have changed since."""
+    server.admin("CREATE DATABASE live OWNER app")
+    url = address(server, "live")
+    run_sql(
+        url,
+        "CREATE TABLE t (id int PRIMARY KEY, word text)",
+        "INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g",
+    )
+    folder = tmp_path / "backups"
+    options = {"database_url": url, "backup_dir": str(folder), "bin_dir": str(client)}
+    answer = run_module("pg_backup", {**options, "globals": False})
+    assert not answer.get("failed"), answer
+    run_sql(url, "DELETE FROM t WHERE id > 5")
+    return next((folder / "live").glob("*.dir"))
+
+
+def rows(server: Server) -> int:
+    return int(run_sql(address(server, "live"), "SELECT count(*) FROM t")[0][0])
+
+
+def others(server: Server) -> list[str]:
+    """Databases that a restore has made."""
+    found = server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live!_%' ESCAPE '!'")
+    return [name for (name,) in found]
+
+
+def refused(answer: dict[str, Any], server: Server, words: str) -> None:
+    """The run has failed with these words, and the live database is as it was."""
+    assert answer.get("failed"), answer
+    assert words in answer["msg"], answer["msg"]
+    assert (rows(server), others(server)) == (5, [])
+
+
+def arguments(server: Server, backup: Path, client: Path) -> dict[str, Any]:
+    return {
+        "database_url": address(server, "live"),
+        "backup_dir": str(backup.parent.parent),
+        "bin_dir": str(client),
+        "safety_backup": False,
+        "state": "restored",
+        "confirm": "live",
+    }
+
+
+def test_damage_is_found_before_anything_is_made(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    flip(backup)
+    refused(restore(state="restored", confirm="live"), server, "its checksum is wrong")
+    answer = restore()
+    assert by_name(answer, "backup.restorable", "live")["status"] == "critical"
+    manifest = json.loads(next(backup.parent.glob("*.json")).read_text())
+    assert "checksum is wrong" in manifest["proofs"][-1]["problem"]
+    # It no longer counts as verified, so it is not the newest one that can be restored.
+    refused(restore(state="restored", confirm="live"), server, "no verified backup")
+
+
+def test_a_missing_file_and_an_edited_manifest_are_refused(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    data = next(backup.glob("*.dat*"))
+    kept = data.read_bytes()
+    data.unlink()
+    refused(restore(state="restored", confirm="live"), server, "missing")
+    data.write_bytes(kept)
+    manifest = next(backup.parent.glob("*.json"))
+    manifest.write_text(manifest.read_text().replace("20000", "20001"))
+    refused(restore(state="restored", confirm="live", backup=str(backup)), server, "was edited")
+
+
+def test_rows_that_are_not_those_of_the_snapshot_stop_it(
+    server: Server, restore: Restore, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A manifest with a right checksum of its own, but of other rows."""
+    from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup import (
+        manifest as manifests,
+    )
+
+    path = str(next(backup.parent.glob("*.json")))
+    known = manifests.read_manifest(path)
+    table = manifests.Table("public", "t", "r", 19999)
+    manifests.write_manifest(path, manifests.replace(known, tables=(table,)))
+    answer = restore(state="restored", confirm="live")
+    refused(answer, server, "public.t has 20,000 rows, not 19,999")
+    assert "The live database was not touched" in answer["msg"]
+
+
+def test_what_must_be_right_is_asked_first(server: Server, restore: Restore, backup: Path) -> None:
+    for confirm in ("", "shop"):
+        answer = restore(state="restored", confirm=confirm)
+        assert answer["msg"].startswith("confirm: "), answer
+    assert restore(state="restored", backup="20200101T000000Z")["msg"].startswith("backup: ")
+    refused(restore(state="restored", source="shop"), server, "no verified backup")
+    refused(restore(state="reverted", confirm="live"), server, "Nothing can be brought back")
+    with server.session(address(server, "live")) as session:
+        session.tpc_begin("one")
+        session.cursor().execute("SELECT 1")
+        session.tpc_prepare()
+        refused(restore(state="restored", confirm="live"), server, "1 prepared transaction")
+        session.tpc_rollback()
+    with server.role("weak") as url:
+        answer = restore(state="restored", confirm="live", database="live", database_url=url)
+        refused(answer, server, "lacks permission to create databases")
+
+
+def test_a_role_that_is_missing_is_named(server: Server, restore: Restore, backup: Path) -> None:
+    url = address(server, "live")
+    run_sql(url, "CREATE TABLE owned (id int)", "ALTER TABLE owned OWNER TO passing")
+    assert not restore(state="restored", confirm="live", safety_backup=True).get("failed")
+    newest = sorted(backup.parent.glob("*.dir"))[-1]
+    assert newest != backup
+    for name in ["live", *others(server)]:
+        server.admin(f"DROP DATABASE {name} WITH (FORCE)")
+    server.admin("DROP ROLE passing")
+    try:
+        answer = restore(state="restored")
+        assert "1 role of the backup" in answer["msg"], answer
+        assert "passing" in answer["msg"]
+        # As a proof it is good: the data is whole, and the report names what has no owner.
+        answer = restore(level=5)
+        assert not answer.get("failed"), answer
+        load = next(a for a in answer["actions"] if a["name"] == "restore.load")
+        assert any("OWNER TO passing" in text for text in load["after"]), load
+    finally:
+        server.admin("CREATE ROLE passing")
+
+
+def test_two_runs_never_work_at_the_same_time(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    key = "SELECT pg_advisory_lock(1735423090, 3)"
+    with server.session(address(server, "postgres")) as holder:
+        holder.cursor().execute(key)
+        refused(restore(state="restored", confirm="live"), server, "Another run restores")
+
+
+def test_a_lock_on_the_database_itself_is_waited_for_briefly(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    with server.session(address(server, "postgres")) as holder:
+        holder.cursor().execute("ALTER DATABASE live RENAME TO elsewhere")
+        threading.Timer(1.0, holder.rollback).start()
+        assert not restore(state="restored", confirm="live").get("failed")
+    assert rows(server) == 20000
+
+
+def test_the_server_restarts_meanwhile(
+    server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore
+) -> None:
+    run_sql(address(server, "live"), "SELECT 1")
+    given = arguments(server, backup, client)
+    with start_module("pg_restore", given) as module:
+        eventually(lambda: others(server))
+        own.stop()
+        own.start()
+        output, _errors = module.communicate(timeout=60)
+    assert "The live database was not touched" in json.loads(output)["msg"]
+    assert rows(server) == 5
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert rows(server) == 20000
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new(
+    number: int, server: Server, backup: Path, client: Path, restore: Restore
+) -> None:
+    chosen = random.Random(number)
+    with start_module("pg_restore", arguments(server, backup, client)) as module:
+        eventually(lambda: others(server) or module.poll() is not None)
+        time.sleep(chosen.uniform(0, 0.9))
+        module.send_signal(signal.SIGKILL)
+        module.communicate()
+    eventually(lambda: not server.admin(SESSIONS))
+    assert rows(server) in (5, 20000)
+    answer = restore(state="restored", confirm="live")
+    assert not answer.get("failed"), answer
+    assert rows(server) == 20000
+    assert all("_before_" in name for name in others(server)), others(server)
+
+
+SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_rest%'"
+
+
+def test_a_kill_between_the_renames_changes_nothing(
+    server: Server, backup: Path, client: Path
+) -> None:
+    """The new database is in use, so the second rename waits; the first one is never seen."""
+    with start_module("pg_restore", arguments(server, backup, client)) as module:
+        eventually(lambda: others(server))
+        new = others(server)[0]
+        stopped = threading.Event()
+
+        def keep_in_use() -> None:
+            """New sessions again and again, which cannot be ended: prepared transactions."""
+            while not stopped.is_set():
+                try:
+                    with server.session(address(server, new)) as session:
+                        session.tpc_begin("kept")
+                        session.cursor().execute("SELECT 1")
+                        session.tpc_prepare()
+                    return
+                except psycopg2.Error:  # noqa: PERF203
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=keep_in_use)
+        thread.start()
+        held = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE \"live!_res%'"
+        eventually(lambda: server.admin(f"{held} ESCAPE '!'"))
+        module.send_signal(signal.SIGKILL)
+        module.communicate()
+        stopped.set()
+        thread.join()
+    eventually(lambda: not server.admin(SESSIONS))
+    assert rows(server) == 5
+    assert others(server) == [new]
+    run_sql(address(server, new), "ROLLBACK PREPARED 'kept'")

@@ -1,0 +1,44 @@
+"""What the table of toc of an archive holds."""
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.manifest import (
+    Table,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.toc import (
+    read_toc,
+)
+
+LIST = """;
+; Archive created at 2026-11-28 03:00:00 UTC
+;     TOC Entries: 7
+;
+; Selected TOC Entries:
+;
+5; 2615 2200 SCHEMA - public pg_database_owner
+215; 1259 16390 TABLE public users app
+3350; 0 16390 TABLE DATA public users app
+3351; 0 16400 TABLE DATA Sales Line items the owner
+3352; 0 16410 MATERIALIZED VIEW DATA public totals app
+3353; 0 0 BLOBS - BLOBS
+"""
+
+
+def test_every_table_has_data() -> None:
+    toc = read_toc(LIST)
+    assert (len(toc.entries), toc.data) == (6, 4)
+    tables = [
+        Table("public", "users", "r", 3),
+        Table("Sales", "Line items", "r", 0),
+        Table("public", "totals", "m", 1),
+        Table("public", "measurements", "p", 9),
+    ]
+    assert toc.missing(tables) == []
+
+
+def test_a_table_without_data_is_missing() -> None:
+    tables = [Table("public", "user", "r", 3), Table("public", "orders", "r", 0)]
+    assert read_toc(LIST).missing(tables) == tables
+
+
+def test_line_breaks_in_names_are_spaces_in_the_list() -> None:
+    toc = read_toc("1; 0 2 TABLE DATA public a b app\n")
+    assert toc.missing([Table("public", "a\nb", "r", 0)]) == []
