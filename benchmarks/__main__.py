@@ -1,6 +1,6 @@
 """Run all measurements, or those named; every one runs although one before it misses its promise.
 
-``python -m benchmarks [checklist] [checks] [load] [maintenance] [pm2] [--rounds N] [--peers DIR]``
+``python -m benchmarks [MEASUREMENT …] [--rounds N] [--peers DIR]``
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from benchmarks import (
     postgres_checks,
     postgres_load,
     postgres_maintenance,
+    rollback,
 )
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
@@ -28,6 +29,7 @@ MEASUREMENTS = {
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,
+    "rollback": rollback.measure,
     "pm2": pm2_process.measure,
 }
 

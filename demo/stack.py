@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from demo import packages, repository
+from demo import packages, records, repository
 from demo.certificates import write_private
 from demo.lock import locked
 from demo.processes import Identity, Process, StackError, end, processes_of, remove_tree
@@ -361,6 +361,8 @@ class Stack:
         current = Path(app["current"])
         if not current.exists():
             repository.point(current, Path(app["releases"]) / repository.CURRENT)
+        records.ensure_records(current.parent, Path(app["releases"]))
+        self.identity.own(current.parent / records.FOLDER)
 
     def _exercise(self, settings: Settings) -> None:
         """A few requests through the proxy, so that logs, statement statistics and the cache's hit

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,6 +24,10 @@ def postgres_url(user: str, password: str) -> str:
     return f"postgresql://{login}@{postgres['host']}:{postgres['port']}/{postgres['database']}"
 
 
+app_url = f"http://{demo['app']['host']}:{demo['app']['port']}/api/health"
+
+quoted = shlex.quote(demo["app"]["current"])
+
 variables = {
     "demo_settings": demo,
     "runbook_base_url": f"https://localhost:{demo['nginx']['https_port']}",
@@ -31,6 +36,15 @@ variables = {
     "app_name": demo["app"]["name"],
     "app_pm2_home": demo["pm2"]["home"],
     "app_instances": demo["app"]["instances"],
+    "app_release_repository": demo["app"]["repository"],
+    # All versions need the same packages, and the demo works without a registry.
+    "app_release_build": [f"cp -R {quoted}/node_modules .", "npm run build"],
+    "app_release_shared": [".env"],
+    "app_release_health_urls": [app_url, f"{app_url}/db", f"{app_url}/redis"],
+    "app_release_version_url": app_url,
+    "app_release_migrations_command": "npm run --silent db:migrate:status",
+    # It only adds a table, so v1.0.0 works with it.
+    "app_release_compatible_migrations": ["20260302090000_create_documents"],
     "certificates_endpoints": [
         {
             "host": "localhost",

@@ -56,6 +56,12 @@ ACTIONS = {
     "postgres.freeze",
     "postgres.maintenance",
     "postgres.vacuum",
+    "release.adopt",
+    "release.build",
+    "release.recover",
+    "release.remove",
+    "release.revert",
+    "release.switch",
 }
 
 

@@ -16,7 +16,9 @@ MODULE_UTILS = PLUGINS / "module_utils"
 #: What several technologies need; these import core only.
 SHARED = {"linux", "net", "logs"}
 PACKAGES = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir()} - {"__pycache__"}
-TECHNOLOGIES = PACKAGES - SHARED - {"core"}
+#: Procedures that compose several technologies.
+PROCEDURES = {"release"}
+TECHNOLOGIES = PACKAGES - SHARED - PROCEDURES - {"core"}
 CODE = sorted(path for path in PLUGINS.rglob("*.py") if path.name != "__init__.py")
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
@@ -61,6 +63,8 @@ def allowed_packages(package: str) -> set[str]:
         return {"core"}
     if package in SHARED:
         return {"core", package}
+    if package in PROCEDURES:
+        return {"core", *SHARED, *TECHNOLOGIES, package}
     return {"core", *SHARED, package}
 
 
@@ -85,7 +89,7 @@ def test_a_file_imports_only_what_it_may(path: Path) -> None:
     kind, package = path.relative_to(PLUGINS).parts[:2]
     if name_of(path) == CATALOG:
         assert {target[1:] for target in imported(path) if target[1] != "core"} == {
-            (technology, "checks") for technology in TECHNOLOGIES
+            (package, "checks") for package in TECHNOLOGIES | PROCEDURES
         }
         return
     for target in imported(path):

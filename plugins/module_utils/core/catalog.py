@@ -13,12 +13,13 @@ from ..host import checks as host
 from ..pm2 import checks as pm2
 from ..postgres import checks as postgres
 from ..redis import checks as redis
+from ..release import checks as release
 from ..web import checks as web
 from . import checks as core
 from .definition import Definition
 
 CATALOG: dict[str, Definition] = {
     name: definition
-    for technology in (host, pm2, web, postgres, redis, certificates, core)
+    for technology in (host, pm2, release, web, postgres, redis, certificates, core)
     for name, definition in technology.CHECKS.items()
 }

@@ -22,6 +22,7 @@ BENCHMARKS = "runbook, Performance Benchmarks"
 COMPONENTS = {
     "host": "Host",
     "app": "App",
+    "release": "Releases",
     "web": "Web",
     "certificate": "Certificates",
     "postgres": "PostgreSQL",

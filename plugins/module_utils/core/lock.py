@@ -6,34 +6,38 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from .errors import RunbookError
+from .units import format_duration
 
 
 class Locked(RunbookError):
-    """Another run holds the lock; the text names its process."""
+    """Another run holds the lock; the text names its process, and who started it when."""
 
 
 @contextmanager
-def exclusive_lock(path: str, what: str) -> Iterator[None]:
+def exclusive_lock(path: str, what: str, owner: str = "") -> Iterator[None]:
     """Hold the lock until the block ends; raises `Locked` if it is taken, and OSError.
 
     The kernel releases it when the process ends, however it ends. The file stays. ``what`` is what
-    is locked, as the message names it: ``the backups in /var/backups/postgres``.
+    is locked, as the message names it: ``the backups in /var/backups/postgres``. ``owner`` is who
+    runs this, for the message that another run gets.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            process = lock_holder(handle)
-            which = f" (process {process})" if process else ""
             raise Locked(
-                f"Another run{which} is working on {what}", "Wait until it has ended."
+                f"Another run{_describe(handle)} is working on {what}", "Wait until it has ended."
             ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps({"owner": owner, "since": time.time()}).encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -48,3 +52,17 @@ def lock_holder(handle: int) -> int:
             if fields[1:2] == ["FLOCK"] and fields[5].rpartition(":")[2] == inode:
                 return int(fields[4])
     return 0
+
+
+def _describe(handle: int) -> str:
+    """`` (process 4711, of 'deploy', for 3 min)``, or as much of it as is known."""
+    parts = []
+    process = lock_holder(handle)
+    if process:
+        parts.append(f"process {process}")
+    with suppress(ValueError, KeyError, TypeError):
+        content = json.loads(os.pread(handle, 4096, 0))
+        if content["owner"]:
+            parts.append(f"of '{content['owner']}'")
+        parts.append(f"for {format_duration(time.time() - content['since'])}")
+    return f" ({', '.join(parts)})" if parts else ""

@@ -1,6 +1,7 @@
 """The lock on a file: one run at a time, and its holder is named."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +20,26 @@ def test_the_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
     with exclusive_lock(path, "the backups in /b"):
         with pytest.raises(Locked) as raised, exclusive_lock(path, "the backups in /b"):
             pass
-        assert str(raised.value) == (
-            f"Another run (process {os.getpid()}) is working on the backups in /b"
+        assert re.fullmatch(
+            rf"Another run \(process {os.getpid()}, for \S+ s\) is working on the backups in /b",
+            str(raised.value),
         )
     with exclusive_lock(path, "the backups in /b"):
         pass
+
+
+def test_the_owner_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / ".lock")
+    with (
+        exclusive_lock(path, "the app", owner="ada"),
+        pytest.raises(Locked, match="of 'ada', for "),
+        exclusive_lock(path, "the app"),
+    ):
+        pass
+    with exclusive_lock(path, "the app"):
+        with pytest.raises(Locked) as raised, exclusive_lock(path, "the app"):
+            pass
+        assert "ada" not in str(raised.value)
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:

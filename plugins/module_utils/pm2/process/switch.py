@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 from ...core.check import DONE, FAILED, OK, Action
 from ...core.errors import UsageError
@@ -34,6 +35,7 @@ def reload_into(
     *,
     cwd: str = "",
     only_others: bool = False,
+    try_first: bool = True,
     check_mode: bool = False,
 ) -> Outcome:
     """Reload the app so that its instances run in a directory, and prove that they do.
@@ -41,7 +43,8 @@ def reload_into(
     PM2 gets ``cwd`` as the app's working directory. By default it keeps its own if that leads to
     the directory, as a link ``current`` does, and gets the directory otherwise. ``only_others``
     leaves the instances alone that are online in the directory already, for a run that puts the
-    rest right. `Outcome.problem` says why it failed, ``results["proven"]`` whether it is proven,
+    rest right. Without ``try_first`` no trial instance is started, for a version that has been
+    tried already. `Outcome.problem` says why it failed, ``results["proven"]`` whether it is proven,
     and ``results["untouched"]`` whether no instance was changed.
     """
     thresholds = Thresholds(CHECKS)
@@ -51,6 +54,8 @@ def reload_into(
             app, snapshot = collect_app(options, thresholds)
             require_idle(app, options, thresholds)
             plan = _plan(options, app, directory, cwd, only_others)
+            if not try_first:
+                plan = replace(plan, trial=None)
             if check_mode:
                 check = assess_process(app, snapshot, options.instances, thresholds)
                 return Outcome([check], plan.actions, results={"proven": False, "untouched": True})

@@ -1,0 +1,145 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment and a rollback: one flow in two directions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..core.check import DONE, FAILED, OK, SKIPPED, Action, Check
+from ..core.errors import NotCollected
+from ..core.operation import Outcome
+from .adopt import adopt
+from .backend import Backend, Report
+from .build import build, complete, remove
+from .collect import Snapshot
+from .guards import obstacles
+from .options import DEPLOYED, Options
+from .plan import ADOPT, BUILD, REMOVE, SWITCH, TRIAL
+from .record import BAD, GOOD, UNKNOWN, Release
+from .switch import Result, Switcher, problem_of
+from .target import Target
+from .trial import trial
+from .verify import verify
+
+#: How a step that was not reached is explained.
+_NOT_REACHED = "not reached"
+
+
+class Flow:
+    """Carries out a plan, step by step, until one fails."""
+
+    def __init__(
+        self,
+        options: Options,
+        snapshot: Snapshot,
+        target: Target,
+        backend: Backend,
+        switcher: Switcher,
+        report: Report,
+    ) -> None:
+        self._options = options
+        self._snapshot = snapshot
+        self._target = target
+        self._release = target.release
+        self._backend = backend
+        self._switcher = switcher
+        self._report = report
+        self._store = snapshot.layout.store
+        self.checks: list[Check] = []
+        self.actions: list[Action] = []
+        self.result: Result | None = None
+
+    def carry_out(self, planned: Sequence[Action]) -> str:
+        """Why the target is not live; empty if it is."""
+        steps: dict[str, Callable[[Action], str]] = {
+            ADOPT: self._adopt,
+            BUILD: self._build,
+            TRIAL: self._try,
+            SWITCH: self._switch,
+            REMOVE: self._remove,
+        }
+        problem = ""
+        for action in planned:
+            if problem:
+                self.actions.append(replace(action, status=SKIPPED, reason=_NOT_REACHED))
+                continue
+            began = time.monotonic()
+            try:
+                problem = steps[action.name](action)
+            except NotCollected as error:
+                problem = str(error)
+            seconds = round(time.monotonic() - began, 1)
+            status, reason = (FAILED, problem) if problem else (DONE, action.reason)
+            self.actions.append(replace(action, status=status, reason=reason, seconds=seconds))
+        if self.result and self.result.reverted:
+            self.actions.append(self.result.reverted)
+        return problem
+
+    def _adopt(self, action: Action) -> str:
+        """The checkout becomes a release; the app that runs in it stays as it is."""
+        current = self._snapshot.current
+        self._store.write(current)
+        adopt(self._snapshot.layout, current)
+        return ""
+
+    def _build(self, action: Action) -> str:
+        git = self._target.git
+        if git is None:
+            raise NotCollected(f"no repository to build {self._release.id} from")
+        environment = self._snapshot.live.environment
+        release = self._release
+        try:
+            self._release = build(
+                self._options, self._store, git, release, environment, self._report
+            )
+        except NotCollected as error:
+            return f"Nothing was changed, as {release.id} was not built: {error}"
+        return ""
+
+    def _try(self, action: Action) -> str:
+        checks = trial(self._release, self._options, report=self._report)
+        self.checks += checks
+        problem = problem_of(checks)
+        if problem and self._release.status == UNKNOWN:
+            self._store.write(replace(self._release, status=BAD, reason=problem))
+        return f"Nothing was changed: {problem}" if problem else ""
+
+    def _switch(self, action: Action) -> str:
+        before = self._judged(self._snapshot.current)
+        result = self._switcher.switch(before, complete(self._release, self._options))
+        self.checks += result.checks
+        self.result = result
+        return result.problem
+
+    def _remove(self, action: Action) -> str:
+        old = self._snapshot.releases[action.subject]
+        try:
+            remove(self._store, old)
+        except OSError as error:
+            raise NotCollected(f"{old.path} cannot be removed: {error.strerror}") from None
+        self._store.forget(old)
+        return ""
+
+    def _judged(self, current: Release) -> Release:
+        """The live release; one that was not judged yet is good if it is healthy now.
+
+        Otherwise there would be nothing to return to after the first deployment.
+        """
+        if current.status != UNKNOWN or self._options.state != DEPLOYED:
+            return current
+        checks = verify(current, replace(self._options, bake=0.0), None, self._report)
+        if any(check.status != OK for check in checks):
+            return current
+        return replace(current, status=GOOD, verified=round(time.time(), 3))
+
+
+def refused(checks: Sequence[Check], planned: Sequence[Action]) -> Outcome:
+    """The outcome if a guard forbids the switch."""
+    reasons = "; ".join(f"{check.summary}" for check in obstacles(checks))
+    skipped = [replace(action, status=SKIPPED, reason=f"refused: {reasons}") for action in planned]
+    remedies = " ".join(dict.fromkeys(check.remedy for check in obstacles(checks)))
+    return Outcome(list(checks), skipped, f"Nothing was changed: {reasons}. {remedies}")
