@@ -85,20 +85,20 @@ class Checkout:
         subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def checkout(run_module: RunModule) -> Iterator[Checkout]:
     with own_pm2() as pm2:
         yield Checkout(pm2, run_module)
 
 
-def test_no_release_is_known_to_be_good_yet(checkout: Checkout) -> None:
+def no_release_is_known_to_be_good_yet(checkout: Checkout) -> None:
     answer = checkout.run("rolled_back")
     assert "is known to be good" in answer["msg"]
     assert answer["changed"] is False
     assert not checkout.path.is_symlink()
 
 
-def test_the_first_rollback_adopts_the_checkout_and_builds_aside(checkout: Checkout) -> None:
+def the_first_rollback_adopts_the_checkout_and_builds_aside(checkout: Checkout) -> None:
     old = checkout.folders()
     planned = checkout.run("rolled_back", rollback_to="v1.0.0", check=True)
     assert old == checkout.folders() == {str(checkout.path)}
@@ -120,7 +120,7 @@ def test_the_first_rollback_adopts_the_checkout_and_builds_aside(checkout: Check
     assert answer["seconds_without_service"] == 0
 
 
-def test_it_goes_forward_to_the_adopted_release_again(checkout: Checkout) -> None:
+def it_goes_forward_to_the_adopted_release_again(checkout: Checkout) -> None:
     answer = checkout.run("deployed", version="v1.1.0")
     assert answer["proven"] is True, answer
     assert [action["name"] for action in answer["actions"]] == ["release.trial", "release.switch"]
@@ -128,13 +128,13 @@ def test_it_goes_forward_to_the_adopted_release_again(checkout: Checkout) -> Non
     assert checkout.run("deployed", version="v1.1.0")["changed"] is False
 
 
-def test_the_next_rollback_needs_no_name(checkout: Checkout) -> None:
+def the_next_rollback_needs_no_name(checkout: Checkout) -> None:
     answer = checkout.run("rolled_back")
     assert answer["proven"] is True, answer
     assert '"1.0.0"' in checkout.answer
 
 
-def test_a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout: Checkout) -> None:
+def a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout: Checkout) -> None:
     """The live release was built, so it is no checkout that names its origin."""
     checkout.commit("1.2.0")
     answer = checkout.run("deployed", version="main")
@@ -142,3 +142,12 @@ def test_a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout: C
     assert '"1.2.0"' in checkout.answer
     listed = {one["version"]: one["status"] for one in checkout.run("listed")["releases"]}
     assert listed == {"v1.0.0": "good", "v1.1.0": "bad", "main": "good"}
+
+
+def test_the_life_of_an_adopted_checkout(checkout: Checkout) -> None:
+    """One after the other, as each step starts where the one before has ended."""
+    no_release_is_known_to_be_good_yet(checkout)
+    the_first_rollback_adopts_the_checkout_and_builds_aside(checkout)
+    it_goes_forward_to_the_adopted_release_again(checkout)
+    the_next_rollback_needs_no_name(checkout)
+    a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout)
