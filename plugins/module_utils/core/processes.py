@@ -133,7 +133,7 @@ class _Running:
             stderr=self.errors,
             env=environment,
             pass_fds=passed,
-            preexec_fn=_die_with_parent(os.getpid()),
+            preexec_fn=die_with_parent(os.getpid()),
         )
 
     def ended(self) -> Ended:
@@ -173,7 +173,7 @@ def _end(running: Sequence[_Running]) -> None:
             one.process.stdout.close()
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def die_with_parent(parent: int) -> Callable[[], None]:
     """For the new process: be killed when its parent dies."""
     libc = ctypes.CDLL(None)
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import IO, Callable
 
 from ..core.errors import NotCollected
-from ..core.processes import POLL, _die_with_parent
+from ..core.processes import POLL, die_with_parent
 from ..core.text import redact, shorten
 from ..core.units import format_duration
 
@@ -48,7 +48,7 @@ def run(
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=die_with_parent(os.getpid()),
             )
         except OSError as error:
             raise NotCollected(f"{argv[0]} cannot be started: {error.strerror}") from None

@@ -67,7 +67,7 @@ class Git:
         """The commit by the repository itself, which changes nothing; raises `NotCollected`."""
         wanted = [f"refs/tags/{version}^{{}}", f"refs/tags/{version}", f"refs/heads/{version}"]
         lines = self._git("ls-remote", _REMOTE, *wanted, at="/", far=True).splitlines()
-        found = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
+        found = {name: commit for commit, _mode, name in (line.partition("\t") for line in lines)}
         hashed = version if len(version) == _FULL_HASH else ""
         return next((found[name] for name in wanted if name in found), hashed)
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from ..core.errors import NotCollected
-from ..core.processes import POLL, _die_with_parent
+from ..core.processes import POLL, die_with_parent
 from ..logs.fingerprint import fingerprint
 from ..logs.parse import LineParser, group_messages
 from ..logs.timestamps import TimestampParser
@@ -140,7 +140,7 @@ class Program:
             stderr=self._errors,
             pass_fds=channel,
             start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()),
+            preexec_fn=die_with_parent(os.getpid()),
             **_become(start.user),
         )
 

@@ -86,7 +86,7 @@ def needed_variables(source: Source, example: str) -> list[str]:
     """Names of the variables in the example file of the environment; empty if there is none."""
     names = []
     for line in source.read(example).splitlines() if example else []:
-        name, sign, _ = line.strip().removeprefix("export ").partition("=")
+        name, sign, _number = line.strip().removeprefix("export ").partition("=")
         if sign and name.strip().isidentifier():
             names.append(name.strip())
     return names

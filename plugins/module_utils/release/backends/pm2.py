@@ -94,7 +94,7 @@ class Pm2:
     def _is_busy(self) -> bool:
         thresholds = Thresholds(CHECKS)
         try:
-            app, _ = collect_app(self._process, thresholds)
+            app, _then = collect_app(self._process, thresholds)
         except NotStarted:
             return False
         try:
