@@ -14,7 +14,8 @@ from ...core.errors import NotCollected, Refused, Unreachable
 from ..advisory_lock import HOLDERS, RESTORE, TAKE, holder_of
 from ..maintenance.worker import StatementFailed, Worker
 from ..url import Target
-from .names import Mark, parse_mark
+from .names import RESTORE as RESTORE_MARK
+from .names import VERIFY, Mark, is_new, parse_mark
 from .queries import DATABASES, SERVER
 
 APPLICATION = "gpt_agent.runbook/pg_restore"
@@ -48,6 +49,15 @@ class Database:
         """What this collection made of it; none for any other database."""
         return parse_mark(self.properties["comment"])
 
+    @property
+    def is_unmarked(self) -> bool:
+        """Whether it was created by a run that was killed before it could say so.
+
+        No one can ever have connected to it, so it is empty.
+        """
+        closed = not self.facts["accepts_connections"] and self.properties["comment"] is None
+        return closed and is_new(self.name)
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -60,6 +70,11 @@ class Snapshot:
     def marked(self, *kinds: str) -> list[Database]:
         """The databases that this collection has made for a purpose."""
         return [one for one in self.databases.values() if one.mark and one.mark.kind in kinds]
+
+    def leftovers(self) -> list[Database]:
+        """What runs that were killed have left; the lock is held, so no run is working on it."""
+        unmarked = [one for one in self.databases.values() if one.is_unmarked]
+        return unmarked + self.marked(RESTORE_MARK, VERIFY)
 
 
 class Control(Worker):

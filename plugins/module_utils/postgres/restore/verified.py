@@ -28,7 +28,7 @@ from .load import LoadFailed
 from .names import VERIFY, Mark, format_time
 from .plain import PlainDump
 from .run import Run, StepFailed
-from .scratch import Scratch, leftovers, programs_for, sweep
+from .scratch import Scratch, programs_for, sweep
 from .server import Control, Snapshot, control
 
 CHECK = "backup.restorable"
@@ -56,7 +56,7 @@ class Verification:
         ]
         if level > WITHOUT_SERVER:
             with control(self.target, self.run.options.timeout) as session:
-                left = leftovers(session.snapshot())
+                left = session.snapshot().leftovers()
             reason = "left by a run that was interrupted"
             actions[:0] = [Action("restore.drop", PLANNED, reason, one.name) for one in left]
         return Outcome(actions=actions)
