@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.errors import NotCollected, Refused, Unreachable
+from ...core.errors import NotCollected, Refused, Unreachable, UsageError
 from ..advisory_lock import HOLDERS, RESTORE, TAKE, holder_of
 from ..maintenance.worker import StatementFailed, Worker
-from ..url import Target
+from ..url import Target, parse_url
 from .names import RESTORE as RESTORE_MARK
 from .names import VERIFY, Mark, is_new, parse_mark
 from .queries import DATABASES, SERVER
@@ -21,6 +21,8 @@ from .queries import DATABASES, SERVER
 APPLICATION = "gpt_agent.runbook/pg_restore"
 #: Databases to connect to while another one is renamed; the first that lets us in.
 MAINTENANCE_DATABASES = ("postgres", "template1")
+#: Hosts in a URL that mean the one where this runs.
+_HERE = ("", "localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,21 @@ def session_in(target: Target, database: str, seconds: float) -> Iterator[Worker
     with closing(session):
         session.open()
         yield session
+
+
+def another_server(url: str) -> Target:
+    """The target of ``verify_url``; raises `UsageError` for one that leads to this host itself."""
+    try:
+        target = parse_url(url)
+    except UsageError as error:
+        raise UsageError(str(error).replace("database_url", "verify_url")) from None
+    here = [host for host, _port in target.hosts if host in _HERE or host.startswith(("/", "@"))]
+    if here:
+        raise UsageError(
+            f"verify_url: {here[0] or 'no host'} is the host of the backups itself; give the name "
+            "under which that host reaches the other server"
+        )
+    return target
 
 
 def in_database(target: Target, name: str) -> Target:
