@@ -21,6 +21,8 @@ from .queries import DATABASES, SERVER
 APPLICATION = "gpt_agent.runbook/pg_restore"
 #: Databases to connect to while another one is renamed; the first that lets us in.
 MAINTENANCE_DATABASES = ("postgres", "template1")
+#: What new databases are copies of, and bytes by which maintenance may let a copy grow.
+_EMPTY, _GROWTH = "template0", 256 * 1024
 #: Hosts in a URL that mean the one where this runs.
 _HERE = ("", "localhost", "127.0.0.1", "::1")
 
@@ -51,14 +53,14 @@ class Database:
         """What this collection made of it; none for any other database."""
         return parse_mark(self.properties["comment"])
 
-    @property
-    def is_unmarked(self) -> bool:
+    def is_unmarked(self, most: int) -> bool:
         """Whether it was created by a run that was killed before it could say so.
 
-        No one can ever have connected to it, so it is empty.
+        Then no one has ever connected to it, and it has no more than ``most`` bytes.
         """
         closed = not self.facts["accepts_connections"] and self.properties["comment"] is None
-        return closed and is_new(self.name)
+        size = self.facts["bytes"]
+        return closed and is_new(self.name) and size is not None and size <= most
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class Snapshot:
 
     def leftovers(self) -> list[Database]:
         """What runs that were killed have left; the lock is held, so no run is working on it."""
-        unmarked = [one for one in self.databases.values() if one.is_unmarked]
+        empty = self.databases.get(_EMPTY)
+        most = (empty.facts["bytes"] or 0) + _GROWTH if empty else 0
+        unmarked = [one for one in self.databases.values() if one.is_unmarked(most)]
         return unmarked + self.marked(RESTORE_MARK, VERIFY)
 
 

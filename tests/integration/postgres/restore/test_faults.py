@@ -273,12 +273,15 @@ def test_a_kill_before_a_database_was_marked(
     server: Server, restore: Restore, backup: Path
 ) -> None:
     """What no one ever could connect to is dropped; what someone made by hand is not."""
-    by_hand, left = "live_restore_20260101_000000", "live_restore_20260101_000001"
-    server.admin(f"CREATE DATABASE {by_hand}", f"CREATE DATABASE {left} ALLOW_CONNECTIONS false")
+    by_hand, filled, left = (f"live_restore_20260101_00000{number}" for number in range(3))
+    server.admin(f"CREATE DATABASE {by_hand}", f"CREATE DATABASE {filled}")
+    run_sql(address(server, filled), "CREATE TABLE t AS SELECT generate_series(1, 20000) g")
+    closed = "ALLOW_CONNECTIONS false"
+    server.admin(f"ALTER DATABASE {filled} {closed}", f"CREATE DATABASE {left} {closed}")
     plan = restore(state="restored", check=True)["actions"]
     assert [each["subject"] for each in plan if each["name"] == "restore.drop"] == [left]
     assert not restore(state="restored", confirm="live").get("failed")
-    assert unfinished(server) == [by_hand]
+    assert sorted(unfinished(server)) == [by_hand, filled]
 
 
 SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_rest%'"
