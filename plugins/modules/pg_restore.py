@@ -97,6 +97,14 @@ options:
       - Level of proof to reach with O(state=verified), from 1 to 6.
     type: int
     default: 6
+  verify_url:
+    description:
+      - Another server to which O(state=verified) streams the backups, and on which it restores
+        them, in the form of O(database_url). The server that was backed up is then left alone, and
+        no copy of a backup is written elsewhere.
+      - It must lead from the host of the backups to another one; one with C(localhost) or a socket
+        is refused. Defaults to O(database_url).
+    type: str
   confirm:
     description:
       - Name of the database, needed to replace or revert one. Not needed in check mode, and for a
@@ -191,6 +199,12 @@ EXAMPLES = r"""
     database_url: "{{ vault_database_url }}"
     backup_dir: /var/backups/postgres
 
+- name: Prove it on a staging server, to which they are streamed
+  gpt_agent.runbook.pg_restore:
+    database_url: "{{ vault_database_url }}"
+    backup_dir: /var/backups/postgres
+    verify_url: postgresql://verify:{{ vault_password }}@staging-db.example.com/postgres
+
 - name: Show what restoring the newest verified backup would do
   gpt_agent.runbook.pg_restore:
     database_url: postgresql:///gpt_agent?host=/var/run/postgresql
@@ -270,6 +284,7 @@ from ..module_utils.postgres.restore.operation import restore
 from ..module_utils.postgres.restore.options import STATES, VERIFIED, Options
 from ..module_utils.postgres.restore.run import Run
 from ..module_utils.postgres.restore.safety import safety_backup
+from ..module_utils.postgres.restore.server import another_server
 from ..module_utils.postgres.url import read_target
 
 ARGUMENT_SPEC = {
@@ -282,6 +297,7 @@ ARGUMENT_SPEC = {
     "databases": {"type": "list", "elements": "str", "default": []},
     "tables": {"type": "list", "elements": "str", "default": []},
     "level": {"type": "int", "default": 6},
+    "verify_url": {"type": "str", "no_log": True},
     "confirm": {"type": "str", "default": ""},
     "safety_backup": {"type": "bool", "default": True},
     "age_identity": {"type": "path"},
@@ -308,6 +324,8 @@ def main() -> None:
         signal.signal(number, _end)  # so that what is running is ended, and dropped
     try:
         target = read_target(module)
+        if module.params["verify_url"] and module.params["state"] == VERIFIED:
+            target = another_server(module.params["verify_url"])
         options = Options.from_params(module.params)
         thresholds = Thresholds(CHECKS, module.params["thresholds"])
         with progress_reporter(module.params["progress_file"]) as report:

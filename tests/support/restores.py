@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.postgres import Server, run_sql
+from tests.support.postgres import Server
+from tests.support.postgres import run_sql as run_counted
 
 #: Runs the module on the database ``live``: ``restore(state="restored", confirm="live")``.
 Restore = Callable[..., dict[str, Any]]
@@ -55,6 +56,11 @@ EVERYTHING = [
     'GRANT SELECT ON hen TO reader WITH GRANT OPTION; GRANT USAGE ON SCHEMA "Übung" TO PUBLIC',
     "ALTER TABLE events OWNER TO app",
 ]
+
+
+def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements, without waiting for the statistics."""
+    return run_counted(url, *statements, counted=False)
 
 
 def address(server: Server, database: str) -> str:

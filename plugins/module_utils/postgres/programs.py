@@ -56,13 +56,11 @@ def find_programs(server_version: int, bin_dir: str | None = None) -> Programs:
     """
     found = [programs for folder in _folders(bin_dir) if (programs := _programs(folder))]
     major = server_version // 10000
-    usable = sorted(
-        (one for one in found if one.major >= major),
-        key=lambda one: [int(part) for part in re.findall(r"\d+", one.version)],
-    )
+    usable = [one for one in found if one.major >= major]
     if usable:
-        newest = [one for one in usable if one.major == usable[0].major]
-        return newest[-1]
+        oldest = min(one.major for one in usable)
+        # The first of several that are alike: a wrapper in PATH does not have every program.
+        return max((one for one in usable if one.major == oldest), key=_parts)
     if not found:
         where = bin_dir or "PATH and the folders of the packages"
         raise NotCollected(
@@ -74,6 +72,10 @@ def find_programs(server_version: int, bin_dir: str | None = None) -> Programs:
         f"pg_dump {newest_version} is older than the server, which is PostgreSQL {major}",
         _install(major),
     )
+
+
+def _parts(programs: Programs) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", programs.version)]
 
 
 def _install(major: int) -> str:

@@ -10,8 +10,13 @@ from ..programs import Login, Programs
 from .compression import Compression
 from .options import Options
 
-#: What pg_dump says if another session holds, or queues for, a lock that it needs.
-LOCK_CONFLICTS = ("could not obtain lock on relation", "canceling statement due to lock timeout")
+#: What pg_dump says if another session holds, or queues for, a lock that it needs. It waits for
+#: locks under a statement_timeout, and has switched that off for everything else.
+LOCK_CONFLICTS = (
+    "could not obtain lock on relation",
+    "canceling statement due to lock timeout",
+    "canceling statement due to statement timeout",
+)
 APPLICATION = "gpt_agent.runbook/pg_backup"
 
 

@@ -35,15 +35,14 @@ ORDER BY n.nspname, c.relname
 
 COUNT = "SELECT {oid}::bigint, count(*) FROM ONLY {quoted}"
 
-# The permission is asked for last: has_sequence_privilege fails for whatever is not a sequence.
+# The server may ask for the permission before it joins, and for what is not a sequence that is an error: hence the CASE.
 SEQUENCES = """
-WITH /* gpt_agent.runbook */ s AS MATERIALIZED (
-  SELECT c.oid, n.nspname, c.relname FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-)
-SELECT nspname, relname, pg_sequence_last_value(oid) FROM s
-WHERE has_sequence_privilege(oid, 'SELECT, USAGE') ORDER BY nspname, relname
+SELECT /* gpt_agent.runbook */ n.nspname, c.relname, pg_sequence_last_value(c.oid)
+FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+  AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'SELECT, USAGE') ELSE false END
+ORDER BY n.nspname, c.relname
 """
 
 LARGE_OBJECTS = "SELECT /* gpt_agent.runbook */ count(*) FROM pg_largeobject_metadata"

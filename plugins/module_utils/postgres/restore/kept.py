@@ -73,7 +73,7 @@ class Reversal:
         renames = [Rename(kept.name, self.database, mark.comment or None if mark else None)]
         reason = f"{kept.name} is brought back"
         if live:
-            own = new_mark(REVERTED, self.database, live.properties["comment"])
+            own = new_mark(REVERTED, snapshot, self.database, live.properties["comment"])
             renames.insert(0, Rename(self.database, own.name, str(own)))
             reason += f"; the other one stays as {own.name}"
         with self.run.step("restore.revert", self.database, reason) as fields:

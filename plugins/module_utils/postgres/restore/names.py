@@ -20,6 +20,7 @@ KINDS = (RESTORE, BEFORE, REVERTED, VERIFY)
 #: Bytes of the longest name; PostgreSQL cuts a longer one.
 LONGEST = 63
 _TIME = "%Y%m%d_%H%M%S"
+_NEW = re.compile(rf".+_({RESTORE}|{VERIFY})_\d{{8}}_\d{{6}}", re.S)
 _MARK = re.compile(
     rf"gpt_agent\.runbook ({'|'.join(KINDS)}) (\d{{8}}_\d{{6}}) ([^\n]+)(?:\n(.*))?", re.S
 )
@@ -63,6 +64,11 @@ def name_of(database: str, kind: str, time: str) -> str:
     end = f"_{kind}_{time}"
     room = LONGEST - len(end)
     return database.encode()[:room].decode(errors="ignore") + end
+
+
+def is_new(name: str) -> bool:
+    """Whether a name is that of a database which a restore makes."""
+    return _NEW.fullmatch(name) is not None
 
 
 def parse_mark(comment: str | None) -> Mark | None:

@@ -15,7 +15,7 @@ from ...core.errors import NotCollected, Refused, UsageError
 from ...core.units import format_duration, format_value, pluralize
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
-from .names import BEFORE, RESTORE, REVERTED, VERIFY, Mark, format_time
+from .names import BEFORE, KINDS, RESTORE, REVERTED, Mark, format_time
 from .options import Options
 from .properties import statements
 from .server import Database, Snapshot
@@ -54,7 +54,7 @@ def plan_restore(
     new = f"{database}_{RESTORE}_<time>"
     actions = [
         planned("restore.drop", one.name, "left by a run that was interrupted")
-        for one in snapshot.marked(RESTORE, VERIFY)
+        for one in snapshot.leftovers()
     ]
     if live is not None and options.safety_backup:
         actions.append(planned("backup.dump", database, "so that nothing newer is lost"))
@@ -199,9 +199,15 @@ def _kept(snapshot: Snapshot, database: str, *more: str) -> list[Database]:
     )
 
 
-def new_mark(kind: str, database: str, comment: str | None = None) -> Mark:
-    """A mark of this moment."""
-    return Mark(kind, format_time(time.time()), database, comment or "")
+def new_mark(kind: str, snapshot: Snapshot, database: str, comment: str | None = None) -> Mark:
+    """A mark of this moment, later than every other of the database if the clock was set back."""
+    made = [
+        one.mark.made
+        for one in snapshot.marked(*KINDS)
+        if one.mark and one.mark.database == database
+    ]
+    moment = max([time.time(), *(other + 1 for other in made)])
+    return Mark(kind, format_time(moment), database, comment or "")
 
 
 def carried(

@@ -45,9 +45,13 @@ class Statement:
 
 
 def creation(name: str, properties: Mapping[str, Any], version: int) -> str:
-    """CREATE DATABASE with encoding and collation; ``version`` is the server's."""
+    """CREATE DATABASE with encoding and collation; ``version`` is the server's.
+
+    It accepts no connections until `opening`, so that a run that is killed before it could mark the
+    database leaves one in which there can be nothing.
+    """
     parts = [
-        f"CREATE DATABASE {identifier(name)} TEMPLATE template0",
+        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 ALLOW_CONNECTIONS false",
         f"ENCODING {literal(properties['encoding'])}",
     ]
     provider = PROVIDERS.get(properties.get("provider") or "c", "libc")
@@ -63,6 +67,11 @@ def creation(name: str, properties: Mapping[str, Any], version: int) -> str:
     if version >= 160000 and properties.get("icu_rules"):
         parts.append(f"ICU_RULES {literal(properties['icu_rules'])}")
     return " ".join(parts)
+
+
+def opening(name: str) -> str:
+    """Let sessions into a new database."""
+    return f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS true"
 
 
 def statements(name: str, properties: Mapping[str, Any]) -> Iterator[Statement]:

@@ -26,6 +26,7 @@ SELECT /* gpt_agent.runbook */ json_build_object('oid', d.oid::bigint, 'name', d
   'comment', shobj_description(d.oid, 'pg_database'),
   'settings', (SELECT json_agg(json_build_object('role', r.rolname, 'settings', s.setconfig) ORDER BY r.rolname NULLS FIRST)
     FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid)),
+  'accepts_connections', d.datallowconn,
   'bytes', CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(d.oid) END,
   'sessions', (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type <> 'autovacuum worker'),
   'prepared', (SELECT count(*) FROM pg_prepared_xacts x WHERE x.database = d.datname),

@@ -94,7 +94,7 @@ class Restore:
         reader = self._reader(snapshot, backup, manifest)
         if self.database in snapshot.databases and self.run.options.safety_backup:
             self.run.actions += self.back_up(self.database)
-        mark = new_mark(RESTORE, self.database)
+        mark = new_mark(RESTORE, snapshot, self.database)
         scratch = Scratch(self.run, session, self.target, mark, backup, manifest, reader)
         try:
             scratch.create(snapshot)

@@ -24,12 +24,12 @@ from ..url import Target
 from .compare import Comparison, compare
 from .failures import Failure
 from .load import LoadFailed, Source, load, run_programs
-from .names import RESTORE, VERIFY, Mark, identifier, literal
+from .names import Mark, identifier, literal
 from .plain import PlainDump, load_plain
-from .properties import creation
+from .properties import creation, opening
 from .queries import INVALID_INDEXES
 from .run import Run
-from .server import APPLICATION, Control, Database, Snapshot, in_database, session_in
+from .server import APPLICATION, Control, Snapshot, in_database, session_in
 
 #: Free space that a restore needs, as a multiple of the size of the database that was backed up.
 _DISK_MARGIN = 1.1
@@ -64,6 +64,7 @@ class Scratch:
             self.session.execute("a new database", creation(self.name, properties, version))
             comment = f"COMMENT ON DATABASE {identifier(self.name)} IS {literal(str(self.mark))}"
             self.session.execute("a new database", comment)
+            self.session.execute("a new database", opening(self.name))
 
     def load(self) -> list[Failure]:
         """Load the backup; returns what it lacks, such as owners."""
@@ -164,13 +165,8 @@ def drop(run: Run, session: Control, name: str, reason: str) -> None:
 
 def sweep(run: Run, session: Control, snapshot: Snapshot) -> None:
     """Drop what killed runs have left; the lock is held, so no run is working on it."""
-    for database in snapshot.marked(RESTORE, VERIFY):
+    for database in snapshot.leftovers():
         drop(run, session, database.name, "left by a run that was interrupted")
-
-
-def leftovers(snapshot: Snapshot) -> list[Database]:
-    """What `sweep` would drop."""
-    return snapshot.marked(RESTORE, VERIFY)
 
 
 def programs_for(manifest: Manifest, server: Mapping[str, Any], bin_dir: str) -> Programs:

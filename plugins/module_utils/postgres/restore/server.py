@@ -10,16 +10,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.errors import NotCollected, Refused, Unreachable
+from ...core.errors import NotCollected, Refused, Unreachable, UsageError
 from ..advisory_lock import HOLDERS, RESTORE, TAKE, holder_of
 from ..maintenance.worker import StatementFailed, Worker
-from ..url import Target
-from .names import Mark, parse_mark
+from ..url import Target, parse_url
+from .names import RESTORE as RESTORE_MARK
+from .names import VERIFY, Mark, is_new, parse_mark
 from .queries import DATABASES, SERVER
 
 APPLICATION = "gpt_agent.runbook/pg_restore"
 #: Databases to connect to while another one is renamed; the first that lets us in.
 MAINTENANCE_DATABASES = ("postgres", "template1")
+#: What new databases are copies of, and bytes by which maintenance may let a copy grow.
+_EMPTY, _GROWTH = "template0", 256 * 1024
+#: Hosts in a URL that mean the one where this runs.
+_HERE = ("", "localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,15 @@ class Database:
         """What this collection made of it; none for any other database."""
         return parse_mark(self.properties["comment"])
 
+    def is_unmarked(self, most: int) -> bool:
+        """Whether it was created by a run that was killed before it could say so.
+
+        Then no one has ever connected to it, and it has no more than ``most`` bytes.
+        """
+        closed = not self.facts["accepts_connections"] and self.properties["comment"] is None
+        size = self.facts["bytes"]
+        return closed and is_new(self.name) and size is not None and size <= most
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -60,6 +74,13 @@ class Snapshot:
     def marked(self, *kinds: str) -> list[Database]:
         """The databases that this collection has made for a purpose."""
         return [one for one in self.databases.values() if one.mark and one.mark.kind in kinds]
+
+    def leftovers(self) -> list[Database]:
+        """What runs that were killed have left; the lock is held, so no run is working on it."""
+        empty = self.databases.get(_EMPTY)
+        most = (empty.facts["bytes"] or 0) + _GROWTH if empty else 0
+        unmarked = [one for one in self.databases.values() if one.is_unmarked(most)]
+        return unmarked + self.marked(RESTORE_MARK, VERIFY)
 
 
 class Control(Worker):
@@ -113,6 +134,21 @@ def session_in(target: Target, database: str, seconds: float) -> Iterator[Worker
     with closing(session):
         session.open()
         yield session
+
+
+def another_server(url: str) -> Target:
+    """The target of ``verify_url``; raises `UsageError` for one that leads to this host itself."""
+    try:
+        target = parse_url(url)
+    except UsageError as error:
+        raise UsageError(str(error).replace("database_url", "verify_url")) from None
+    here = [host for host, _port in target.hosts if host in _HERE or host.startswith(("/", "@"))]
+    if here:
+        raise UsageError(
+            f"verify_url: {here[0] or 'no host'} is the host of the backups itself; give the name "
+            "under which that host reaches the other server"
+        )
+    return target
 
 
 def in_database(target: Target, name: str) -> Target:

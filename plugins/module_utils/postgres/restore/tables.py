@@ -106,7 +106,7 @@ class TableRestore:
         reader: Reader,
         tables: list[Table],
     ) -> list[str]:
-        mark = new_mark(VERIFY, self.database)
+        mark = new_mark(VERIFY, snapshot, self.database)
         scratch = Scratch(self.run, session, self.target, mark, backup, manifest, reader)
         try:
             scratch.create(snapshot)

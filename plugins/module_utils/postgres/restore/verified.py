@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from ..backup.manifest import LEVELS, Manifest, Proof, read_manifest, write_mani
 from ..backup.naming import SQL
 from ..backup.proof import prove
 from ..backup.repository import LOCK, Backup
+from ..programs import Programs
 from ..url import Target
 from .choice import backups_to_verify
 from .compare import rows_of
@@ -28,7 +30,7 @@ from .load import LoadFailed
 from .names import VERIFY, Mark, format_time
 from .plain import PlainDump
 from .run import Run, StepFailed
-from .scratch import Scratch, leftovers, programs_for, sweep
+from .scratch import Scratch, programs_for, sweep
 from .server import Control, Snapshot, control
 
 CHECK = "backup.restorable"
@@ -56,7 +58,7 @@ class Verification:
         ]
         if level > WITHOUT_SERVER:
             with control(self.target, self.run.options.timeout) as session:
-                left = leftovers(session.snapshot())
+                left = session.snapshot().leftovers()
             reason = "left by a run that was interrupted"
             actions[:0] = [Action("restore.drop", PLANNED, reason, one.name) for one in left]
         return Outcome(actions=actions)
@@ -106,7 +108,7 @@ class Verification:
             options.age_identity,
             options.age_program,
         )
-        wanted = min(_level(backup, options.level), self._highest())
+        wanted = min(_level(backup, options.level), self._highest(reader.programs))
         watch = self.run.watch("backup.verify", _subject(backup))
         if isinstance(backup, PlainDump):  # it was read to its end
             if wanted <= WITHOUT_SERVER:
@@ -117,11 +119,12 @@ class Verification:
             return replace(proof, wanted=wanted)
         return self._restore(backup, manifest, reader, wanted)
 
-    def _highest(self) -> int:
+    def _highest(self, programs: Programs) -> int:
         """The highest level that can be reached on the server."""
         server = self.snapshot.server if self.snapshot else {}
         has_amcheck = server.get("superuser") and "amcheck" in (server.get("extensions") or ())
-        return 6 if has_amcheck else 5
+        has_program = os.access(programs.path("pg_amcheck"), os.X_OK)
+        return 6 if has_amcheck and has_program else 5
 
     def _restore(self, backup: Backup, manifest: Manifest, reader: Reader, wanted: int) -> Proof:
         """Levels 4 to 6, in a database of their own, which is dropped again."""
@@ -177,7 +180,10 @@ class Verification:
                 f"{format_duration(proof.seconds)}"
             )
         if proof.level < _level(backup, self.run.options.level):
-            summary += "; level 6 needs a superuser's login and the extension amcheck"
+            summary += (
+                "; level 6 needs a superuser's login, the extension amcheck and pg_amcheck "
+                "beside pg_restore"
+            )
         return self.thresholds.verdict(
             CHECK, OK, summary, subject=database, evidence=[_evidence(proof)]
         )

@@ -228,6 +228,7 @@ def test_killed_between_the_two_renames(filled: Server, take: Take, folder: Path
     assert len(names(folder)) == 2
 
 
+@pytest.mark.parametrize("own", [""], ids=["demo"], indirect=True)
 def test_killed_at_any_moment(
     filled: Server, take: Take, options: dict[str, Any], folder: Path
 ) -> None:

@@ -13,14 +13,20 @@ from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
 from tests.support.restores import Restore, address
 
 
-@pytest.fixture(
-    params=["", *FOLDERS],
-    ids=lambda folder: f"native-{folder}" if folder else "demo",
-    scope="module",
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what differs between versions run on each of them, the others on the demo's."""
+    if metafunc.definition.get_closest_marker("every_version"):
+        names = [f"native-{folder}" for folder in FOLDERS]
+        metafunc.parametrize(
+            "own", ["", *FOLDERS], indirect=True, ids=["demo", *names], scope="module"
+        )
+
+
+@pytest.fixture(scope="module")
 def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
-    """A server with the roles of the tests, of each version."""
-    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    """A server with the roles of the tests, which a test may stop."""
+    folder = getattr(request, "param", "")
+    programs = Path(folder or request.getfixturevalue("stack").settings["bin"]["postgres"])
     with throwaway(programs, autovacuum="off", max_prepared_transactions=5) as server:
         Server(server).admin("CREATE ROLE reader", "CREATE ROLE passing")
         yield server

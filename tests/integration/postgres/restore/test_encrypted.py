@@ -10,8 +10,8 @@ import pytest
 
 from demo.age import install
 from tests.conftest import RunModule, by_name
-from tests.support.postgres import Server, run_sql
-from tests.support.restores import Restore, address, content
+from tests.support.postgres import Server
+from tests.support.restores import Restore, address, content, run_sql
 
 
 @pytest.fixture(scope="module")

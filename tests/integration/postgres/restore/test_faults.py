@@ -3,48 +3,53 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore.names import (
+    Mark,
+    format_time,
+)
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
-from tests.support.postgres import Server, Throwaway, eventually, run_sql, throwaway
-from tests.support.restores import Restore, address, flip
+from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
+from tests.support.postgres import Server, Throwaway, eventually, throwaway
+from tests.support.restores import Restore, address, flip, run_sql
 
-
-@pytest.fixture(scope="module")
-def own(stack: Stack) -> Iterator[Throwaway]:
-    """A server that a test may stop."""
-    programs = Path(stack.settings["bin"]["postgres"])
-    with throwaway(programs, autovacuum="off", max_prepared_transactions=5) as server:
-        Server(server).admin("CREATE ROLE passing")
-        yield server
+#: Moments at which a restore is killed.
+KILLS = 20
 
 
 @pytest.fixture
 def backup(server: Server, run_module: RunModule, client: Path, tmp_path: Path) -> Path:
+    return made_backup(server, run_module, client, tmp_path)
+
+
+def made_backup(
+    server: Server, run_module: RunModule, client: Path, folder: Path, more: str = ""
+) -> Path:
     """The backup of a small database ``live``, whose rows have changed since."""
     server.admin("CREATE DATABASE live OWNER app")
     url = address(server, "live")
     run_sql(
         url,
-        "CREATE TABLE t (id int PRIMARY KEY, word text)",
+        f"CREATE TABLE t (id int PRIMARY KEY, word text) {more}",
         "INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g",
     )
-    folder = tmp_path / "backups"
-    options = {"database_url": url, "backup_dir": str(folder), "bin_dir": str(client)}
+    backups = folder / "backups"
+    options = {"database_url": url, "backup_dir": str(backups), "bin_dir": str(client)}
     answer = run_module("pg_backup", {**options, "globals": False})
     assert not answer.get("failed"), answer
     run_sql(url, "DELETE FROM t WHERE id > 5")
-    return next((folder / "live").glob("*.dir"))
+    return next((backups / "live").glob("*.dir"))
 
 
 def rows(server: Server) -> int:
@@ -55,6 +60,11 @@ def others(server: Server) -> list[str]:
     """Databases that a restore has made."""
     found = server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live!_%' ESCAPE '!'")
     return [name for (name,) in found]
+
+
+def unfinished(server: Server) -> list[str]:
+    """New databases that are not in use yet."""
+    return [name for name in others(server) if "_restore_" in name]
 
 
 def refused(answer: dict[str, Any], server: Server, words: str) -> None:
@@ -101,6 +111,7 @@ def test_a_missing_file_and_an_edited_manifest_are_refused(
     refused(restore(state="restored", confirm="live", backup=str(backup)), server, "was edited")
 
 
+@pytest.mark.every_version
 def test_rows_that_are_not_those_of_the_snapshot_stop_it(
     server: Server, restore: Restore, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +188,51 @@ def test_a_lock_on_the_database_itself_is_waited_for_briefly(
     assert rows(server) == 20000
 
 
+def test_the_clock_was_set_back(server: Server, restore: Restore, backup: Path) -> None:
+    """What was replaced last comes back, and is not what has the latest time of the wrong clock."""
+    assert not restore(state="restored", confirm="live").get("failed")
+    (first,) = others(server)
+    future = Mark("before", format_time(time.time() + 86400), "live")
+    server.admin(
+        f"ALTER DATABASE {first} RENAME TO {future.name}",
+        f"COMMENT ON DATABASE {future.name} IS '{future}'",
+    )
+    run_sql(address(server, "live"), "DELETE FROM t WHERE id > 7")
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert rows(server) == 20000
+    answer = restore(state="cleaned", keep_days=0.5)
+    assert (answer["actions"], len(others(server))) == ([], 2)
+    assert not restore(state="reverted", confirm="live").get("failed")
+    assert rows(server) == 7
+
+
+@needs_mount
+def test_the_disk_is_full(
+    stack: Stack, run_module: RunModule, client: Path, tmp_path: Path
+) -> None:
+    programs = Path(stack.settings["bin"]["postgres"])
+    with mounts_of_its_own(), throwaway(programs, autovacuum="off") as own:
+        server = Server(own)
+        with mounted(own.home / "small", "tmpfs", options="size=20m") as point:
+            (point / "space").mkdir()
+            own.identity.own(point, point / "space")
+            server.admin(f"CREATE TABLESPACE small LOCATION '{point}/space'")
+            taken = made_backup(server, run_module, client, tmp_path, "TABLESPACE small")
+            (point / "filler").write_bytes(bytes(free_bytes(point) - 500_000))
+            given = arguments(server, taken, client)
+            answer = run_module("pg_restore", given)
+            refused(answer, server, "No space left on device")
+            assert "The live database was not touched" in answer["msg"]
+            (point / "filler").unlink()
+            assert not run_module("pg_restore", given).get("failed")
+            assert rows(server) == 20000
+
+
+def free_bytes(path: Path) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
 def test_the_server_restarts_meanwhile(
     server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore
 ) -> None:
@@ -193,22 +249,39 @@ def test_the_server_restarts_meanwhile(
     assert rows(server) == 20000
 
 
-@pytest.mark.parametrize("number", range(6))
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new(
-    number: int, server: Server, backup: Path, client: Path, restore: Restore
+    server: Server, backup: Path, client: Path, restore: Restore
 ) -> None:
-    chosen = random.Random(number)
-    with start_module("pg_restore", arguments(server, backup, client)) as module:
-        eventually(lambda: others(server) or module.poll() is not None)
-        time.sleep(chosen.uniform(0, 0.9))
-        module.send_signal(signal.SIGKILL)
-        module.communicate()
-    eventually(lambda: not server.admin(SESSIONS))
-    assert rows(server) in (5, 20000)
+    """The next run drops what the killed one has left, so kills can follow each other."""
+    chosen = random.Random(11)
+    for _kill in range(KILLS):
+        swapped = rows(server) == 20000
+        with start_module("pg_restore", arguments(server, backup, client)) as module:
+            time.sleep(chosen.uniform(0.2, 2.0))
+            module.send_signal(signal.SIGKILL)
+            module.communicate()
+        eventually(lambda: not server.admin(SESSIONS))
+        assert rows(server) in ((20000,) if swapped else (5, 20000))
+        assert len(unfinished(server)) <= 1, others(server)
     answer = restore(state="restored", confirm="live")
     assert not answer.get("failed"), answer
     assert rows(server) == 20000
     assert all("_before_" in name for name in others(server)), others(server)
+
+
+def test_a_kill_before_a_database_was_marked(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    """What no one ever could connect to is dropped; what someone made by hand is not."""
+    by_hand, filled, left = (f"live_restore_20260101_00000{number}" for number in range(3))
+    server.admin(f"CREATE DATABASE {by_hand}", f"CREATE DATABASE {filled}")
+    run_sql(address(server, filled), "CREATE TABLE t AS SELECT generate_series(1, 20000) g")
+    closed = "ALLOW_CONNECTIONS false"
+    server.admin(f"ALTER DATABASE {filled} {closed}", f"CREATE DATABASE {left} {closed}")
+    plan = restore(state="restored", check=True)["actions"]
+    assert [each["subject"] for each in plan if each["name"] == "restore.drop"] == [left]
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert sorted(unfinished(server)) == [by_hand, filled]
 
 
 SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_rest%'"

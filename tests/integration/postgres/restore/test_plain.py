@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import by_name
-from tests.support.postgres import Server, run_sql
-from tests.support.restores import Restore, address
+from tests.support.postgres import Server
+from tests.support.restores import Restore, address, run_sql
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def rewrite(path: Path, change: bytes, to: bytes) -> None:
     path.write_bytes(gzip.compress(text.replace(change, to, 1)))
 
 
+@pytest.mark.every_version
 def test_a_complete_one_is_restored_and_compared(
     server: Server, restore: Restore, dump: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_what_the_recipe_calls_good_is_refused(
     assert count(server) == 0
 
 
+@pytest.mark.every_version
 def test_an_error_in_it_stops_the_restore(server: Server, restore: Restore, dump: Path) -> None:
     rewrite(dump, b"CREATE TABLE public.empty", b"BUILD TABLE public.empty")
     answer = restore(state="restored", confirm="live", backup=str(dump))

@@ -11,13 +11,14 @@ import psycopg2
 import pytest
 
 from tests.conftest import RunModule, by_name
-from tests.support.postgres import Server, run_sql
+from tests.support.postgres import Server
 from tests.support.restores import (
     EVERYTHING,
     Restore,
     address,
     content,
     properties,
+    run_sql,
     schema,
 )
 
@@ -48,6 +49,7 @@ def facts(server: Server, database: str) -> object:
     )
 
 
+@pytest.mark.every_version
 def test_everything_comes_back_and_can_be_undone(
     server: Server, restore: Restore, backed_up: str, client: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_everything_comes_back_and_can_be_undone(
     assert server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live%'") == [("live",)]
 
 
+@pytest.mark.every_version
 def test_the_backup_is_proven_and_its_manifest_says_so(
     server: Server, restore: Restore, backed_up: str, tmp_path: Path
 ) -> None:
@@ -144,6 +147,7 @@ def test_a_copy_beside_the_live_database_needs_no_confirmation(
     assert facts(server, "copy of ü") == facts(server, "live")
 
 
+@pytest.mark.every_version
 def test_tables_are_restored_beside_the_live_ones(
     server: Server, restore: Restore, backed_up: str
 ) -> None:

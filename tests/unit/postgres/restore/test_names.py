@@ -10,6 +10,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
     Mark,
     format_time,
     identifier,
+    is_new,
     literal,
     name_of,
     parse_mark,
@@ -50,6 +51,20 @@ def test_a_long_name_is_cut_between_characters() -> None:
 
 def test_a_time_is_that_of_the_mark() -> None:
     assert format_time(Mark(BEFORE, TIME, "shop").made) == TIME
+
+
+@pytest.mark.parametrize(
+    ("name", "new"),
+    [
+        (f"shop_restore_{TIME}", True),
+        (f"shop_verify_{TIME}", True),
+        (f"shop_before_{TIME}", False),
+        (f"_restore_{TIME}", False),
+        (f"shop_restore_{TIME}_2", False),
+    ],
+)
+def test_the_name_of_a_new_database_is_known(name: str, new: bool) -> None:
+    assert is_new(name) is new
 
 
 def test_texts_are_quoted() -> None:

@@ -52,7 +52,10 @@ def test_default_grants_stay_default() -> None:
 
 
 def test_a_new_database_has_the_collation_of_the_old_one() -> None:
-    libc = "CREATE DATABASE \"x\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+    libc = (
+        'CREATE DATABASE "x" TEMPLATE template0 ALLOW_CONNECTIONS false '
+        "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
     assert creation("x", PROPERTIES, 140000) == libc
     assert creation("x", PROPERTIES, 150000) == f"{libc} LOCALE_PROVIDER libc"
     icu = {**PROPERTIES, "provider": "i", "locale": "de", "icu_rules": "&a<b"}
