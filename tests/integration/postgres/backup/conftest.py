@@ -19,9 +19,19 @@ def clients(stack: Any) -> str:
     return str(stack.settings["bin"]["postgres"])
 
 
-@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="session")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what differs between versions run on each of them, the others on the demo's."""
+    if metafunc.definition.get_closest_marker("every_version"):
+        names = [f"native-{folder}" for folder in FOLDERS]
+        metafunc.parametrize(
+            "own", ["", *FOLDERS], indirect=True, ids=["demo", *names], scope="session"
+        )
+
+
+@pytest.fixture(scope="session")
 def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
-    programs = Path(request.param or request.getfixturevalue("clients"))
+    folder = getattr(request, "param", "")
+    programs = Path(folder or request.getfixturevalue("clients"))
     with throwaway(programs, autovacuum="off") as server:
         yield server
 

@@ -41,6 +41,7 @@ def restored(server: Server, clients: str, path: str) -> str:
     return url
 
 
+@pytest.mark.every_version
 def test_everything_is_counted_as_it_is_restored(
     server: Server, take: Take, folder: Path, clients: str
 ) -> None:
@@ -81,6 +82,7 @@ def test_everything_is_counted_as_it_is_restored(
     assert "app" in globals_.manifest.roles
 
 
+@pytest.mark.every_version
 def test_writers_go_on_and_the_counts_are_those_of_the_dump(
     server: Server, take: Take, folder: Path, clients: str
 ) -> None:
@@ -160,6 +162,7 @@ def test_another_key_cannot_prove_it_and_leaves_nothing(
     assert names(folder) == []
 
 
+@pytest.mark.every_version
 def test_one_file_by_pg_dump_and_by_zstd(server: Server, take: Take, folder: Path) -> None:
     assert take(form="custom", compression="gzip:6")["complete"]
     assert take(form="custom")["complete"]
@@ -181,6 +184,7 @@ def test_all_databases_but_one(server: Server, take: Take, folder: Path) -> None
     assert take(databases=["nope*"])["msg"].startswith("databases: there is no database 'nope*'")
 
 
+@pytest.mark.every_version
 def test_check_mode_foresees_what_a_run_does(server: Server, take: Take, folder: Path) -> None:
     plan = take(check=True, keep=ONE)
     assert actions(plan, "planned") == [("backup.dump", "shop")]
@@ -228,6 +232,7 @@ def connect_only(server: Server) -> Any:
         yield url
 
 
+@pytest.mark.every_version
 def test_rights_to_connect_alone_are_too_few(take: Take, folder: Path, connect_only: str) -> None:
     answer = take(database_url=connect_only)
     assert "permission denied for table t" in answer["msg"]
