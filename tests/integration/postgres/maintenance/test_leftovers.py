@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg2
 import psycopg2.extras
+import pytest
 
 from tests.conftest import start_module
 from tests.support.maintenance import Maintain, cut_off, done, invalid
@@ -76,6 +77,8 @@ def test_an_index_that_is_being_built_is_left_alone(server: Server, maintain: Ma
     assert invalid(server) == []
 
 
+# Nothing in it depends on the version, and it takes long.
+@pytest.mark.parametrize("own", [""], ids=["demo"], indirect=True)
 def test_killed_at_any_moment_the_next_run_cleans_up(
     server: Server, maintain: Maintain, tmp_path: Path
 ) -> None:
