@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are always complete: the old content or the new, even after a power failure."""
+"""Files that are always complete, even after a power failure, and the space for more of them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,20 @@ def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = Tr
     except BaseException:
         os.unlink(partial)
         raise
+
+
+def sync_folder(folder: str) -> None:
+    """Flush a folder to disk, so that its entries survive a power failure; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def free_bytes(path: str) -> int:
+    """Bytes that this user can still write where a path is, or will be; raises OSError."""
+    while not os.path.exists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize

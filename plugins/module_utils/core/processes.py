@@ -164,7 +164,7 @@ def _end(running: Sequence[_Running]) -> None:
     for one in left:
         try:
             one.process.wait(max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:  # noqa: PERF203
+        except subprocess.TimeoutExpired:  # noqa: PERF203 - each is ended by itself
             one.process.kill()
             one.process.wait()
     for one in running:

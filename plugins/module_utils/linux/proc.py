@@ -50,6 +50,11 @@ def environment_variable(pid: int | str, name: str) -> str | None:
     return next((entry[len(prefix) :] for entry in entries if entry.startswith(prefix)), "")
 
 
+def working_directory(pid: int | str) -> str:
+    """The directory that a process is in, with all links resolved; raises OSError."""
+    return os.readlink(f"/proc/{pid}/cwd")
+
+
 def stat_fields(pid: int | str) -> list[str]:
     """Fields of /proc/PID/stat after the name, from the state on (`proc_pid_stat(5)`, field 3).
 

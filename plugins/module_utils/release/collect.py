@@ -88,14 +88,6 @@ def applied_migrations(options: Options, snapshot: Snapshot) -> tuple[str, ...]:
     return found
 
 
-def free_bytes(path: str) -> int:
-    """Free space for this user where a folder is, or will be."""
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
-
-
 def _found(layout: Layout, options: Options, unfinished: Sequence[str]) -> dict[str, Release]:
     """The releases that another tool made, as far as their folders tell."""
     folder = os.path.realpath(layout.store.releases_folder)

@@ -18,6 +18,7 @@ from ..core.errors import NotCollected
 from ..core.processes import POLL, die_with_parent
 from ..core.text import redact, shorten
 from ..core.units import format_duration
+from ..linux.proc import working_directory
 
 #: Characters of a command's output that an error quotes.
 _QUOTED = 600
@@ -92,7 +93,7 @@ def end_processes_in(folder: str) -> int:
     killed = 0
     for entry in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
-            cwd = os.readlink(f"/proc/{entry}/cwd")
+            cwd = working_directory(entry)
             if cwd == folder or cwd.startswith(f"{folder}/"):
                 os.kill(int(entry), signal.SIGKILL)
                 killed += 1

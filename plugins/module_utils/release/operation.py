@@ -14,6 +14,7 @@ from ..core.check import CRITICAL, DONE, OK, WARNING, Action, Check
 from ..core.check import UNKNOWN as NOT_KNOWN
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import NotCollected, RunbookError, Unreachable
+from ..core.files import free_bytes
 from ..core.lock import Locked, exclusive_lock
 from ..core.operation import Outcome
 from ..core.progress import ProgressCallback, progress, running_item
@@ -22,7 +23,7 @@ from .adopt import repair
 from .backend import Backend
 from .build import remove_unfinished
 from .choose import first_live_order
-from .collect import Snapshot, applied_migrations, collect, free_bytes
+from .collect import Snapshot, applied_migrations, collect
 from .flow import Flow, refused
 from .guards import Facts, guard, obstacles
 from .layout import locate

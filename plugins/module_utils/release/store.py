@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import NotCollected
-from ..core.files import PARTIAL, write_atomically
+from ..core.files import PARTIAL, sync_folder, write_atomically
 from .record import Release, Switch, as_json, release_from_json
 
 #: Folder of the records, below the root.
@@ -164,11 +164,7 @@ class Store:
             os.unlink(beside)
         os.symlink(os.path.relpath(path, os.path.realpath(parent)), beside)
         os.replace(beside, self.link)
-        folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(parent)
 
 
 def as_json_pending(pending: Pending) -> dict[str, Any]:

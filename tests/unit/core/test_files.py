@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import (
+    free_bytes,
     write_atomically,
 )
 
@@ -43,3 +44,10 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> No
 def test_the_folder_must_exist(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(str(tmp_path / "none/file"), "x")
+
+
+def test_the_space_for_a_file_is_that_of_the_folder_it_will_be_in(tmp_path: Path) -> None:
+    found = os.statvfs(tmp_path)
+    assert free_bytes(str(tmp_path / "not" / "yet" / "there")) == pytest.approx(
+        found.f_bavail * found.f_frsize, rel=0.01
+    )

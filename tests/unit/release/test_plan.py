@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.plan import plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.record import (
@@ -15,8 +16,8 @@ from tests.support.release_samples import BACK, FORWARD, NEW, OLD, snapshot, tar
 FRESH = Release("v3", "v3", "/srv/releases/v3")
 
 
-def names(*given: object) -> list[str]:
-    return [action.name for action in plan(*given)]  # type: ignore[arg-type]
+def names(*given: Any) -> list[str]:
+    return [action.name for action in plan(*given)]
 
 
 def test_a_release_that_is_there() -> None:

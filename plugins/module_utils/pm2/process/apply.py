@@ -10,14 +10,11 @@ from dataclasses import replace
 from typing import Callable
 
 from ...core.check import DONE, FAILED, SKIPPED, Action
-from ...core.deadline import DeadlineExceeded
-from ...core.errors import Unreachable
 from ...core.progress import ProgressCallback, progress, running_item
-from ...core.units import format_duration
 from ..instance import WAITING, Instance
 from .options import Options
 from .plan import Plan, Step
-from .verify import NotProven, log_size, require_ready, require_restarted, watch
+from .verify import NotProven, answered_within, log_size, require_ready, require_restarted, watch
 
 #: Seconds after which no further instance is restarted.
 MAX_SECONDS = 3600.0
@@ -80,7 +77,7 @@ def restart_instance(options: Options, before: Instance, report: Callable[[str],
     log_start = log_size(before.error_log)
     extra_seconds = before.kill_timeout + before.listen_timeout
     report("restarting")
-    try:
+    with answered_within(options.timeout + extra_seconds):
         with options.connect(extra_seconds) as client:
             if before.status == WAITING:
                 # Otherwise PM2's own restart would follow once its delay is over.
@@ -90,10 +87,3 @@ def restart_instance(options: Options, before: Instance, report: Callable[[str],
         started = require_restarted(options, before, log_start)
         require_ready(started, before, answered, log_start)
         return watch(options, started, log_start, report)
-    except Unreachable as reason:
-        raise NotProven(f"whether it is back is not known: {reason}") from None
-    except DeadlineExceeded:
-        waited = format_duration(options.timeout + extra_seconds)
-        raise NotProven(
-            f"PM2 did not answer within {waited}, so whether it is back is not known"
-        ) from None

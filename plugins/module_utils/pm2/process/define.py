@@ -162,7 +162,7 @@ class Definer:
         """Ids of the instances whose process is not in the directory that the operator names."""
         if "cwd" not in self._options.definition.values:
             return frozenset()
-        found = [(row, directory_of(row), then.cwd) for row, _now, then in wanted if row.alive]
+        found = [(row, directory_of(row.pid), then.cwd) for row, _now, then in wanted if row.alive]
         return frozenset(
             row.pm_id for row, actual, cwd in found if actual and actual != os.path.realpath(cwd)
         )

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from ...core.deadline import DeadlineExceeded
-from ...core.errors import Unreachable
 from ...core.parallel import ParallelCalls
 from ...core.units import format_duration
 from ..instance import LAUNCHING, ONLINE, Instance
 from .options import Options
-from .verify import NotProven, last_message
+from .verify import NotProven, answered_within, last_message
 
 #: Seconds between two checks of the instance.
 _POLL = 0.1
@@ -49,23 +47,16 @@ def carry_out(
     """
     calls: ParallelCalls[str] = ParallelCalls()
     seen = Seen()
-    try:
-        with options.connect(extra_seconds) as acting, options.connect(extra_seconds) as watching:
-            calls.start("order", lambda: acting.call(*order))
-            while calls.next(_POLL) is None:
-                report()
-                seen = _look(watching.instances(), find, seen)
-                is_up = seen.instance is None or seen.instance.status in (ONLINE, LAUNCHING)
-                if until_it_ends and not is_up:
-                    return seen
-            return _look(watching.instances(), find, seen)
-    except Unreachable as reason:
-        raise NotProven(f"whether it is back is not known: {reason}") from None
-    except DeadlineExceeded:
-        waited = format_duration(options.timeout + extra_seconds)
-        raise NotProven(
-            f"PM2 did not answer within {waited}, so whether it is back is not known"
-        ) from None
+    limit, connect = options.timeout + extra_seconds, options.connect
+    with answered_within(limit), connect(extra_seconds) as acting, connect(extra_seconds) as other:
+        calls.start("order", lambda: acting.call(*order))
+        while calls.next(_POLL) is None:
+            report()
+            seen = _look(other.instances(), find, seen)
+            is_up = seen.instance is None or seen.instance.status in (ONLINE, LAUNCHING)
+            if until_it_ends and not is_up:
+                return seen
+        return _look(other.instances(), find, seen)
 
 
 def _look(rows: list[Instance], find: Find, seen: Seen) -> Seen:

@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from ...core.units import format_duration
+from ...linux.proc import working_directory
 from ..instance import Instance
 from .options import Options
 from .verify import NotProven, last_message, require_stays_up
@@ -67,7 +68,7 @@ class Proof:
         if not self.directory:
             return
         try:
-            actual = os.readlink(f"/proc/{row.pid}/cwd")
+            actual = working_directory(row.pid)
         except OSError as error:
             raise NotProven(
                 f"the directory of its process {row.pid} cannot be read: {error.strerror}"

@@ -14,6 +14,7 @@ from ...core.errors import UsageError
 from ...core.operation import Outcome
 from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
+from ...linux.proc import working_directory
 from ..checks import CHECKS
 from ..instance import App, Instance, instance_from
 from ..liveness import assess_process
@@ -122,7 +123,7 @@ def _plan(options: Options, app: App, directory: str, cwd: str, only_others: boo
     for row, now in settings_of(options, app):
         given = cwd or (now.cwd if os.path.realpath(now.cwd) == target else directory)
         wanted = now.moved_to(given)
-        if only_others and row.alive and directory_of(row) == target and now == wanted:
+        if only_others and row.alive and directory_of(row.pid) == target and now == wanted:
             continue
         settings.append((row, now, wanted))
     return plan_roll(app, settings, target, f"to run in {target}")
@@ -136,10 +137,10 @@ def settings_of(options: Options, app: App) -> list[tuple[Instance, Settings]]:
     return [(row, settings) for row, settings in rows if row.pm_id in ids and row.name == app.name]
 
 
-def directory_of(row: Instance) -> str:
-    """The directory that the process of an instance is in; empty if it cannot be read."""
+def directory_of(pid: int) -> str:
+    """The directory that a process is in; empty if it cannot be read."""
     try:
-        return os.readlink(f"/proc/{row.pid}/cwd")
+        return working_directory(pid)
     except OSError:
         return ""
 

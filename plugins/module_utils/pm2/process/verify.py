@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Callable
 
-from ...core.errors import RunbookError
+from ...core.deadline import DeadlineExceeded
+from ...core.errors import RunbookError, Unreachable
 from ...core.units import format_duration
 from ...logs.fingerprint import fingerprint
 from ...logs.parse import LineParser, group_messages
@@ -30,6 +33,23 @@ _LOG_BYTES = 64 << 10
 
 class NotProven(RunbookError):
     """An instance was told to restart, and did not come back or stay up; the text says why."""
+
+
+@contextmanager
+def answered_within(seconds: float) -> Iterator[None]:
+    """Raises `NotProven` if PM2 is lost meanwhile, or does not answer within its time limit.
+
+    ``seconds`` is that limit, for the message.
+    """
+    try:
+        yield
+    except Unreachable as reason:
+        raise NotProven(f"whether it is back is not known: {reason}") from None
+    except DeadlineExceeded:
+        raise NotProven(
+            f"PM2 did not answer within {format_duration(seconds)}, so whether it is back is not "
+            "known"
+        ) from None
 
 
 def require_restarted(options: Options, before: Instance, log_start: int) -> Instance:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import NotCollected, UsageError
 from ..connection import Connection
-from ..maintenance.worker import require_direct_connection
 from ..url import Target
+from ..worker import require_direct_connection
 from . import queries
 from .contents import APPLICATION
 from .options import Options

@@ -15,7 +15,7 @@ import shutil
 from contextlib import suppress
 
 from ...core.errors import NotCollected
-from ...core.files import PARTIAL
+from ...core.files import PARTIAL, sync_folder
 from .manifest import Manifest, read_manifest, write_manifest
 from .naming import MANIFEST, Name, manifest_time, parse_name
 
@@ -85,12 +85,3 @@ def discard(path: str) -> None:
     else:
         with suppress(FileNotFoundError):
             os.unlink(path)
-
-
-def sync_folder(folder: str) -> None:
-    """Flush a folder to disk, so that its entries survive a power failure; raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -15,8 +15,8 @@ from typing import Any
 
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected
-from ..maintenance.worker import StatementFailed, Worker
 from ..url import Target
+from ..worker import StatementFailed, Worker
 from . import queries
 from .manifest import Table
 

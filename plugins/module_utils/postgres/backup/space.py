@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ...core.errors import RunbookError
+from ...core.files import free_bytes
 from ...core.units import format_value
 from .repository import Backup
 
@@ -30,14 +30,6 @@ def expected_bytes(database_bytes: int, backups: Sequence[Backup]) -> int:
             share = known.bytes / known.database_bytes
             return int(max(known.bytes, share * database_bytes) * MARGIN)
     return int(database_bytes * FIRST)
-
-
-def free_bytes(folder: str) -> int:
-    """Bytes that this user can still write; raises OSError."""
-    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
-        folder = os.path.dirname(folder)
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
 
 
 def require_space(folder: str, expected: int, keep_free: int) -> None:

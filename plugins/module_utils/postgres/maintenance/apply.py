@@ -16,6 +16,7 @@ from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
 from ...core.progress import ProgressCallback
 from ..relations import Inventory
+from ..worker import StatementFailed, Worker
 from .disk import DiskSpace
 from .indexes import is_worth_rebuilding
 from .options import Options
@@ -27,7 +28,6 @@ from .running import RunningStatement, invalid_indexes, relation_state
 from .schedule import Queued, Schedule
 from .step import Step, statement
 from .watcher import INTERVAL, Watcher
-from .worker import StatementFailed, Worker
 
 #: Seconds for statements to end after they were cancelled.
 CANCEL_TIMEOUT = 15.0

@@ -12,8 +12,8 @@ from ..connection import Connection
 from ..queries import DATABASE_FACTS
 from ..relations import Inventory, collect_inventory
 from ..url import Target
+from ..worker import require_direct_connection
 from .lock import APPLICATION
-from .worker import require_direct_connection
 
 
 def collect(target: Target, seconds: float) -> Inventory:

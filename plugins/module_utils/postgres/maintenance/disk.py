@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ...core.files import free_bytes
+from ..data_directory import is_this_server
 from ..relations import Inventory
-
-#: Seconds by which two accounts of the server's start may differ.
-SAME_START = 10
 
 
 @dataclass(frozen=True)
@@ -40,25 +39,13 @@ class DiskSpace:
     def _measured(self, tablespace: int) -> float | None:
         facts = self.inventory.facts
         directory = facts["data_directory"]
-        if not directory or not _is_this_server(directory, facts["started"]):
+        if not directory or not is_this_server(directory, facts["started"]):
             return None
         place = facts["tablespaces"].get(str(tablespace)) or directory
         wal = os.path.join(directory, "pg_wal")
-        free = _free_bytes(place)
+        free = free_bytes(place)
         if os.stat(place).st_dev == os.stat(wal).st_dev:
             return free
         # A rebuild that needs twice its size writes its size once more as WAL, and a server that
         # has no room for WAL stops.
-        return min(free, 2 * _free_bytes(wal))
-
-
-def _is_this_server(directory: str, started: float) -> bool:
-    """Whether the directory is the server's, and not one of the same name on another host."""
-    with open(os.path.join(directory, "postmaster.pid")) as stream:
-        lines = stream.read().splitlines()
-    return abs(int(lines[2]) - started) <= SAME_START
-
-
-def _free_bytes(directory: str) -> float:
-    found = os.statvfs(directory)
-    return float(found.f_bavail * found.f_frsize)
+        return min(free, 2 * free_bytes(wal))

@@ -17,12 +17,12 @@ from ...core.operation import Outcome
 from ...core.progress import ProgressCallback, progress, running_item
 from ...core.thresholds import Thresholds
 from ..url import Target
+from ..worker import StatementFailed, Worker
 from .declined import declined, locked_by, on_standby
 from .lock import APPLICATION, take_lock
 from .options import Options
 from .queries import IN_RECOVERY, QUOTED_DATABASE
 from .verify import CHECK
-from .worker import StatementFailed, Worker
 
 LOCKS = (
     "REINDEX DATABASE locks each table against writers, and in effect readers, while its indexes "

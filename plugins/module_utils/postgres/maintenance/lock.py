@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from ..advisory_lock import HOLDERS, MAINTENANCE, TAKE, holder_of
+from ..worker import Worker
 from .queries import END_ORPHANS
-from .worker import Worker
 
 APPLICATION = "gpt_agent.runbook/pg_maintenance"
 #: Sessions that carry out statements. Only a run that holds the lock has any.

@@ -18,6 +18,7 @@ from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
 from ..relations import Inventory
 from ..url import Target
+from ..worker import StatementFailed, Worker
 from .apply import Run
 from .collect import collect
 from .declined import declined, locked_by, on_standby
@@ -29,7 +30,6 @@ from .queries import IN_RECOVERY, UPDATE_DATABASE_AGE
 from .results import Results
 from .step import Step
 from .verify import count, foresee, verify
-from .worker import StatementFailed, Worker
 
 
 @dataclass

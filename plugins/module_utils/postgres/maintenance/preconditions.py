@@ -12,13 +12,13 @@ from ...core.units import format_duration
 from ..bloat import Bloat
 from ..queries import WORKED
 from ..relations import Inventory, current_bloat
+from ..worker import StatementFailed, Worker
 from .disk import DiskSpace
 from .options import Options
 from .plan import IN_USE, lacks_space, lacks_time
 from .queries import OLD_TRANSACTION
 from .running import RunningStatement
 from .step import Step
-from .worker import StatementFailed, Worker
 
 
 class Preconditions:

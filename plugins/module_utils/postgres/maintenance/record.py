@@ -15,13 +15,13 @@ from ...core.deadline import DeadlineExceeded
 from ...core.errors import Unreachable
 from ...core.units import format_duration
 from ..relations import LEFTOVER, Inventory
+from ..worker import StatementFailed, Worker
 from ..xmin_horizon import describe_holder, xmin_holders
 from .queries import SEES_ALL_SESSIONS
 from .results import Results
 from .running import RelationState, RunningStatement, index_oid, invalid_indexes, relation_state
 from .schedule import Schedule
 from .step import Step
-from .worker import StatementFailed, Worker
 
 #: Seconds after which PostgreSQL 14 shows in its statistics what a statement has changed; later
 #: versions show it at once.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...core.errors import Unreachable
+from ..worker import StatementFailed, Worker
 from .queries import CANCEL, INDEX_OID, INVALID_INDEXES, RELATION_STATE
 from .step import Step
-from .worker import StatementFailed, Worker
 
 
 class RelationState(NamedTuple):

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from ...core.progress import ProgressCallback, progress, running_item
 from ...core.units import format_duration
+from ..worker import Worker
 from .options import Options
 from .queries import STANDBY_LAG, WATCH_STATEMENTS
 from .results import Results
 from .running import RunningStatement
 from .schedule import Schedule
-from .worker import Worker
 
 #: Seconds between two checks of the running statements.
 INTERVAL = 0.25

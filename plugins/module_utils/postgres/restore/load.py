@@ -13,9 +13,9 @@ from ...core.processes import KEPT, Command, Ended, run_pipeline
 from ...core.text import redact, shorten
 from ..backup.archive import PipelineFailed, Reader, culprit, is_seekable, reading
 from ..backup.naming import Name
-from ..maintenance.worker import StatementFailed, Worker
 from ..programs import Login
 from ..url import Target
+from ..worker import StatementFailed, Worker
 from .failures import Failure, is_reported, is_tolerated, parse_errors
 from .server import APPLICATION, session_in
 

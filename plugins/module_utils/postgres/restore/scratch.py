@@ -13,12 +13,14 @@ from typing import Any
 
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Refused, RunbookError
+from ...core.files import free_bytes
 from ...core.text import redact, shorten
 from ...core.units import pluralize
 from ..backup.archive import Reader, main_line
 from ..backup.contents import read_contents
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
+from ..data_directory import is_this_server
 from ..programs import Programs, find_programs, login
 from ..url import Target
 from .compare import Comparison, compare
@@ -177,7 +179,7 @@ def programs_for(manifest: Manifest, server: Mapping[str, Any], bin_dir: str) ->
 
 def require_room(snapshot: Snapshot, manifest: Manifest) -> None:
     """Raise `NotCollected` if the server's disk has no room, as far as this process sees it."""
-    free = free_bytes(snapshot.server)
+    free = free_on_server(snapshot.server)
     wanted = int(manifest.database_bytes * _DISK_MARGIN)
     if free is not None and free < wanted:
         raise NotCollected(
@@ -186,15 +188,12 @@ def require_room(snapshot: Snapshot, manifest: Manifest) -> None:
         )
 
 
-def free_bytes(server: Mapping[str, Any]) -> int | None:
+def free_on_server(server: Mapping[str, Any]) -> int | None:
     """Free bytes where the data directory is; none unless it is on this host and readable."""
     directory = server.get("data_directory")
     if not directory:
         return None
     try:
-        with open(os.path.join(directory, "postmaster.pid")) as stream:
-            started = int(stream.read().splitlines()[2])
-        found = os.statvfs(directory)
+        return free_bytes(directory) if is_this_server(directory, server["started"]) else None
     except (OSError, ValueError, IndexError):
         return None
-    return found.f_bavail * found.f_frsize if abs(started - server["started"]) <= 10 else None

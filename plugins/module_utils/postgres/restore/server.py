@@ -12,8 +12,8 @@ from typing import Any
 
 from ...core.errors import NotCollected, Refused, Unreachable, UsageError
 from ..advisory_lock import HOLDERS, RESTORE, TAKE, holder_of
-from ..maintenance.worker import StatementFailed, Worker
 from ..url import Target, parse_url
+from ..worker import StatementFailed, Worker
 from .names import RESTORE as RESTORE_MARK
 from .names import VERIFY, Mark, is_new, parse_mark
 from .queries import DATABASES, SERVER

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ...core.errors import Refused
-from ..maintenance.worker import StatementFailed
+from ..worker import StatementFailed
 from .names import identifier, literal
 from .queries import END_SESSIONS, IS_HELD, OID_OF
 from .server import Control

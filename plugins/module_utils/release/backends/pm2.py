@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from ...core.deadline import DeadlineExceeded
@@ -20,7 +19,7 @@ from ...pm2.client import Client
 from ...pm2.daemon import default_home
 from ...pm2.process.collect import NotStarted, collect_app, require_idle
 from ...pm2.process.options import Options as ProcessOptions
-from ...pm2.process.switch import reload_into
+from ...pm2.process.switch import directory_of, reload_into
 from ..backend import Live, Report, Switched
 from ..options import Options
 from ..record import Release
@@ -50,7 +49,7 @@ class Pm2:
         pids = [row["pid"] for row in rows if row.get("pid")]
         return Live(
             cwd=str(env.get("pm_cwd") or ""),
-            folders=tuple(dict.fromkeys(filter(None, map(_folder, pids)))),
+            folders=tuple(dict.fromkeys(filter(None, map(directory_of, pids)))),
             running=len(pids),
             node_version=str(env.get("node_version") or ""),
             environment=_environment(env),
@@ -122,12 +121,6 @@ class Pm2:
 
     def _connect(self) -> Client:
         return self._process.connect()
-
-
-def _folder(pid: int) -> str:
-    with suppress(OSError):
-        return os.readlink(f"/proc/{pid}/cwd")
-    return ""
 
 
 def _environment(env: Mapping[str, Any]) -> dict[str, str]:

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ...core.check import CRITICAL, OK, UNKNOWN, Check
@@ -23,6 +21,7 @@ from ...pm2.daemon import default_home
 from ...pm2.error_log import log_files
 from ...pm2.instance import STOPPING, App, Instance
 from ...pm2.liveness import describe_state
+from ...pm2.process.switch import directory_of
 from ..options import Options
 from ..record import Release
 
@@ -68,7 +67,7 @@ class Watch:
             self.unreachable = f"no answer within {format_duration(self._options.timeout)}"
             return
         found = of_app(rows, self._options.name, self._options.namespace)
-        self._looks.append(Look(found, tuple(_folder(row.pid) for row in found)))
+        self._looks.append(Look(found, tuple(directory_of(row.pid) for row in found)))
 
     def problem(self, release: Release) -> str:
         """What is wrong with the processes, so far."""
@@ -174,9 +173,3 @@ def judge_errors(summary: LogSummary, since: float, subject: str, thresholds: Th
             "release.errors", "no dated error messages", reason, subject=subject
         )
     return thresholds.evaluate("release.errors", 0, text, subject=subject)
-
-
-def _folder(pid: int) -> str:
-    with suppress(OSError):
-        return os.readlink(f"/proc/{pid}/cwd")
-    return ""

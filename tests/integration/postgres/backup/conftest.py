@@ -10,22 +10,13 @@ import pytest
 
 from tests.conftest import RunModule
 from tests.support.backup_runs import Take
-from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
+from tests.support.postgres import Server, Throwaway, throwaway
 
 
 @pytest.fixture(scope="session")
 def clients(stack: Any) -> str:
     """The folder of the newest client programs, which are not older than any server."""
     return str(stack.settings["bin"]["postgres"])
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of what differs between versions run on each of them, the others on the demo's."""
-    if metafunc.definition.get_closest_marker("every_version"):
-        names = [f"native-{folder}" for folder in FOLDERS]
-        metafunc.parametrize(
-            "own", ["", *FOLDERS], indirect=True, ids=["demo", *names], scope="session"
-        )
 
 
 @pytest.fixture(scope="session")

@@ -9,17 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule
-from tests.support.postgres import FOLDERS, Server, Throwaway, throwaway
+from tests.support.postgres import Server, Throwaway, throwaway
 from tests.support.restores import Restore, address
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of what differs between versions run on each of them, the others on the demo's."""
-    if metafunc.definition.get_closest_marker("every_version"):
-        names = [f"native-{folder}" for folder in FOLDERS]
-        metafunc.parametrize(
-            "own", ["", *FOLDERS], indirect=True, ids=["demo", *names], scope="module"
-        )
 
 
 @pytest.fixture(scope="module")

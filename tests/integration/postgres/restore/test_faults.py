@@ -305,7 +305,7 @@ def test_a_kill_between_the_renames_changes_nothing(
                         session.cursor().execute("SELECT 1")
                         session.tpc_prepare()
                     return
-                except psycopg2.Error:  # noqa: PERF203
+                except psycopg2.Error:  # noqa: PERF203 - it is tried until it works
                     time.sleep(0.01)
 
         thread = threading.Thread(target=keep_in_use)

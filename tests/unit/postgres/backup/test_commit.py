@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,15 +41,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
-    """Be killed instead of the so-manieth rename or removal."""
+    """Be killed instead of the rename or removal of that number."""
     calls = [0]
 
-    def counted(real: object) -> object:
+    def counted(real: Callable[..., object]) -> Callable[..., object]:
         def run(*arguments: object, **more: object) -> object:
             calls[0] += 1
             if calls[0] == call:
                 raise Killed
-            return real(*arguments, **more)  # type: ignore[operator]
+            return real(*arguments, **more)
 
         return run
 

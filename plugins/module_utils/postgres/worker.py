@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ...core.deadline import Deadline
-from ...core.errors import Refused, UsageError
-from ...core.text import redact, shorten
-from ..connection import Connection
-from ..url import Target
+from ..core.deadline import Deadline
+from ..core.errors import Refused, UsageError
+from ..core.text import redact, shorten
+from .connection import Connection
+from .url import Target
 
 with suppress(ImportError):  # modules report that it is missing
     import psycopg2
