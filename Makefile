@@ -26,7 +26,7 @@ INVENTORY ?= inventories/demo
 ARGS ?=
 # One more than there are processors: a test often waits.
 TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
-PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope
+PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope $(if $(RERUNS),--reruns $(RERUNS))
 # What 'make versions' runs: the unit tests, and playbooks once each.
 TESTS ?= -m versions tests
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))

@@ -50,7 +50,8 @@ options:
   cpu_interval:
     description:
       - Seconds over which the processors are measured if they look busy, by the load and the
-        waiting tasks of the last minute. The other checks run meanwhile.
+        waiting tasks of the last minute, and no recent run says more. The other checks run
+        meanwhile.
       - Otherwise they are measured for as long as the other checks take.
     type: float
     default: 1.0

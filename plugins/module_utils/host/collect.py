@@ -70,21 +70,27 @@ def _with_processors(
 ) -> Snapshot:
     """Read the processors' counters last: the longer the interval, the better.
 
-    Sleeps only if they look busy.
+    Sleeps only if they look busy and no recent run tells for how long.
     """
     start = snapshot.start
     if not start:
         return snapshot
     _wait_until(start.time + SHORTEST, deadline)
-    snapshot = replace(snapshot, end=_fact("cpu", missing, cpu_reading))
-    if looks_busy(snapshot):
+    snapshot = _read_processors(snapshot, missing, options)
+    if looks_busy(snapshot) and not snapshot.earlier:
         _wait_until(start.time + options.cpu_interval, deadline)
-        snapshot = replace(snapshot, end=_fact("cpu", missing, cpu_reading))
-    if not snapshot.end or not snapshot.sample:
-        return snapshot
-    sample = cpu_sample(snapshot.end, snapshot.sample.epoch)
-    earlier = recent_reading(snapshot.end, cpu_state(options).of_epoch(sample.epoch))
-    return replace(snapshot, earlier=earlier, cpu_sample=sample)
+        snapshot = _read_processors(snapshot, missing, options)
+    return snapshot
+
+
+def _read_processors(snapshot: Snapshot, missing: dict[str, str], options: Options) -> Snapshot:
+    """The counters now, and those of a recent run."""
+    end = _fact("cpu", missing, cpu_reading)
+    if not end or not snapshot.sample:
+        return replace(snapshot, end=end)
+    sample = cpu_sample(end, snapshot.sample.epoch)
+    earlier = recent_reading(end, cpu_state(options).of_epoch(sample.epoch))
+    return replace(snapshot, end=end, earlier=earlier, cpu_sample=sample)
 
 
 def cpu_state(options: Options) -> StateFile:
