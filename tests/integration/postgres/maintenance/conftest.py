@@ -11,7 +11,6 @@ import pytest
 from tests.conftest import RunModule
 from tests.support.maintenance import Maintain
 from tests.support.postgres import (
-    FOLDERS,
     Server,
     Throwaway,
     database,
@@ -19,10 +18,11 @@ from tests.support.postgres import (
 )
 
 
-@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="session")
+@pytest.fixture(scope="session")
 def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
     """A server on which autovacuum does not interfere."""
-    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    folder = getattr(request, "param", "")
+    programs = Path(folder or request.getfixturevalue("stack").settings["bin"]["postgres"])
     with throwaway(
         programs, autovacuum="off", max_prepared_transactions=5, wal_level="logical"
     ) as server:

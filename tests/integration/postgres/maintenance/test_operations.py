@@ -15,6 +15,8 @@ from tests.support.postgres import (
     run_sql,
 )
 
+pytestmark = pytest.mark.every_version
+
 #: A table that needs nothing, one with dead rows, and one that was never analyzed.
 THREE_TABLES = [
     "CREATE TABLE quiet (id int PRIMARY KEY, word text)",

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule
-from tests.support.postgres import FOLDERS, Server, Throwaway, bloated, run_sql, throwaway
+from tests.support.postgres import Server, Throwaway, bloated, run_sql, throwaway
 from tests.support.postgres_reviews import AREAS, Look
 
 
-@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="session")
+@pytest.fixture(scope="session")
 def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
-    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    folder = getattr(request, "param", "")
+    programs = Path(folder or request.getfixturevalue("stack").settings["bin"]["postgres"])
     settings = {
         "fsync": "on",
         "synchronous_commit": "off",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import RunModule, by_name
 from tests.support.postgres import Server, run_sql
 from tests.support.postgres_reviews import Look, bad, named, server_version
+
+pytestmark = pytest.mark.every_version
 
 
 def test_a_healthy_database_is_ok_in_every_respect(server: Server, url: str, look: Look) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from tests.conftest import RunModule
 from tests.support.postgres import (
-    FOLDERS,
     Server,
     Throwaway,
     throwaway,
@@ -22,10 +21,11 @@ from tests.support.postgres import (
 from tests.support.sessions import Relieve
 
 
-@pytest.fixture(params=["", *FOLDERS], ids=lambda folder: folder or "demo", scope="session")
+@pytest.fixture(scope="session")
 def own(request: pytest.FixtureRequest) -> Iterator[Throwaway]:
     """A server whose 100 slots nobody else uses."""
-    programs = Path(request.param or request.getfixturevalue("stack").settings["bin"]["postgres"])
+    folder = getattr(request, "param", "")
+    programs = Path(folder or request.getfixturevalue("stack").settings["bin"]["postgres"])
     found = re.search(
         r"\) (\d+)",
         subprocess.run(

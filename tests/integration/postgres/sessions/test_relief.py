@@ -19,6 +19,8 @@ from tests.support.postgres import (
 )
 from tests.support.sessions import Relieve, alive, pids, processes, sleeping, subjects
 
+pytestmark = pytest.mark.every_version
+
 
 def test_of_sixty_sessions_of_three_apps_exactly_the_right_ones_go(
     server: Server, relieve: Relieve, usable: int
