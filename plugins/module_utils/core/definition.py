@@ -23,6 +23,7 @@ COMPONENTS = {
     "host": "Host",
     "app": "App",
     "release": "Releases",
+    "npm": "npm packages",
     "web": "Web",
     "certificate": "Certificates",
     "postgres": "PostgreSQL",

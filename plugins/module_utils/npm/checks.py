@@ -1,0 +1,50 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of an app's npm packages: what each means, its thresholds and its remedy."""
+
+from __future__ import annotations
+
+from ..core.definition import Definition, above, below
+
+_POLICY = "policy: nobody should have to find out during an incident"
+
+CHECKS: dict[str, Definition] = {
+    "npm.critical_vulnerabilities": Definition(
+        "Packages that the app uses in production with a known vulnerability of severity "
+        "critical, without those that are allowed.",
+        "Update the packages in the evidence; 'npm audit' has the details. If the app is not "
+        "affected, allow the advisory with a date.",
+        "count",
+        above(None, 0),
+        _POLICY,
+    ),
+    "npm.high_vulnerabilities": Definition(
+        "Packages that the app uses in production with a known vulnerability of severity high, "
+        "without those that are allowed.",
+        "Update the packages in the evidence; 'npm audit' has the details. If the app is not "
+        "affected, allow the advisory with a date.",
+        "count",
+        above(0, None),
+        _POLICY,
+    ),
+    "npm.outdated": Definition(
+        "Direct dependencies for which there is a newer version within the range of package.json.",
+        "Run 'npm update' in a copy of the app, test that, and deploy it.",
+        "count",
+        above(None, None),
+        "none by default: it is for the team to say how far behind is too far",
+    ),
+    "npm.installed": Definition(
+        "The installed packages are those that package.json and the lockfile ask for.",
+        "Run 'npm ci' where the app is built, and deploy that.",
+    ),
+    "npm.node_support": Definition(
+        "Days until Node.js of this major version gets no more security fixes.",
+        "Plan the update to a version with long-term support: "
+        "https://github.com/nodejs/Release has the dates.",
+        "days",
+        below(90, 0),
+        "Node.js release schedule; 90 days to plan an update",
+    ),
+}

@@ -1,0 +1,118 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs npm for its JSON, in a way that leaves nothing behind and shows no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.deadline import Deadline
+from ..core.errors import NotCollected
+from ..core.processes import Command, run_pipeline, time_limit
+from ..core.text import redact, shorten
+from .options import Options
+
+_QUOTED = 200
+_NOT_THERE = "Install Node.js and npm there, or set the option npm to the program's path."
+#: What to do about npm's error codes.
+_REMEDIES = {
+    "ENOLOCK": "The app has no package-lock.json. Keep one in its repository: "
+    "'npm install --package-lock-only' writes it. Apps of Yarn or pnpm are checked by these tools.",
+    "E401": "Give the user who runs this a token for the registry, in their .npmrc.",
+    "E403": "The registry refuses this host or token; check .npmrc.",
+}
+_REGISTRY = "Check the registry, and the proxy settings of this host: 'npm ping'."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What npm printed."""
+
+    content: Any
+    """The parsed JSON of its standard output."""
+    log: str
+    """Its log."""
+
+
+class Npm:
+    """The npm of one app; a folder of its own keeps npm from writing into the user's cache."""
+
+    def __init__(self, options: Options, deadline: Deadline) -> None:
+        self._options = options
+        self._deadline = deadline
+
+    def node_version(self) -> str:
+        """Version of Node.js that this npm runs with."""
+        answer = self.ask("version", "--json")
+        node = answer.content.get("node")
+        if not isinstance(node, str):
+            raise NotCollected("npm does not say which Node.js it runs with")
+        return node
+
+    def ask(self, *arguments: str) -> Answer:
+        """What npm answers; raises `NotCollected` if it reports an error instead.
+
+        The exit code means nothing: it is 1 for a finding, too.
+        """
+        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile() as output:
+            argv = [self._options.npm, "--prefix", self._options.path, *arguments]
+            if self._options.registry:
+                argv.append(f"--registry={self._options.registry}")
+            command = Command(argv, self._environment(cache))
+            try:
+                (ended,) = run_pipeline(
+                    [command], sink=output, watch=time_limit(self._deadline.remaining())
+                )
+            except OSError as error:
+                reason = f"{self._options.npm} cannot be started: {error.strerror}"
+                raise NotCollected(reason, _NOT_THERE) from None
+            output.seek(0)
+            text = output.read().decode(errors="replace").strip()
+        log = ended.errors
+        try:
+            content = json.loads(text) if text else {}
+        except ValueError:
+            content = None
+        if not isinstance(content, dict) or (not text and ended.code > 1) or ended.code < 0:
+            raise NotCollected(f"npm failed with {ended.how}{_quote(log)}", _NOT_THERE)
+        _raise_error(content)
+        return Answer(content, log)
+
+    def _environment(self, cache: str) -> Mapping[str, str]:
+        return {
+            "PATH": f"{os.path.dirname(self._options.npm)}:{os.environ.get('PATH', os.defpath)}",
+            "NODE_ENV": "",  # else npm leaves development dependencies out
+            "npm_config_cache": cache,
+            "npm_config_loglevel": "http",
+            "npm_config_update_notifier": "false",
+            "npm_config_fetch_retries": "1",
+            "npm_config_fetch_retry_mintimeout": "1000",
+            "npm_config_color": "false",
+        }
+
+
+def _raise_error(content: Mapping[str, Any]) -> None:
+    """An answer that is an error: npm has two forms of it."""
+    error = content.get("error")
+    if not isinstance(error, dict):
+        return
+    code = str(error.get("code") or "")
+    status = content.get("statusCode")
+    message = str(error.get("summary") or content.get("message") or "no reason given")
+    if status and not code:
+        code = f"E{status}"
+    remedy = _REMEDIES.get(code, _REGISTRY)
+    what = f"npm reports {code}: " if code else "npm reports: "
+    first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
+    raise NotCollected(what + shorten(redact(first_line), _QUOTED), remedy)
+
+
+def _quote(log: str) -> str:
+    lines = [line for line in redact(log).splitlines() if "npm error" in line or "Error" in line]
+    return f": {shorten(lines[0], _QUOTED)}" if lines else ""
