@@ -36,6 +36,8 @@ variables = {
     "app_name": demo["app"]["name"],
     "app_pm2_home": demo["pm2"]["home"],
     "app_instances": demo["app"]["instances"],
+    "app_dependencies_path": demo["app"]["current"],
+    "app_dependencies_npm": demo["bin"]["npm"],
     "app_release_repository": demo["app"]["repository"],
     # All versions need the same packages, and the demo works without a registry.
     "app_release_build": [f"cp -R {quoted}/node_modules .", "npm run build"],

@@ -58,6 +58,10 @@ options:
       reason:
         description: Why, for whoever reads the inventory.
         type: str
+  timeout:
+    description: Seconds until npm must be done.
+    type: float
+    default: 120
 notes:
   - Run it as the user who owns the app, so that this user's C(.npmrc) applies.
   - Only npm 7 or newer with a C(package-lock.json) can audit.
@@ -71,7 +75,6 @@ EXAMPLES = r"""
 - name: The packages of the live release
   gpt_agent.runbook.npm_check:
     path: /srv/gpt-agent/current
-    timeout: 60
   become: true
   become_user: deploy
 
@@ -136,6 +139,7 @@ from ..module_utils.npm.options import Options
 
 ARGUMENT_SPEC = {
     **PROBE_OPTIONS,
+    "timeout": {"type": "float", "default": 120.0},
     "path": {"type": "path", "required": True},
     "npm": {"type": "path"},
     "registry": {"type": "str"},

@@ -80,48 +80,55 @@ def advisory(identity: str, severity: str, versions: str, title: str) -> dict[st
     }
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers from the state of its server."""
+
+    state: Registry
+
+    def do_GET(self) -> None:
+        path = unquote(self.path)
+        name, _slash, file = path.strip("/").partition("/-/")
+        if path in self.state.failures:
+            self._answer(self.state.failures[path], b"{}")
+        elif name not in self.state.packages:
+            self._answer(404, b'{"error": "not found"}')
+        elif not file:
+            self._answer(200, json.dumps(self.state.packument(name)).encode())
+        else:
+            version = file.rpartition(".")[0].rpartition("-")[2]
+            self._answer(200, tarball(name, version), "application/octet-stream")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != BULK:
+            self.state.unexpected.append(f"POST {self.path}")
+            self._answer(404, b"{}")
+        elif self.path in self.state.failures:
+            self._answer(self.state.failures[self.path], b'{"error": "out of order"}')
+        else:
+            asked = json.loads(gzip.decompress(body))
+            found = {
+                name: self.state.advisories[name] for name in asked if name in self.state.advisories
+            }
+            self._answer(200, json.dumps(found).encode())
+
+    def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
 @contextmanager
 def registry() -> Iterator[Registry]:
     """A registry that is served until the block ends."""
     state = Registry()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = unquote(self.path)
-            name, _slash, file = path.strip("/").partition("/-/")
-            if path in state.failures:
-                self._answer(state.failures[path], b"{}")
-            elif name not in state.packages:
-                self._answer(404, b'{"error": "not found"}')
-            elif not file:
-                self._answer(200, json.dumps(state.packument(name)).encode())
-            else:
-                version = file.rpartition(".")[0].rpartition("-")[2]
-                self._answer(200, tarball(name, version), "application/octet-stream")
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path != BULK:
-                state.unexpected.append(f"POST {self.path}")
-                self._answer(404, b"{}")
-            elif self.path in state.failures:
-                self._answer(state.failures[self.path], b'{"error": "out of order"}')
-            else:
-                asked = json.loads(gzip.decompress(body))
-                found = {name: state.advisories[name] for name in asked if name in state.advisories}
-                self._answer(200, json.dumps(found).encode())
-
-        def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"state": state})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}/"
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -17,7 +17,11 @@ from ..core.units import pluralize
 from .options import Options
 from .snapshot import Snapshot, Vulnerability
 
-_JUDGED = ("critical", "high")
+#: The check of each severity that is judged, worst first.
+_JUDGED = {
+    "critical": "npm.critical_vulnerabilities",
+    "high": "npm.high_vulnerabilities",
+}
 _LISTED = 3
 
 
@@ -28,7 +32,7 @@ def assess_audit(
     audit = snapshot.audit
     if isinstance(audit, NotCollected):
         yield thresholds.verdict(
-            "npm.critical_vulnerabilities",
+            _JUDGED["critical"],
             UNKNOWN,
             f"Whether packages have known vulnerabilities is not known: {audit}",
             subject=options.path,
@@ -101,7 +105,7 @@ def _verdict(
     rows += [_row(one, "allowed") for one in found.allowed]
     rows += [_row(one, "development") for one in found.development]
     return thresholds.evaluate(
-        f"npm.{found.severity}_vulnerabilities",
+        _JUDGED[found.severity],
         float(len(found.counted)),
         summary,
         subject=options.path,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..core.definition import Definition, above, below
 
-_POLICY = "policy: nobody should have to find out during an incident"
+_POLICY = "the severities for which npm and GitHub ask for an update without delay"
 
 CHECKS: dict[str, Definition] = {
     "npm.critical_vulnerabilities": Definition(
@@ -32,8 +32,8 @@ CHECKS: dict[str, Definition] = {
         "Direct dependencies for which there is a newer version within the range of package.json.",
         "Run 'npm update' in a copy of the app, test that, and deploy it.",
         "count",
-        above(None, None),
-        "none by default: it is for the team to say how far behind is too far",
+        above(20, None),
+        "more updates at once are hard to test; change it to your policy",
     ),
     "npm.installed": Definition(
         "The installed packages are those that package.json and the lockfile ask for.",
