@@ -24,19 +24,20 @@ const exit = () => process.exit(0);
 const end = () => (worker ? worker.disconnect().once('disconnect', exit) : server.close(exit));
 process.on('SIGINT', end);
 """
-NAME = "plain"
 
 
 class Checkout:
     """An app of two versions in a checkout, under a PM2 of its own."""
 
-    def __init__(self, pm2: Pm2, run_module: RunModule) -> None:
-        self.pm2, self._run_module = pm2, run_module
-        self.path = pm2.folder / "srv" / "app"
+    def __init__(
+        self, pm2: Pm2, run_module: RunModule, name: str = "plain", instances: int = 2, **env: str
+    ) -> None:
+        self.pm2, self._run_module, self.name = pm2, run_module, name
+        self.path = pm2.folder / "srv" / name
         ports = random.sample(range(20_000, 32_000), 100)  # several apps may choose at once
         self.port = next(port for port in ports if is_free(port))
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.origin = pm2.folder / "origin"
+        self.origin = pm2.folder / "origins" / name
         self.origin.mkdir(parents=True)
         self._git(self.origin, "init", "--quiet", "--initial-branch=main")
         (self.origin / "server.js").write_text(SERVER)
@@ -45,13 +46,13 @@ class Checkout:
         self._git(pm2.folder, "clone", "--quiet", str(self.origin), str(self.path))
         pm2.start(
             {
-                "name": NAME,
+                "name": name,
                 "script": "server.js",
                 "cwd": str(self.path),
                 "exec_mode": "cluster",
-                "instances": 2,
+                "instances": instances,
                 "wait_ready": True,
-                "env": {"PORT": str(self.port)},
+                "env": {**env, "PORT": str(self.port)},
             }
         )
 
@@ -72,19 +73,20 @@ class Checkout:
         """The same in a process that can be killed."""
         return start_module("app_release", self._given(state, options))
 
-    def _given(self, state: str, options: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it is built, tried and proven."""
         return {
-            "name": NAME,
-            "state": state,
-            "pm2_home": str(self.pm2.home),
             "build": ["echo built > built"],
             "health_urls": [self.url],
             "version_url": self.url,
             "bake": 0.3,
             "trial_for": 0.3,
-            "free_disk": 0.001,
-            **options,
         }
+
+    def _given(self, state: str, options: dict[str, Any]) -> dict[str, Any]:
+        own = {"name": self.name, "state": state, "pm2_home": str(self.pm2.home)}
+        return {**own, "free_disk": 0.001, **self.settings, **options}
 
     @property
     def answer(self) -> str:
@@ -96,7 +98,7 @@ class Checkout:
         return f"v{json.loads(self.answer)['version']}"
 
     def folders(self) -> set[str]:
-        rows = self.pm2.rows(NAME)
+        rows = self.pm2.rows(self.name)
         assert {row["pm2_env"]["pm_cwd"] for row in rows} == {str(self.path)}
         return {os.readlink(f"/proc/{row['pid']}/cwd") for row in rows}
 
