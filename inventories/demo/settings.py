@@ -44,6 +44,7 @@ variables = {
     "app_release_shared": [".env"],
     "app_release_health_urls": [app_url, f"{app_url}/db", f"{app_url}/redis"],
     "app_release_version_url": app_url,
+    "app_release_migrate": "npm run --silent db:migrate",
     "app_release_migrations_command": "npm run --silent db:migrate:status",
     # It only adds a table, so v1.0.0 works with it.
     "app_release_compatible_migrations": ["20260302090000_create_documents"],

@@ -17,6 +17,7 @@ description:
   - The release is built in a folder of its own (C(npm ci) and the build) while the old one serves,
     then started beside it on another port. A version that does not build, start or answer never
     touches the users.
+  - If O(migrate) is set, the migrations that the database lacks are applied before that trial.
   - Then the link to the live release is switched, and PM2 reloads one instance after the other. The
     app is watched for O(bake) seconds. If the release does not prove itself, the old one comes
     back, once, and the new one is recorded as bad. The task fails then, and says why.
@@ -135,6 +136,17 @@ options:
     description: Percent of the answers of O(health_urls) that must be healthy during that time.
     type: float
     default: 100.0
+  migrate:
+    description:
+      - Command that applies the migrations which the database lacks, such as C(npm run db:migrate).
+        With O(state=deployed) it runs in the new release, with the app's environment, after the
+        build and before the trial, and only if O(migrations_command) shows that any is missing, or
+        is not set. A rollback never runs it.
+      - Without it, a release whose migrations are missing is refused.
+      - The running release serves until the switch, and again if the new one does not prove itself.
+        So it must work with the new migrations. Add in one release, and remove in a later one.
+      - Take a backup first (C(playbooks/backup.yml)); nothing here takes a migration back.
+    type: str
   migrations_command:
     description:
       - Command that prints the migrations that the database has, run in the live release with the

@@ -28,7 +28,8 @@ Restart = Callable[..., dict[str, Any]]
 
 #: Writes the lines of SAY to stderr, then exits after LIFE milliseconds, if that is set; instance
 #: FAILING exits at once. A file ``fail`` beside it makes it fail with that file's content; with
-#: SLOW it reports after so many milliseconds that it is ready, unless there is a file ``never``.
+#: SLOW it reports after so many milliseconds that it is ready, or as soon as no file ``never`` is
+#: there.
 APP = """
 const fs = require('fs');
 for (const line of (process.env.SAY || '').split('|')) if (line) console.error(line);
@@ -41,9 +42,9 @@ if (fs.existsSync(__dirname + '/fail')) {
 const exit = () => process.exit(Number(process.env.CODE || 1));
 if (process.env.LIFE) setTimeout(exit, Number(process.env.LIFE));
 if (process.env.DEAF) process.on('SIGINT', () => {});
-const ready = () => process.send('ready');
-const never = fs.existsSync(__dirname + '/never');
-if (process.env.SLOW && !never) setTimeout(ready, Number(process.env.SLOW));
+const never = () => fs.existsSync(__dirname + '/never');
+const ready = () => never() ? setTimeout(ready, 50) : process.send('ready');
+if (process.env.SLOW) setTimeout(ready, Number(process.env.SLOW));
 setInterval(() => {}, 1000);
 console.log('runs');
 """

@@ -43,6 +43,30 @@ class Requests:
     versions: set[str] = field(default_factory=set)
 
 
+@contextlib.contextmanager
+def stream_of_requests(url: str) -> Iterator[Requests]:
+    """Send requests one after the other until the block ends."""
+    found, finished = Requests(), threading.Event()
+
+    def send() -> None:
+        while not finished.is_set():
+            status, body = fetch(url)
+            found.sent += 1
+            if status == 200:
+                found.versions.add(json.loads(body)["version"])
+            else:
+                found.failures.append(f"{status} {body}")
+            time.sleep(0.02)
+
+    client = threading.Thread(target=send)
+    client.start()
+    try:
+        yield found
+    finally:
+        finished.set()
+        client.join()
+
+
 class Releases:
     """The app of a demo stack, and a copy of its git repository with more versions."""
 
@@ -113,11 +137,11 @@ class Releases:
         text = (self.repository / "server.js").read_text()
         return self.commit(version, server_js=ONLY_ON_TRIAL, real_js=text)
 
-    def works(self, version: str) -> str:
+    def works(self, version: str, **files: str) -> str:
         """A version that works, and says its name."""
         package = json.loads((self.repository / "package.json").read_text())
         package["version"] = version.removeprefix("v")
-        return self.commit(version, package_json=json.dumps(package))
+        return self.commit(version, package_json=json.dumps(package), **files)
 
     def serving(self) -> tuple[int, str]:
         """Status and version of the answer, the same from every instance."""
@@ -138,28 +162,8 @@ class Releases:
         files = sorted(folder.glob(f"{self.app['name']}-*.pid"))
         return sorted(int(file.read_text()) for file in files)
 
-    @contextlib.contextmanager
-    def requests(self) -> Iterator[Requests]:
-        """Send requests one after the other until the block ends."""
-        found, finished = Requests(), threading.Event()
-
-        def send() -> None:
-            while not finished.is_set():
-                status, body = fetch(self.url)
-                found.sent += 1
-                if status == 200:
-                    found.versions.add(json.loads(body)["version"])
-                else:
-                    found.failures.append(f"{status} {body}")
-                time.sleep(0.02)
-
-        client = threading.Thread(target=send)
-        client.start()
-        try:
-            yield found
-        finally:
-            finished.set()
-            client.join()
+    def requests(self) -> contextlib.AbstractContextManager[Requests]:
+        return stream_of_requests(self.url)
 
     def reset(self) -> None:
         """As the stack was: v1.1.0 is live."""

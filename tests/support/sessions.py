@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.postgres import (
-    Server,
-)
+from tests.conftest import finish, start_module
+from tests.support.holding import held
+from tests.support.postgres import Server, eventually
 
 #: Runs the module: ``relieve(40)`` leaves 40 sessions.
 Relieve = Callable[..., dict[str, Any]]
@@ -46,3 +47,20 @@ def sleeping(server: Server, count: int, application: str) -> Iterator[list[Any]
             stack.enter_context(server.running("SELECT pg_sleep(120)", application))
             for _ in range(count)
         ]
+
+
+@contextmanager
+def half_way(
+    options: dict[str, Any], connections: list[Any], left: int
+) -> Iterator[dict[str, Any]]:
+    """A run that waits for those who come back, held there; its answer is there at the end."""
+    answer: dict[str, Any] = {}
+    process = start_module("pg_sessions", options)
+    try:
+        eventually(lambda: processes(connections) == left)
+        with held(process.pid):
+            yield answer
+        answer.update(json.loads(finish(process, 60)[0].splitlines()[-1]))
+    finally:
+        process.kill()
+        process.communicate()

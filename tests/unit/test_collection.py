@@ -58,6 +58,7 @@ ACTIONS = {
     "postgres.vacuum",
     "release.adopt",
     "release.build",
+    "release.migrate",
     "release.recover",
     "release.remove",
     "release.revert",

@@ -15,6 +15,7 @@ _TEXTS = (
     "namespace",
     "repository",
     "version_url",
+    "migrate",
     "migrations_command",
     "migrations_folder",
     "owner",

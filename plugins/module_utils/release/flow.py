@@ -17,8 +17,9 @@ from .backend import Backend, Report
 from .build import build, complete, remove
 from .collect import Snapshot
 from .guards import obstacles
+from .migrations import migrate
 from .options import DEPLOYED, Options
-from .plan import ADOPT, BUILD, REMOVE, SWITCH, TRIAL
+from .plan import ADOPT, BUILD, MIGRATE, REMOVE, SWITCH, TRIAL
 from .record import BAD, GOOD, UNKNOWN, Release
 from .switch import Result, Switcher, problem_of
 from .target import Target
@@ -52,12 +53,14 @@ class Flow:
         self.checks: list[Check] = []
         self.actions: list[Action] = []
         self.result: Result | None = None
+        self._migrated = False
 
     def carry_out(self, planned: Sequence[Action]) -> str:
         """Why the target is not live; empty if it is."""
         steps: dict[str, Callable[[Action], str]] = {
             ADOPT: self._adopt,
             BUILD: self._build,
+            MIGRATE: self._migrate,
             TRIAL: self._try,
             SWITCH: self._switch,
             REMOVE: self._remove,
@@ -77,6 +80,9 @@ class Flow:
             self.actions.append(replace(action, status=status, reason=reason, seconds=seconds))
         if self.result and self.result.reverted:
             self.actions.append(self.result.reverted)
+        if problem and self._migrated:
+            current = self._snapshot.current.id
+            problem += f". The database may have migrations now that {current} does not know"
         return problem
 
     def _adopt(self, action: Action) -> str:
@@ -100,13 +106,26 @@ class Flow:
             return f"Nothing was changed, as {release.id} was not built: {error}"
         return ""
 
+    def _migrate(self, action: Action) -> str:
+        self._report("applying the migrations")
+        self._migrated = True
+        try:
+            migrate(self._options, self._release, self._snapshot.live.environment)
+        except NotCollected as error:
+            return f"{self._so_far}: {error}"
+        return ""
+
     def _try(self, action: Action) -> str:
         checks = trial(self._release, self._options, report=self._report)
         self.checks += checks
         problem = problem_of(checks)
         if problem and self._release.status == UNKNOWN:
             self._store.write(replace(self._release, status=BAD, reason=problem))
-        return f"Nothing was changed: {problem}" if problem else ""
+        return f"{self._so_far}: {problem}" if problem else ""
+
+    @property
+    def _so_far(self) -> str:
+        return "Nothing was switched" if self._migrated else "Nothing was changed"
 
     def _switch(self, action: Action) -> str:
         before = self._judged(self._snapshot.current)

@@ -16,12 +16,10 @@ from .collect import Snapshot
 from .engines import allows
 from .options import DEPLOYED, Options
 from .record import BAD, GOOD
-from .schema import known, unknown_to
+from .schema import known, some, unknown_to
 from .source import engines, needed_variables
 from .target import Target
 
-#: Names that a summary lists.
-_LISTED = 5
 _NO_FILES = "its files are not on this host yet; they are checked before it is built"
 
 
@@ -106,7 +104,7 @@ def _environment(facts: Facts, options: Options, thresholds: Thresholds) -> Chec
         return _not_judged(facts, thresholds, name, reason)
     missing = [each for each in needed if each not in facts.variables]
     if missing:
-        summary = f"{pluralize(len(missing), 'variable')} missing: {_some(missing)}"
+        summary = f"{pluralize(len(missing), 'variable')} missing: {some(missing)}"
         return thresholds.verdict(name, CRITICAL, summary, subject=subject)
     summary = f"{pluralize(len(needed), 'variable')} of {options.env_example} set"
     return thresholds.verdict(name, OK, summary, subject=subject)
@@ -127,14 +125,21 @@ def _schema(facts: Facts, options: Options, thresholds: Thresholds) -> Check:
     unknown = unknown_to(own, facts.migrations, options.compatible_migrations)
     if unknown:
         many = pluralize(len(unknown), "migration")
-        summary = f"the database has {many} that it does not know: {_some(unknown)}"
+        summary = f"the database has {many} that it does not know: {some(unknown)}"
         status = WARNING if options.schema_compatible else CRITICAL
         return thresholds.verdict(name, status, summary, subject=subject)
     missing = sorted(set(own) - set(facts.migrations)) if options.migrations_command else []
     if missing:
-        summary = f"the database lacks {pluralize(len(missing), 'migration')}: {_some(missing)}"
+        summary = f"the database lacks {pluralize(len(missing), 'migration')}: {some(missing)}"
+        if options.migrate and options.state == DEPLOYED:
+            summary += f"; '{options.migrate}' applies what it lacks before the trial"
+            return thresholds.verdict(name, OK, summary, subject=subject)
         return thresholds.verdict(
-            name, CRITICAL, summary, subject=subject, remedy="Apply them, then run this again."
+            name,
+            CRITICAL,
+            summary,
+            subject=subject,
+            remedy="Apply them, or set migrate, then run this again.",
         )
     compatible = len(set(facts.migrations) - set(own))
     summary = f"it knows {pluralize(len(own), 'migration')}"
@@ -146,8 +151,3 @@ def _schema(facts: Facts, options: Options, thresholds: Thresholds) -> Check:
 def _not_judged(facts: Facts, thresholds: Thresholds, name: str, reason: str) -> Check:
     release = facts.target.release
     return thresholds.not_judged(name, release.id, reason, subject=release.version)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

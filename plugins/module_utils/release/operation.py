@@ -27,6 +27,7 @@ from .collect import Snapshot, applied_migrations, collect
 from .flow import Flow, refused
 from .guards import Facts, guard, obstacles
 from .layout import locate
+from .migrations import lacking, with_migrations
 from .options import LISTED, ROLLED_BACK, VERIFIED, Options
 from .plan import REMOVE, plan
 from .record import BAD, GOOD, UNKNOWN, as_json
@@ -101,7 +102,16 @@ class Operation:
         except NotCollected as error:
             raise _NoTarget(error) from None
 
-    def _guards(self, snapshot: Snapshot, target: Target) -> list[Check]:
+    def _guarded(
+        self, snapshot: Snapshot, target: Target, planned: Sequence[Action]
+    ) -> tuple[list[Check], list[Action]]:
+        """The guards, and the plan with the migrations that the database lacks."""
+        facts = self._facts(snapshot, target)
+        missing = lacking(self._options, target, facts.migrations)
+        planned = with_migrations(planned, self._options, target, missing)
+        return guard(facts, self._options, self._thresholds), planned
+
+    def _facts(self, snapshot: Snapshot, target: Target) -> Facts:
         migrations, problem = None, ""
         try:
             migrations = applied_migrations(self._options, snapshot)
@@ -109,7 +119,7 @@ class Operation:
             problem = str(error)
         folder = Folder(snapshot.layout.current)
         in_files = {name for file in _ENV_FILES for name in needed_variables(folder, file)}
-        facts = Facts(
+        return Facts(
             snapshot,
             target,
             free_bytes(snapshot.layout.store.releases_folder),
@@ -117,7 +127,6 @@ class Operation:
             problem,
             frozenset({*snapshot.live.environment, *in_files}),
         )
-        return guard(facts, self._options, self._thresholds)
 
     def _report(self, phase: str) -> None:
         seconds = time.monotonic() - self._began
@@ -142,7 +151,7 @@ class Operation:
         results = _results(snapshot, target)
         if not planned:
             return Outcome([live], [], results=results)
-        checks = self._guards(snapshot, target)
+        checks, planned = self._guarded(snapshot, target, planned)
         if obstacles(checks):
             outcome = refused(checks, planned)
             return replace(outcome, checks=[live, *checks], results=results)
@@ -204,7 +213,7 @@ class Operation:
         planned = plan(self._options, snapshot, target)
         if not planned:
             return self._outcome([], before, "", None, target)
-        checks = self._guards(snapshot, target)
+        checks, planned = self._guarded(snapshot, target, planned)
         if obstacles(checks):
             outcome = refused(checks, planned)
             outcome.actions = [*before, *outcome.actions]

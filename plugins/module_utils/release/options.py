@@ -68,6 +68,8 @@ class Options:
     """Percent of the answers during that time that must be healthy."""
     migrations_command: str = ""
     """Prints the migrations that the database has; empty if the app has no database."""
+    migrate: str = ""
+    """Applies the migrations that the database lacks; empty if someone else does that."""
     migrations_folder: str = ""
     """Folder in a release with its migrations; empty for the usual ones."""
     schema_compatible: bool = False

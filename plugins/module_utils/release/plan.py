@@ -13,6 +13,7 @@ from .target import Target
 
 #: Names of the actions.
 ADOPT, BUILD, TRIAL, SWITCH = "release.adopt", "release.build", "release.trial", "release.switch"
+MIGRATE = "release.migrate"
 REVERT, RECOVER, REMOVE = "release.revert", "release.recover", "release.remove"
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .source import Source
 
@@ -16,6 +16,8 @@ _APPLIED = frozenset(("applied", "unknown", "up", "done", "completed", "executed
 _OPEN = frozenset(("pending", "down", "open", "no", "[ ]", "missing"))
 _ENDINGS = re.compile(r"(\.up)?\.(sql|js|cjs|mjs|ts|py|rb)$")
 _NAME = re.compile(r"[\w.-]+")
+#: Names that a sentence lists.
+_LISTED = 5
 
 
 def known(source: Source, folder: str) -> tuple[str, ...]:
@@ -61,3 +63,9 @@ def unknown_to(
 ) -> list[str]:
     """The migrations in the database that a release neither knows nor is said to work with."""
     return sorted(set(in_database) - set(target) - {name_of(name) for name in compatible})
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -6,21 +6,27 @@ import json
 import os
 import signal
 import threading
-import time
 from contextlib import suppress
+from typing import Any
 
+from demo.processes import wait_until
 from tests.conftest import RunModule, by_name, start_module
 from tests.support.pm2 import Pm2, Restart, own_pm2, restarted
 
+#: An app for which PM2 waits until it is ready.
+WAITS: dict[str, Any] = {"wait_ready": True, "listen_timeout": 60_000, "env": {"SLOW": "1"}}
+
 
 def test_two_runs_at_once(pm2: Pm2, restart: Restart) -> None:
-    pm2.start({"name": "web"}, {"name": "other"})
+    """The first waits for its app to be ready, which is so once there is no file ``never``."""
+    pm2.start({"name": "web", **WAITS}, {"name": "other"})
+    (pm2.folder / "never").touch()
     first = start_module(
         "pm2_process",
-        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 4},
+        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 0},
     )
     try:
-        pm2.wait("web", lambda rows: rows[0]["pm2_env"]["restart_time"] == 1)
+        pm2.wait("web", lambda rows: rows[0]["pm2_env"]["status"] == "launching")
         answer = restart("other")
         assert answer["msg"].startswith(
             f"Nothing was restarted: another run (process {first.pid}) is restarting apps of the "
@@ -29,35 +35,26 @@ def test_two_runs_at_once(pm2: Pm2, restart: Restart) -> None:
         assert answer["proven"] is False
         assert pm2.rows("other")[0]["pm2_env"]["restart_time"] == 0
     finally:
-        assert restarted(json.loads(first.communicate(timeout=30)[0])) == [("0", "done")]
+        (pm2.folder / "never").unlink()
+        assert restarted(json.loads(first.communicate(timeout=60)[0])) == [("0", "done")]
     assert restarted(restart("other")) == [("1", "done")]
 
 
 def test_a_reload_by_hand_is_not_disturbed(pm2: Pm2, restart: Restart) -> None:
-    pm2.start(
-        {
-            "name": "web",
-            "exec_mode": "cluster",
-            "instances": 2,
-            "wait_ready": True,
-            "listen_timeout": 9000,
-            "env": {"SLOW": "3000"},
-        }
-    )
+    pm2.start({"name": "web", "exec_mode": "cluster", "instances": 2, **WAITS})
+    (pm2.folder / "never").touch()
     reload = threading.Thread(target=pm2.cli, args=("reload", "web"))
     reload.start()
     try:
         lock = pm2.home / "reload.lock"
-        until = time.monotonic() + 10
-        while not (lock.exists() and lock.read_text()) and time.monotonic() < until:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        assert wait_until(lambda: lock.exists() and lock.read_text(), 30)
         answer = restart("web")
         assert answer["msg"].startswith(
             "Nothing was restarted: someone else is restarting web: "
         ), answer
         assert "a 'pm2 reload' began" in answer["msg"]
     finally:
+        (pm2.folder / "never").unlink()
         reload.join()
     assert restarted(restart("web", stable_for=0, check=True)) == [
         ("0", "planned"),
@@ -70,7 +67,7 @@ def test_killed_half_way(pm2: Pm2, restart: Restart) -> None:
     pm2.start({"name": "web", "instances": 2})
     first = start_module(
         "pm2_process",
-        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 20},
+        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 60},
     )
     try:
         pm2.wait("web", lambda rows: rows[0]["pm2_env"]["restart_time"] == 1)
@@ -85,7 +82,7 @@ def test_a_daemon_that_dies_in_the_middle(restart: Restart, run_module: RunModul
     with own_pm2() as own:
         own.start({"name": "web", "instances": 2})
         running = [row["pid"] for row in own.rows("web")]
-        given = {"pm2_home": str(own.home), "name": "web", "state": "restarted", "stable_for": 20}
+        given = {"pm2_home": str(own.home), "name": "web", "state": "restarted", "stable_for": 60}
         first = start_module("pm2_process", given)
         own.wait("web", lambda rows: rows[0]["pm2_env"]["restart_time"] == 1)
         last = [row["pid"] for row in own.rows("web")]
@@ -117,7 +114,7 @@ def test_an_app_that_is_removed_meanwhile(pm2: Pm2) -> None:
     pm2.start({"name": "web", "instances": 2})
     first = start_module(
         "pm2_process",
-        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 20},
+        {"pm2_home": str(pm2.home), "name": "web", "state": "restarted", "stable_for": 60},
     )
     pm2.wait("web", lambda rows: rows[0]["pm2_env"]["restart_time"] == 1)
     pm2.cli("delete", "web")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import redis
 
+from demo.processes import wait_until
 from tests.conftest import by_name
 from tests.support.redis_server import ENCODED, PASSWORD, Ask, Start, only, relay
 from tests.support.throwaway import Authority, listening, server_context, unused_port, write
@@ -143,6 +144,14 @@ def test_maxclients_is_reached(start_each: Start, ask: Ask) -> None:
     assert by_name(answer, "redis.clients")["value"] > 30
 
 
+def is_busy(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.ResponseError as error:
+        return "BUSY" in str(error)
+    return False
+
+
 def test_busy_with_a_script(start_each: Start, ask: Ask) -> None:
     server = start_each("--lua-time-limit", "100")
 
@@ -152,8 +161,8 @@ def test_busy_with_a_script(start_each: Start, ask: Ask) -> None:
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
-    time.sleep(0.5)
     try:
+        assert wait_until(lambda: is_busy(server.client), 30)
         check = only(ask(server.url))
     finally:
         server.client.script_kill()

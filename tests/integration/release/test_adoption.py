@@ -2,87 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from demo.services import fetch
-from demo.settings import is_free
 from tests.conftest import RunModule
-from tests.support.pm2 import Pm2, own_pm2
-
-SERVER = """
-require('node:http').createServer((request, response) => {
-  response.end(JSON.stringify({ version: require('./package.json').version }));
-}).listen(process.env.PORT, '127.0.0.1', () => process.send?.('ready'));
-process.on('SIGINT', () => process.exit(0));
-"""
-NAME = "plain"
-
-
-class Checkout:
-    """An app of two versions in a checkout, under a PM2 of its own."""
-
-    def __init__(self, pm2: Pm2, run_module: RunModule) -> None:
-        self.pm2, self._run_module = pm2, run_module
-        self.path = pm2.folder / "srv" / "app"
-        self.port = next(port for port in range(20_000, 32_000) if is_free(port))
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.origin = pm2.folder / "origin"
-        self.origin.mkdir(parents=True)
-        self._git(self.origin, "init", "--quiet", "--initial-branch=main")
-        (self.origin / "server.js").write_text(SERVER)
-        self.commit("1.0.0")
-        self.commit("1.1.0")
-        self._git(pm2.folder, "clone", "--quiet", str(self.origin), str(self.path))
-        pm2.start(
-            {
-                "name": NAME,
-                "script": "server.js",
-                "cwd": str(self.path),
-                "exec_mode": "cluster",
-                "instances": 2,
-                "wait_ready": True,
-                "env": {"PORT": str(self.port)},
-            }
-        )
-
-    def commit(self, version: str) -> None:
-        (self.origin / "package.json").write_text(f'{{"version": "{version}"}}')
-        self._git(self.origin, "add", "--all")
-        self._git(self.origin, "commit", "--quiet", "--message", version)
-        self._git(self.origin, "tag", f"v{version}")
-
-    def run(self, state: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        given = {
-            "name": NAME,
-            "state": state,
-            "pm2_home": str(self.pm2.home),
-            "build": ["echo built > built"],
-            "health_urls": [self.url],
-            "version_url": self.url,
-            "bake": 0.3,
-            "trial_for": 0.3,
-            "free_disk": 0.001,
-        }
-        return self._run_module("app_release", {**given, **options}, check=check)
-
-    @property
-    def answer(self) -> str:
-        return fetch(self.url)[1]
-
-    def folders(self) -> set[str]:
-        rows = self.pm2.rows(NAME)
-        assert {row["pm2_env"]["pm_cwd"] for row in rows} == {str(self.path)}
-        return {os.readlink(f"/proc/{row['pid']}/cwd") for row in rows}
-
-    def _git(self, folder: Path, *arguments: str) -> None:
-        identity = ["-c", "user.name=demo", "-c", "user.email=demo@localhost"]
-        subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
+from tests.support.checkouts import Checkout
+from tests.support.pm2 import own_pm2
 
 
 @pytest.fixture

@@ -124,18 +124,19 @@ def test_the_monitor_of_a_service_that_works(options: Options) -> None:
     time.sleep(1)
     found = monitor.stop()
     assert (found.failed, found.seconds) == (0, 0.0), found
-    assert found.requests > 10
+    assert found.requests > 2
 
 
 def test_the_monitor_of_a_service_that_fails_for_a_while(stack: Stack, options: Options) -> None:
     monitor = ServiceMonitor(options.health_urls[0]).start()
     time.sleep(0.5)
+    began = time.monotonic()
     with stack.fault(paths=["/api/health"], status=503):
         time.sleep(1)
     time.sleep(0.5)
     found = monitor.stop()
-    assert found.failed > 5, found
-    assert 0.7 < found.seconds < 3, found
+    assert found.failed > 2, found
+    assert 0.5 < found.seconds < time.monotonic() - began, found
     assert "; the first: status 503" in found.shown
 
 

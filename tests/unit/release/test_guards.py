@@ -87,6 +87,8 @@ def test_migrations_that_the_database_lacks_count_only_if_it_was_asked() -> None
     assert check("schema", older, FORWARD).status == "ok"
     asked = replace(FORWARD, migrations_command="list")
     assert "lacks 1 migration: 1_a" in check("schema", older, asked).summary
+    applied = check("schema", older, replace(asked, migrate="apply"))
+    assert (applied.status, "'apply' applies what it lacks" in applied.summary) == ("ok", True)
 
 
 def test_a_database_that_cannot_be_asked_is_no_permission() -> None:

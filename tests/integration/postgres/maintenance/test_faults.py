@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.mainten
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
+from tests.support.holding import held
 from tests.support.maintenance import Maintain
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.postgres import (
@@ -147,17 +149,21 @@ def test_a_session_that_is_ended_leaves_nothing_behind(
 
 
 def test_whoever_only_looks_or_comes_second_does_not_end_it(
-    server: Server, url: str, maintain: Maintain
+    server: Server, url: str, maintain: Maintain, tmp_path: Path
 ) -> None:
     run_sql(url, *slow_to_vacuum("t"))
-    with meanwhile(lambda: maintain(operations=["vacuum"], time_budget=8, **CRAWLING)) as answers:
+    crawling = {"operations": ["vacuum"], "time_budget": 4, **CRAWLING}
+    given = {"database_url": url, "state_dir": str(tmp_path), **crawling}
+    with start_module("pg_maintenance", given) as first:
         until(server, "SELECT 1 FROM pg_stat_progress_vacuum")
-        assert "failed" not in maintain(check=True)
-        assert (
-            "Another run maintains this database: pid"
-            in by_name(maintain(), "postgres.maintenance")["summary"]
-        )
-    assert "failed" not in answers[0], answers
+        with held(first.pid):
+            assert "failed" not in maintain(check=True)
+            assert (
+                "Another run maintains this database: pid"
+                in by_name(maintain(), "postgres.maintenance")["summary"]
+            )
+        answer = json.loads(first.communicate(timeout=60)[0])
+    assert "failed" not in answer, answer
 
 
 def test_who_only_receives_wal_is_no_standby_that_is_behind(

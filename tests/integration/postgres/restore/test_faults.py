@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore.names import (
@@ -20,6 +19,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
+from tests.support.holding import Gate, gated_programs
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.postgres import Server, Throwaway, eventually, throwaway
 from tests.support.restores import Restore, address, flip, run_sql
@@ -233,15 +233,21 @@ def free_bytes(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def gated(client: Path, folder: Path) -> tuple[Path, Gate]:
+    """Programs with which a restore waits at a gate once its new database is there."""
+    gate = Gate(folder / "gate")
+    return gated_programs(client, folder / "bin", "pg_restore", gate, "*dbname=*"), gate
+
+
 def test_the_server_restarts_meanwhile(
-    server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore
+    server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore, tmp_path: Path
 ) -> None:
-    run_sql(address(server, "live"), "SELECT 1")
-    given = arguments(server, backup, client)
-    with start_module("pg_restore", given) as module:
-        eventually(lambda: others(server))
-        own.stop()
-        own.start()
+    programs, gate = gated(client, tmp_path)
+    with start_module("pg_restore", arguments(server, backup, programs)) as module:
+        with gate.reached():
+            assert others(server)
+            own.stop()
+            own.start()
         output, _errors = module.communicate(timeout=60)
     assert "The live database was not touched" in json.loads(output)["msg"]
     assert rows(server) == 5
@@ -288,34 +294,22 @@ SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agen
 
 
 def test_a_kill_between_the_renames_changes_nothing(
-    server: Server, backup: Path, client: Path
+    server: Server, backup: Path, client: Path, tmp_path: Path
 ) -> None:
     """The new database is in use, so the second rename waits; the first one is never seen."""
-    with start_module("pg_restore", arguments(server, backup, client)) as module:
-        eventually(lambda: others(server))
-        new = others(server)[0]
-        stopped = threading.Event()
-
-        def keep_in_use() -> None:
-            """New sessions again and again, which cannot be ended: prepared transactions."""
-            while not stopped.is_set():
-                try:
-                    with server.session(address(server, new)) as session:
-                        session.tpc_begin("kept")
-                        session.cursor().execute("SELECT 1")
-                        session.tpc_prepare()
-                    return
-                except psycopg2.Error:  # noqa: PERF203 - it is tried until it works
-                    time.sleep(0.01)
-
-        thread = threading.Thread(target=keep_in_use)
-        thread.start()
+    programs, gate = gated(client, tmp_path)
+    with start_module("pg_restore", arguments(server, backup, programs)) as module:
+        with gate.reached():
+            (new,) = others(server)
+            # It cannot be ended, other than a session.
+            with server.session(address(server, new)) as session:
+                session.tpc_begin("kept")
+                session.cursor().execute("SELECT 1")
+                session.tpc_prepare()
         held = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE \"live!_res%'"
         eventually(lambda: server.admin(f"{held} ESCAPE '!'"))
         module.send_signal(signal.SIGKILL)
         module.communicate()
-        stopped.set()
-        thread.join()
     eventually(lambda: not server.admin(SESSIONS))
     assert rows(server) == 5
     assert others(server) == [new]

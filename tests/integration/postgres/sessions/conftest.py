@@ -79,25 +79,33 @@ def operator(server: Server) -> str:
 
 
 @pytest.fixture
-def relieve(server: Server, operator: str, usable: int, run_module: RunModule) -> Relieve:
-    """Run the module as a role with all permissions: ``relieve(40)`` leaves 40 sessions."""
+def relief(operator: str, usable: int) -> Relieve:
+    """The options of a run that leaves so many sessions: ``relief(40)``."""
 
-    def run(
-        leave: int = 0, url: str = operator, *, check: bool = False, **options: Any
-    ) -> dict[str, Any]:
-        given = {
+    def given(leave: int = 0, url: str = operator, **options: Any) -> dict[str, Any]:
+        return {
             "database_url": url,
             "state": "relieved",
             "confirm": "shop",
             "usage": 100 * (leave + 0.5) / usable,
             "idle_age": 0.2,
+            "idle_in_transaction_age": 0.2,
             "wait": 0.3,
+            "_ansible_diff": True,
+            **options,
         }
-        answer = run_module(
-            "pg_sessions",
-            {**given, "idle_in_transaction_age": 0.2, **options, "_ansible_diff": True},
-            check=check,
-        )
+
+    return given
+
+
+@pytest.fixture
+def relieve(server: Server, operator: str, relief: Relieve, run_module: RunModule) -> Relieve:
+    """Run the module as a role with all permissions: ``relieve(40)`` leaves 40 sessions."""
+
+    def run(
+        leave: int = 0, url: str = operator, *, check: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        answer = run_module("pg_sessions", relief(leave, url, **options), check=check)
         assert "warnings" not in answer, answer["warnings"]
         said = json.dumps(answer)
         for secret in (

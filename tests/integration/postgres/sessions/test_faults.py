@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from tests.support.postgres import (
     Throwaway,
     eventually,
 )
-from tests.support.sessions import Relieve, alive, pids, processes, subjects
+from tests.support.sessions import Relieve, alive, half_way, pids, subjects
 
 
 def test_with_all_ordinary_slots_taken(
@@ -144,23 +143,19 @@ def test_what_was_found_is_told_even_if_the_server_freezes_at_the_end(
 
 
 def test_a_server_that_stops_while_it_waits(
-    own: Throwaway, server: Server, relieve: Relieve
+    own: Throwaway, server: Server, relief: Relieve
 ) -> None:
     with server.sessions(5, "worker") as worker:
         time.sleep(0.3)
-        answers: list[dict[str, Any]] = []
-        thread = threading.Thread(target=lambda: answers.append(relieve(2, wait=4)))
-        thread.start()
         try:
-            eventually(lambda: processes(worker) == 2)
-            own.stop()
-            thread.join(30)
+            with half_way(relief(2, wait=3), worker, left=2) as answer:
+                own.stop()
         finally:
             own.start()
-    assert answers[0]["failed"] is True
-    assert answers[0]["changed"] is True
-    assert len(subjects(answers[0], "done")) == 3
-    assert by_name(answers[0], "postgres.reachable")["status"] == "critical"
+    assert answer["failed"] is True
+    assert answer["changed"] is True
+    assert len(subjects(answer, "done")) == 3
+    assert by_name(answer, "postgres.reachable")["status"] == "critical"
 
 
 def test_a_session_that_does_not_go_is_a_failure(server: Server, relieve: Relieve) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import Any
 
 import pytest
 
 from tests.conftest import by_name
 from tests.support.postgres import (
     Server,
-    eventually,
 )
-from tests.support.sessions import Relieve, alive, pids, processes, subjects
+from tests.support.sessions import Relieve, alive, half_way, pids, subjects
 
 
 @pytest.mark.parametrize("confirm", ["", "shopping"])
@@ -100,20 +97,16 @@ def test_a_role_may_end_sessions_of_its_own_without_a_grant(
         server.admin("REVOKE pg_monitor FROM app")
 
 
-def test_two_runs_at_once_are_one(server: Server, relieve: Relieve) -> None:
+def test_two_runs_at_once_are_one(server: Server, relieve: Relieve, relief: Relieve) -> None:
     with server.sessions(8, "worker") as worker:
         time.sleep(0.3)
-        answers: list[dict[str, Any]] = []
-        thread = threading.Thread(target=lambda: answers.append(relieve(6, wait=4)))
-        thread.start()
-        eventually(lambda: processes(worker) == 6)
-        for database in ("shop", "postgres"):  # locks are a database's own, the slots are not
-            second = relieve(
-                4, server.url("operator", "of-operator-91e4", database), confirm=database
-            )
-            assert second["failed"] is True
-            assert "another run is ending sessions of this server: pid " in second["msg"]
-            assert (second["changed"], second["actions"]) == (False, [])
-        thread.join(30)
-        assert len(subjects(answers[0], "done")) == 2
+        with half_way(relief(6, wait=3), worker, left=6) as answer:
+            for database in ("shop", "postgres"):  # locks are a database's own, the slots are not
+                second = relieve(
+                    4, server.url("operator", "of-operator-91e4", database), confirm=database
+                )
+                assert second["failed"] is True
+                assert "another run is ending sessions of this server: pid " in second["msg"]
+                assert (second["changed"], second["actions"]) == (False, [])
+        assert len(subjects(answer, "done")) == 2
         assert len(alive(server, worker)) == 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -15,9 +14,8 @@ from tests.conftest import RunModule, by_name
 from tests.support.postgres import (
     Server,
     Throwaway,
-    eventually,
 )
-from tests.support.sessions import Relieve, alive, pids, processes, sleeping, subjects
+from tests.support.sessions import Relieve, alive, half_way, pids, sleeping, subjects
 
 pytestmark = pytest.mark.every_version
 
@@ -179,18 +177,14 @@ def test_a_role_with_a_limit_of_its_own_is_relieved(server: Server, relieve: Rel
         server.admin("ALTER ROLE rival CONNECTION LIMIT -1")
 
 
-def test_an_app_that_comes_back_is_told(server: Server, relieve: Relieve) -> None:
+def test_an_app_that_comes_back_is_told(server: Server, relief: Relieve) -> None:
     with ExitStack() as stack:
         worker = stack.enter_context(server.sessions(8, "worker"))
         time.sleep(0.3)
-        answers: list[dict[str, Any]] = []
-        thread = threading.Thread(target=lambda: answers.append(relieve(4, wait=3)))
-        thread.start()
-        eventually(lambda: processes(worker) == 4)
-        stack.enter_context(server.sessions(3, "worker"))
-        stack.enter_context(server.sessions(1, "other"))
-        thread.join(30)
-        check = by_name(answers[0], "postgres.relief")
+        with half_way(relief(4, wait=3), worker, left=4) as answer:
+            stack.enter_context(server.sessions(3, "worker"))
+            stack.enter_context(server.sessions(1, "other"))
+        check = by_name(answer, "postgres.relief")
         assert "3 sessions of app 'worker' reconnected since" in check["summary"]
         assert "8 → 8 of" in check["summary"]
         assert "4 too many remain" in check["summary"]
