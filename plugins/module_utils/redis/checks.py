@@ -85,4 +85,34 @@ CHECKS: dict[str, Definition] = {
         above(1.5, 3),
         "Redis' documentation calls 1.5 excessive",
     ),
+    "redis.contents": Definition(
+        "What the keys are for, by how their names begin; the value is how many a flush would "
+        "remove.",
+        "See the evidence for what would be lost.",
+        "count",
+    ),
+    "redis.flush": Definition(
+        "A flush removed what it was to remove; the value is how many keys are left.",
+        "The summary says why nothing, or not all, was removed.",
+        "count",
+    ),
+    "redis.config": Definition(
+        "The settings are as asked for; the value is how many are not.",
+        "The summary says why it was refused; nothing has changed then.",
+        "count",
+    ),
+    "redis.config_drift": Definition(
+        "The configuration file says what is running; the value is how many settings a restart "
+        "would change.",
+        "Decide which is right: 'CONFIG REWRITE' (or redis_config) keeps what is running, "
+        "'CONFIG SET' goes back to what the file says.",
+        "count",
+        above(0, None),
+        "a restart would change how Redis works",
+    ),
+    "redis.config_persisted": Definition(
+        "A restart keeps the settings that were asked for.",
+        "Until the reason is removed, set them again after each restart, or write them where "
+        "Redis is started.",
+    ),
 }
