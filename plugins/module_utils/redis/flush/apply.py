@@ -46,18 +46,17 @@ def remove(
         remedy = "Run it again for the rest, with the number of keys that are left."
     left = _left(server, options)
     outcome.results["removed"] = removed[0]
-    freed = _freed(server, snapshot)
+    text = f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} removed"
     outcome.actions.append(
         Action(
             FLUSH,
             FAILED if problem else DONE,
-            f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} removed"
-            + (f": {problem}" if problem else ""),
+            f"{text}: {problem}" if problem else text,
             options.what,
             before={"keys": snapshot.keys},
             after={"keys": left},
             seconds=round(time.monotonic() - started, 3),
-            bytes=freed,
+            bytes=_freed(server, snapshot),
         )
     )
     outcome.checks.append(_verdict(snapshot, options, thresholds, problem, remedy, left))
