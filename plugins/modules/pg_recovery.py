@@ -10,7 +10,7 @@ module: pg_recovery
 short_description: Find out why PostgreSQL is down, and restart it if that is the cure
 version_added: "0.1.0"
 description:
-  - Looks at a PostgreSQL that does not work: what the connection says, its processes and
+  - Looks at a PostgreSQL that does not work, by what the connection says, its processes and
     C(postmaster.pid), its systemd unit, the end of its log, the disk of its data, and whether the
     kernel killed it.
   - A restart is the cure only for a server that is down for no reason that would stop it again. It

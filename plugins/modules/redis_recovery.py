@@ -10,7 +10,7 @@ module: redis_recovery
 short_description: Find out why Redis is down, and restart it if that is the cure
 version_added: "0.1.0"
 description:
-  - Looks at a Redis or Valkey that does not work: what the connection says, its processes, its
+  - Looks at a Redis or Valkey that does not work, by what the connection says, its processes, its
     systemd unit, the end of its log, the disk of its data, and whether the kernel killed it.
   - A restart is the cure only for a server that is down, or hangs, for no reason that would stop it
     again. It is not for one that is loading its data, refuses writes as its disk is full, has an
