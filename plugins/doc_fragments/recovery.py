@@ -25,7 +25,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for each look at the service.
+      - Seconds for each inspect the service.
     type: float
     default: 10.0
   wait:

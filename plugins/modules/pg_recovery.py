@@ -10,13 +10,13 @@ module: pg_recovery
 short_description: Find out why PostgreSQL is down, and restart it if that is the cure
 version_added: "0.1.0"
 description:
-  - Looks at a PostgreSQL that does not work, by what the connection says, its processes and
+  - Inspects a PostgreSQL that does not work, by what the connection says, its processes and
     C(postmaster.pid), its systemd unit, the end of its log, the disk of its data, and whether the
     kernel killed it.
   - A restart is the cure only for a server that is down for no reason that would stop it again. It
     is not for one that is starting or replays WAL, which would only begin anew, has no connection
     slots left, has a full disk, an error in its configuration or damaged data, has lost its port to
-    another process, or refuses a login. A server that was stopped with SIGSTOP only has to be
+    another process, or refuses a login. A server that was stopped with SIGSTOP must only be
     continued.
   - On Debian the unit is that of the cluster, such as C(postgresql@15-main.service), as
     C(postgresql.service) counts as active even if no cluster runs.
@@ -52,7 +52,7 @@ RETURN = r"""
 cure:
   description:
     - V(nothing) if it works, V(wait) if it is starting or recovering, V(restart) if it is down for
-      no reason that would stop it again, and V(other) if something else has to be done first.
+      no reason that would stop it again, and V(other) if something else must be done first.
   returned: always, except for usage errors
   type: str
   sample: restart

@@ -17,7 +17,7 @@ description:
     databases with C(FLUSHALL ASYNC), or those with a O(prefix) with C(UNLINK) in small steps.
   - Refuses on a replica and on a node of a cluster, if the data belongs to a job queue or to
     sessions (see O(allow)), if O(confirm) is not the number of keys, and if not all keys could be
-    looked at within O(time_limit) unless O(purpose) is V(cache). All reasons are given at once, and
+    inspected within O(time_limit) unless O(purpose) is V(cache). All reasons are given at once, and
     nothing is removed then.
   - Afterwards it counts the keys again. C(redis.flush) is the result.
 options:
@@ -78,7 +78,7 @@ options:
     type: path
   sample:
     description:
-      - About how many keys are looked at closely, for type, TTL and size.
+      - About how many keys are inspected closely, for type, TTL and size.
     type: int
     default: 1000
   batch:
@@ -98,7 +98,7 @@ options:
     default: 10.0
   time_limit:
     description:
-      - Seconds for looking at the keys, for the dump, and again for removing them.
+      - Seconds for inspecting the keys, for the dump, and again for removing them.
     type: float
     default: 300.0
   thresholds:
@@ -125,7 +125,7 @@ attributes:
     description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
-    description: Looks at the keys and shows what would be removed, or every reason why not.
+    description: Inspects the keys and shows what would be removed, or every reason why not.
   diff_mode:
     support: full
     description: Shows the actions that are needed before, and those that are left afterwards.
@@ -141,7 +141,7 @@ notes:
   - The login needs C(+info +scan +type +pttl +memory|usage +client|setname +client|id
     +client|list), and to remove keys C(+flushdb), C(+flushall) or C(+unlink) with C(~*); for a dump
     C(+sync +replconf).
-  - Two runs never change one server at the same time; the second one fails and says who is at it.
+  - Two runs never change one server at the same time; the second one fails and names it.
     That needs C(+client|list +client|setname +client|id).
   - A run that is killed while it removes keys with a prefix has removed some of them, and the next
     run removes the rest. C(FLUSHDB) removes all or none. A killed dump leaves a file whose name

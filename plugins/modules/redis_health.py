@@ -14,7 +14,7 @@ author:
 description:
   - Asks a Redis or Valkey server about itself with several C(PING) and one pipeline of C(INFO),
     C(CONFIG GET), C(SLOWLOG GET), C(ACL GETUSER) and C(DBSIZE), and returns one check for each
-    finding. It looks at no key unless O(key_samples) is set, reads no value, and changes nothing
+    finding. It inspects no key unless O(key_samples) is set, reads no value, and changes nothing
     unless O(canary) is switched on.
   - C(redis.writable) tells whether a write would succeed now, by what the server says of itself.
     It would not if C(min-replicas-to-write) asks for more replicas than are good, data could not be
@@ -74,8 +74,8 @@ options:
     default: false
   key_samples:
     description:
-      - About how many keys to look at for C(redis.big_keys), at most 100,000, for up to 40 percent
-        of O(timeout). With V(0), keys are not looked at, and the check is left out.
+      - About how many keys to inspect for C(redis.big_keys), at most 100,000, for up to 40 percent
+        of O(timeout). With V(0), keys are not inspected, and the check is left out.
       - Of the names of keys, only the first part is shown, and only if it is a word.
     type: int
     default: 0

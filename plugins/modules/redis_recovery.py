@@ -10,12 +10,12 @@ module: redis_recovery
 short_description: Find out why Redis is down, and restart it if that is the cure
 version_added: "0.1.0"
 description:
-  - Looks at a Redis or Valkey that does not work, by what the connection says, its processes, its
+  - Inspects a Redis or Valkey that does not work, by what the connection says, its processes, its
     systemd unit, the end of its log, the disk of its data, and whether the kernel killed it.
   - A restart is the cure only for a server that is down, or hangs, for no reason that would stop it
     again. It is not for one that is loading its data, refuses writes as its disk is full, has an
     error in its configuration, has lost its port to another process, cannot read its data file,
-    is out of clients or refuses a login. A server that was stopped with SIGSTOP only has to be
+    is out of clients or refuses a login. A server that was stopped with SIGSTOP must only be
     continued.
   - C(redis.recovery) is the cause, with the evidence and what to do.
   - It restarts a systemd unit with M(ansible.builtin.systemd_service), or runs O(restart_command),
@@ -53,7 +53,7 @@ RETURN = r"""
 cure:
   description:
     - V(nothing) if it works, V(wait) if it is starting or recovering, V(restart) if it is down for
-      no reason that would stop it again, and V(other) if something else has to be done first.
+      no reason that would stop it again, and V(other) if something else must be done first.
   returned: always, except for usage errors
   type: str
   sample: restart

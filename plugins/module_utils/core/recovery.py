@@ -50,7 +50,7 @@ class Cause:
     """One of `CURES`."""
     text: str
     remedy: str = ""
-    """What to do; for a restart, what to look at afterwards."""
+    """What to do; for a restart, what to inspect afterwards."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _results(found: Finding) -> dict[str, Any]:
 
 
 def rows(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
-    """Evidence: what was looked at, and what was found; what is empty is left out."""
+    """Evidence: what was inspected, and what was found; what is empty is left out."""
     return [{"what": what, "found": found} for what, found in pairs if found not in ("", None, [])]
 
 

@@ -75,7 +75,7 @@ def ports_of(pid: int) -> list[int]:
 
 
 def listener(port: int) -> str:
-    """Who listens on a port, as text; empty if nobody does."""
+    """Who listens on a port, as text; empty if no one does."""
     inode = listening_ports().get(port)
     if not inode:
         return ""

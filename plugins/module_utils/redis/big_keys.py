@@ -24,7 +24,7 @@ _SHARE = 0.4
 
 
 def take_sample(options: Options, timeout: float) -> KeySample:
-    """Look at keys until there are enough or the time is up; raises like redis-py."""
+    """Inspect keys until there are enough or the time is up; raises like redis-py."""
     client = connect(options.endpoint, timeout, decode=False)
     end = time.monotonic() + _SHARE * options.timeout
     rows: list[dict[str, Any]] = []
@@ -66,7 +66,7 @@ def assess_big_keys(snapshot: Snapshot, options: Options, thresholds: Thresholds
         return thresholds.verdict(
             NAME,
             UNKNOWN,
-            "Keys cannot be looked at: SCAN, TYPE, PTTL or MEMORY USAGE is refused",
+            "Keys cannot be inspected: SCAN, TYPE, PTTL or MEMORY USAGE is refused",
             remedy=f"Grant it: 'ACL SETUSER {options.endpoint.user} +scan +type +pttl "
             "+memory|usage ~*'.",
         )

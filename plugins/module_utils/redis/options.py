@@ -36,7 +36,7 @@ class Options:
     canary: bool = False
     """Whether a key may be written and deleted."""
     key_samples: int = 0
-    """Number of keys whose size is looked at."""
+    """Number of keys whose size is inspected."""
     is_default_url: bool = False
     """Whether the address is the one that is used if none is given."""
 

@@ -55,7 +55,7 @@ class Server:
             raise self._explained(exception, command) from None
 
     def info(self) -> Mapping[str, Any]:
-        """INFO, with everything that modules and operations look at."""
+        """INFO, with everything that modules and operations inspect."""
         return self.ask("INFO", lambda client: dict(client.info()))
 
     def explained(self, reply: object, command: str) -> RunbookError:

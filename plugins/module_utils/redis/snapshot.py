@@ -87,7 +87,7 @@ class Snapshot:
     default_user: Sequence[str] | None = None
     """The flags of the user ``default``; none if ACL GETUSER was refused."""
     keys: KeySample | None = None
-    """Some keys, if they are to be looked at."""
+    """Some keys, if they are to be inspected."""
     delta: Delta | None = None
     """The counters since the last run."""
     sample: Sample | None = None

@@ -46,7 +46,7 @@ def judge(seen: Snapshot) -> Cause:
 
 
 def evidence(seen: Snapshot) -> list[dict[str, Any]]:
-    """What was looked at, with the end of the log."""
+    """What was inspected, with the end of the log."""
     unit = seen.unit
     main = seen.program
     found = rows(
@@ -84,7 +84,7 @@ def _of_process(seen: Snapshot) -> Cause:
         return _of_absence(seen, frozen=False)
         return _of_absence(seen, frozen=False)
     if program.state in ("T", "t"):
-        remedy = f"Somebody stopped it: 'kill -CONT {program.pid}' lets it go on, nothing is lost."
+        remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
         return Cause(OTHER, f"PostgreSQL does not answer: {program.described}", remedy)
     if postmaster.status in ("starting", "stopping"):
         text = f"PostgreSQL is {postmaster.status}{_progress(seen)}"
@@ -97,7 +97,7 @@ def _of_process(seen: Snapshot) -> Cause:
         remedy = "Compare listen_addresses and unix_socket_directories with database_url."
         return Cause(OTHER, text, remedy)
     remedy = (
-        "Look at the disk ('iostat -x 1', 'dmesg') and the load of the host. A restart would end "
+        "Check the disk ('iostat -x 1', 'dmesg') and the load of the host. A restart would end "
         "every session, and may hang as well."
     )
     return Cause(OTHER, f"{seen.error}: {program.described}", remedy)
@@ -118,7 +118,7 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
             "should run, name its folder in data_directory.",
         )
     if unit and unit.load == "masked":
-        remedy = "Somebody has forbidden its start: ask why, then 'systemctl unmask'."
+        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
         return Cause(OTHER, f"{unit.name} is masked", remedy)
     found = _of_log(seen)
     if found and found.cure == OTHER:

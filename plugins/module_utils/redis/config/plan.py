@@ -77,7 +77,7 @@ def drift(snapshot: Snapshot) -> list[Change]:
 
 
 def not_in_file(snapshot: Snapshot, options: Options) -> list[Change]:
-    """Of the wanted settings, those that a restart would not keep; before is the file's."""
+    """Of the target settings, those that a restart would not keep; before is the file's."""
     return [
         Change(name, said, wanted)
         for name, wanted in options.settings.items()
@@ -134,7 +134,7 @@ def _of_maxmemory(snapshot: Snapshot, maximum: int | None) -> Iterator[str]:
 
 
 def cautions(snapshot: Snapshot, options: Options) -> Iterator[str]:
-    """What is wrong with the wanted settings, although they are set."""
+    """What is wrong with the target settings, although they are set."""
     maximum = _maxmemory(snapshot, options)
     if "maxmemory" in options.settings and maximum > _HEADROOM * snapshot.limit:
         yield (

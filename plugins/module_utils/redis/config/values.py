@@ -34,9 +34,17 @@ FIXED = re.compile(
 )
 
 
+#: Names that Valkey writes, by which Redis does not know the setting.
+_ALIASES = {
+    "commandlog-execution-slower-than": "slowlog-log-slower-than",
+    "commandlog-slow-execution-max-len": "slowlog-max-len",
+}
+
+
 def canonical(name: str) -> str:
-    """The newer name of a setting."""
-    return name.strip().lower().replace("slave", "replica")
+    """The one name of a setting, which every version knows."""
+    name = name.strip().lower().replace("slave", "replica")
+    return _ALIASES.get(name, name)
 
 
 def as_text(name: str, value: Any) -> str:

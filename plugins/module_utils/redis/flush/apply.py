@@ -71,7 +71,7 @@ def _flush(server: Server, snapshot: Snapshot, options: Options) -> int:
     counts = {name: row["keys"] for name, row in info.items() if _is_database(name)}
     keys = sum(counts.values()) if options.all_databases else counts.get(f"db{own}", 0)
     if info.get("role") == "slave":
-        raise Refused(f"{server.endpoint.address} has become a replica since it was looked at")
+        raise Refused(f"{server.endpoint.address} has become a replica since it was inspected")
     wrong = unconfirmed(keys, options)
     if wrong:
         raise Refused(wrong)

@@ -17,9 +17,9 @@ from ...core.errors import Refused
 from ..keys import QUEUE, kind_of, shown
 from ..server import Server
 
-#: Keys that one step of a scan looks at, about.
+#: Keys that one step of a scan inspects, about.
 STEP = 1000
-#: Names that are remembered, to look at each beginning once.
+#: Names that are remembered, to inspect each beginning once.
 _REMEMBERED = 50_000
 
 
@@ -99,7 +99,7 @@ def take_inventory(
     deadline: Deadline,
     report: Callable[[int], None] = lambda seen: None,
 ) -> Inventory:
-    """Look at every key in the databases; ``total`` is about how many there are."""
+    """Inspect every key in the databases; ``total`` is about how many there are."""
     inventory = Inventory()
     known: dict[bytes, Group] = {}
     every = max(1, total // sample) if sample else 0

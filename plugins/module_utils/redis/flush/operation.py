@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at what is in Redis, and removes it if that is safe and confirmed."""
+"""Inspects what is in Redis, and removes it if that is safe and confirmed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _collect(server: Server, options: Options, report: ProgressCallback) -> Snap
         options.sample,
         in_scope,
         Deadline(options.time_limit),
-        _reporter(report, "looking at keys", in_scope),
+        _reporter(report, "inspecting keys", in_scope),
     )
     keys = inventory.keys if options.prefix else in_scope
     primaries = _primaries(server) if info.get("cluster_enabled") else 0
@@ -101,7 +101,7 @@ def _primaries(server: Server) -> int:
 def _contents(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
     text = f"{pluralize(snapshot.keys, 'key')} in {options.what}"
     if not snapshot.inventory.complete:
-        text += f", of which {snapshot.inventory.keys:,} were looked at"
+        text += f", of which {snapshot.inventory.keys:,} were inspected"
     reasons = refusals(snapshot, options)
     if reasons:
         text += f"; a flush is refused: {'; '.join(reasons)}"

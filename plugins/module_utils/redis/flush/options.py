@@ -46,7 +46,7 @@ class Options:
     timeout: float = 10.0
     """Seconds to wait for each answer."""
     time_limit: float = 300.0
-    """Seconds for looking at the keys, and again for removing them."""
+    """Seconds for inspecting the keys, and again for removing them."""
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:

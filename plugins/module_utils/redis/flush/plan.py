@@ -15,7 +15,7 @@ from ..keys import QUEUE, SESSION
 from .inventory import Inventory
 from .options import Options
 
-LOST = {QUEUE: "jobs", SESSION: "sessions, so users would have to log in again"}
+LOST = {QUEUE: "jobs", SESSION: "sessions, so users would need to log in again"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _of_data(snapshot: Snapshot, options: Options) -> Iterator[str]:
             )
     if not inventory.complete and options.purpose != "cache":
         yield (
-            f"only {pluralize(inventory.keys, 'key')} could be looked at within time_limit "
+            f"only {pluralize(inventory.keys, 'key')} could be inspected within time_limit "
             f"({format_value(options.time_limit, 'seconds')}), so there may be jobs or sessions "
             "among the others: raise time_limit, or declare what it is for (redis_purpose: cache)"
         )

@@ -43,7 +43,7 @@ def judge(seen: Snapshot) -> Cause:
 
 
 def evidence(seen: Snapshot) -> list[dict[str, Any]]:
-    """What was looked at, with the end of the log."""
+    """What was inspected, with the end of the log."""
     unit = seen.unit
     found = rows(
         [
@@ -84,10 +84,10 @@ def _of_silence(seen: Snapshot) -> Cause:
         return Cause(OTHER, text, remedy + (seen.error.remedy if seen.error else ""))
     what = f"{seen.address} does not answer: {program.described}"
     if program.state in ("T", "t"):
-        remedy = f"Somebody stopped it: 'kill -CONT {program.pid}' lets it go on, nothing is lost."
+        remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
         return Cause(OTHER, what, remedy)
     if program.state == "D":
-        remedy = "Look at the disk of its data: 'iostat -x 1', 'dmesg'."
+        remedy = "Check the disk of its data: 'iostat -x 1', 'dmesg'."
         return Cause(OTHER, what, remedy)
     if program.state == "R":
         remedy = (
@@ -119,7 +119,7 @@ def _of_absence(seen: Snapshot) -> Cause:
             "Compare port, bind and unixsocket in redis.conf with redis_url.",
         )
     if unit and unit.load == "masked":
-        remedy = "Somebody has forbidden its start: ask why, then 'systemctl unmask'."
+        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
         return Cause(OTHER, f"{unit.name} is masked", remedy)
     found = _of_log(seen)
     if found and found.cure == OTHER:

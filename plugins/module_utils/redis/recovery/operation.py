@@ -14,7 +14,7 @@ from .collect import collect
 from .judge import evidence, judge
 from .options import Options
 
-#: Seconds between two looks after a restart.
+#: Seconds between two checks after a restart.
 _POLL = 0.5
 
 

@@ -15,7 +15,7 @@ from ..connection import Endpoint
 from ..url import parse_url
 
 #: Units of Debian, Red Hat and others, the likelier first.
-UNITS = ("redis-server.service", "redis.service", "valkey-server.service", "valkey.service")
+UNITS = tuple(f"{name}.service" for name in ("redis-server", "redis", "valkey-server", "valkey"))
 FILES = (
     "/etc/redis/redis.conf",
     "/etc/valkey/valkey.conf",
