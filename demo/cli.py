@@ -12,6 +12,7 @@ from pathlib import Path
 
 from demo import repository
 from demo.processes import StackError
+from demo.services import SERVICES
 from demo.stack import DEFAULT_DIRECTORY, Stack
 
 
@@ -34,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "status", help="print one JSON object: service -> pid, address, log, running"
     )
+    restart = commands.add_parser("restart", help="restart one service")
+    restart.add_argument("service", choices=SERVICES)
     deploy = commands.add_parser(
         "deploy", help="put another version of the app into service, however broken it is"
     )
@@ -52,6 +55,8 @@ def carry_out(stack: Stack, arguments: argparse.Namespace) -> int:
         stack.down(purge=arguments.purge)
     elif arguments.command == "status":
         print(json.dumps(stack.status(), indent=2))
+    elif arguments.command == "restart":
+        stack.restart(arguments.service)
     elif arguments.command == "deploy":
         stack.deploy(arguments.tag)
     else:

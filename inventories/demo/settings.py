@@ -4,6 +4,7 @@
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,6 +26,14 @@ def postgres_url(user: str, password: str) -> str:
 
 
 app_url = f"http://{demo['app']['host']}:{demo['app']['port']}/api/health"
+
+
+def restart(service: str) -> list[str]:
+    """The command that restarts a service of the demo, which has no systemd."""
+    root = Path(__file__).resolve().parents[2]
+    program = ["env", f"PYTHONPATH={root}", sys.executable, "-m", "demo.stack"]
+    return [*program, "--dir", str(directory), "restart", service]
+
 
 quoted = shlex.quote(demo["app"]["current"])
 
@@ -65,5 +74,10 @@ variables = {
     "backup_bin_dir": demo["bin"]["postgres"],
     "redis_url": f"redis://:{quote(redis['password'])}@{redis['host']}:{redis['port']}/0",
     "redis_purpose": "cache",
+    "redis_recovery_command": restart("redis"),
+    "redis_recovery_config_file": str(Path(redis["log"]).parent / "valkey.conf"),
+    "postgres_recovery_command": restart("postgres"),
+    "postgres_recovery_data_directory": postgres["data"],
+    "postgres_recovery_log_file": postgres["log"],
 }
 print(json.dumps({"all": {"vars": variables}, "_meta": {"hostvars": {}}}))

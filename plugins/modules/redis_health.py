@@ -13,8 +13,9 @@ author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 description:
   - Asks a Redis or Valkey server about itself with several C(PING) and one pipeline of C(INFO),
-    C(CONFIG GET) and C(DBSIZE), and returns one check for each finding. It reads no key, and
-    changes nothing unless O(canary) is switched on.
+    C(CONFIG GET), C(SLOWLOG GET), C(ACL GETUSER) and C(DBSIZE), and returns one check for each
+    finding. It inspects no key unless O(key_samples) is set, reads no value, and changes nothing
+    unless O(canary) is switched on.
   - C(redis.writable) tells whether a write would succeed now, by what the server says of itself.
     It would not if C(min-replicas-to-write) asks for more replicas than are good, data could not be
     saved, memory is full and nothing may be evicted, writes are paused, the server is a
@@ -34,6 +35,10 @@ description:
   - C(redis.hit_rate), C(redis.evictions) and C(redis.rejected_connections) cover the time since the
     last run, or since the counters started if there is no usable earlier run. C(redis.hit_rate) is
     not judged with fewer lookups than O(min_lookups), and left out for a queue.
+  - C(redis.slow_commands) covers the last hour of the slow log. Arguments of commands are never
+    shown, of keys no more than the first part of the name.
+  - C(redis.security) tells whether a client without a password is served, and from where. It is
+    V(critical) only if the server listens on a public address.
   - C(redis.fragmentation) is not judged below 100 MiB resident, as it means nothing on small data.
 options:
   purpose:
@@ -67,6 +72,13 @@ options:
       - Never happens in check mode.
     type: bool
     default: false
+  key_samples:
+    description:
+      - About how many keys to inspect for C(redis.big_keys), at most 100,000, for up to 40 percent
+        of O(timeout). With V(0), keys are not inspected, and the check is left out.
+      - Of the names of keys, only the first part is shown, and only if it is a word.
+    type: int
+    default: 0
   samples:
     description:
       - Number of C(PING) that are timed for C(redis.reachable), 1 to 1000. The slowest one counts.
@@ -79,12 +91,15 @@ options:
     default: 1000
 notes:
   - A dedicated user needs no more than
-    C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list). If
-    C(CONFIG) or C(CLIENT LIST) is refused or renamed, the probe does without it.
+    C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list
+    +slowlog|get +acl|getuser). If C(CONFIG) or C(CLIENT LIST) is refused or renamed, the probe does
+    without it.
   - C(+acl|log +acl|cat) lets it tell which user was refused a write; a node of a cluster needs
     C(+cluster|info), and O(canary) needs C(+set +del ~gpt-agent-runbook:canary:*).
   - The evidence of C(redis.clients) lists the clients' addresses, names and users, never their
-    commands.
+    commands. Lists of more than 1,000 clients are read only if more than half of C(maxclients) are
+    in use.
+  - O(key_samples) needs C(+scan +type +pttl +memory|usage ~*).
 extends_documentation_fragment:
   - gpt_agent.runbook.redis
   - gpt_agent.runbook.probe
@@ -196,6 +211,7 @@ ARGUMENT_SPEC = {
     "replicas": {"type": "int", "default": 0},
     "role": {"type": "str", "choices": ["primary", "replica"]},
     "canary": {"type": "bool", "default": False},
+    "key_samples": {"type": "int", "default": 0},
     "samples": {"type": "int", "default": 5},
     "min_lookups": {"type": "int", "default": 1000},
     **REDIS_OPTIONS,

@@ -16,8 +16,13 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.options im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot import Snapshot
 
 MIB, GIB = 1024**2, 1024**3
+#: What is checked only of a cluster or on request, and the checks of operations.
+_OTHERS = {
+    *(f"redis.{name}" for name in ("cluster", "big_keys", "contents", "flush", "recovery")),
+    *(f"redis.{name}" for name in ("config", "config_drift", "config_persisted")),
+}
 #: The checks of a server that is not part of a cluster.
-ALL = {name for name in CATALOG if name.startswith("redis.")} - {"redis.cluster"}
+ALL = {name for name in CATALOG if name.startswith("redis.")} - _OTHERS
 WINDOW = "2026-11-23T06:00Z/PT24H"
 
 INFO: dict[str, Any] = {
@@ -33,6 +38,8 @@ INFO: dict[str, Any] = {
     "connected_clients": 10,
     "maxclients": 100,
     "blocked_clients": 0,
+    "client_query_buffer_limit_disconnections": 0,
+    "client_output_buffer_limit_disconnections": 0,
     "aof_enabled": 0,
     "aof_last_write_status": "ok",
     "aof_last_bgrewrite_status": "ok",
@@ -50,6 +57,8 @@ COUNTERS = {
     "keyspace_misses": 500.0,
     "evicted_keys": 0.0,
     "rejected_connections": 0.0,
+    "client_query_buffer_limit_disconnections": 0.0,
+    "client_output_buffer_limit_disconnections": 0.0,
 }
 #: What a replica adds to `INFO`.
 REPLICA: dict[str, Any] = {
@@ -65,7 +74,10 @@ HEALTHY = Snapshot(
     "db1:6379",
     latencies=[0.0002, 0.0004],
     info=INFO,
+    settings={"bind": "127.0.0.1", "slowlog-max-len": "128"},
     save="3600 1 300 100",
+    slow=(),
+    default_user=("on",),
     delta=Delta(COUNTERS, WINDOW, 86400, True),
 )
 

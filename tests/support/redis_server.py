@@ -29,8 +29,13 @@ Start = Callable[..., "Server"]
 #: Written so that a URL has to percent-encode them; no part of them is a word of any message.
 PASSWORD = "Zq7/#@x ü"
 ENCODED = "Zq7%2F%23%40x%20%C3%BC"
+#: What is checked only of a cluster or on request, and the checks of operations.
+_OTHERS = {
+    *(f"redis.{name}" for name in ("cluster", "big_keys", "contents", "flush", "recovery")),
+    *(f"redis.{name}" for name in ("config", "config_drift", "config_persisted")),
+}
 #: The checks of a server that is not part of a cluster.
-ALL = {name for name in CATALOG if name.startswith("redis.")} - {"redis.cluster"}
+ALL = {name for name in CATALOG if name.startswith("redis.")} - _OTHERS
 
 
 def _program(package: str, pattern: str) -> Path | None:

@@ -14,6 +14,11 @@ from .review import checks as review
 
 CHECKS: dict[str, Definition] = {
     **health.CHECKS,
+    "postgres.recovery": Definition(
+        "PostgreSQL works; if not, the cause, and whether a restart is the cure.",
+        "Run playbooks/postgres_recovery.yml with runbook_confirm naming the host, which restarts "
+        "it.",
+    ),
     "postgres.relief": Definition(
         "No more slots than the target are in use, and none had to be freed by ending idle "
         "sessions.",

@@ -13,6 +13,17 @@ from ..core.errors import Unreachable, UsageError
 from ..core.text import redact, shorten
 from .sqlstates import AT_LOGIN, BY_CLASS, BY_STATE, LOGIN_CODE, SERVERS_WORDS
 
+
+class NoConnection(Unreachable):
+    """PostgreSQL could not be used; what of the reason matters to a machine."""
+
+    state = ""
+    """SQLSTATE, if PostgreSQL or what stands in front of it said one."""
+    nothing_listens = False
+    frozen = False
+    """Whether the connection is accepted and not answered."""
+
+
 #: By a part of libpq's own text, in English: summary and remedy; the first match counts.
 _BY_TEXT: list[tuple[str, str, str]] = [
     (
@@ -121,6 +132,7 @@ _BY_TEXT: list[tuple[str, str, str]] = [
     ),
 ]
 
+_NOTHING_LISTENS = "Connection refused|No such file or directory.*socket|socket.*No such file"
 _SERVER_SAID = re.compile(r"^(?:.*?failed: )?\s*[^:]{1,30}:\s+([0-9A-Z]{5}): (.*)$")
 #: What the client library adds to the server's text: detail, hint, and the place in its source.
 _MORE = re.compile(r"^(DETAIL|HINT|LOCATION):\s+(.*)$")
@@ -191,7 +203,11 @@ def explain(
         "text": shorten(redact(text, secrets), 160),
         "more": shorten(redact(more, secrets), 160),
     }
-    return Unreachable(summary.format(**fields), remedy.format(**fields))
+    error = NoConnection(summary.format(**fields), remedy.format(**fields))
+    error.state = _decisive(every).state if every else ""
+    error.nothing_listens = not every and bool(re.search(_NOTHING_LISTENS, text))
+    error.frozen = not every and "Resource temporarily unavailable" in text
+    return error
 
 
 def _said(text: str) -> list[Said]:
@@ -255,11 +271,13 @@ def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreac
             "Check that the host is up, and the firewalls on the way.",
         )
     if phase == "handshake":
-        return Unreachable(
+        error = NoConnection(
             f"PostgreSQL at {address} takes the connection but does not answer {within}: it is "
             "frozen or badly overloaded",
             _FROZEN,
         )
+        error.frozen = True
+        return error
     if phase == "login":
         return Unreachable(
             f"The service at {address} began the login but did not finish it {within}: a pooler "

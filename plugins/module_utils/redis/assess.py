@@ -12,7 +12,8 @@ from ..core.check import CRITICAL, UNKNOWN, Check
 from ..core.errors import NotCollected, RunbookError, Unreachable
 from ..core.thresholds import Thresholds
 from ..core.units import format_value
-from .clients import assess_clients, assess_rejected_connections
+from .big_keys import assess_big_keys
+from .clients import assess_client_buffers, assess_clients, assess_rejected_connections
 from .cluster import assess_cluster
 from .hit_rate import assess_hit_rate
 from .memory import (
@@ -24,6 +25,8 @@ from .memory import (
 from .options import Options
 from .persistence import assess_persistence
 from .replication import assess_replication
+from .security import assess_security
+from .slow_log import assess_slow_commands
 from .snapshot import Snapshot
 from .writable import assess_writable
 
@@ -40,6 +43,10 @@ _VERDICTS: Mapping[str, Callable[[Snapshot, Options, Thresholds], Check]] = {
     "redis.persistence": assess_persistence,
     "redis.replication": assess_replication,
     "redis.fragmentation": assess_fragmentation,
+    "redis.client_buffers": assess_client_buffers,
+    "redis.slow_commands": assess_slow_commands,
+    "redis.security": assess_security,
+    "redis.big_keys": assess_big_keys,
 }
 
 _DEFAULT_URL = (
@@ -59,6 +66,8 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
         if name == "redis.hit_rate" and options.purpose == "queue":
             continue
         if name == "redis.cluster" and not snapshot.info.get("cluster_enabled"):
+            continue
+        if name == "redis.big_keys" and not options.key_samples:
             continue
         if snapshot.info_error:
             yield _info_refused(name, snapshot.info_error, thresholds)

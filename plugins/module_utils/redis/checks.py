@@ -85,4 +85,67 @@ CHECKS: dict[str, Definition] = {
         above(1.5, 3),
         "Redis' documentation calls 1.5 excessive",
     ),
+    "redis.client_buffers": Definition(
+        "Clients that were disconnected in the window because they sent or fetched more than "
+        "client-output-buffer-limit or client-query-buffer-limit allows.",
+        "Find clients that read too slowly, such as subscribers, or send huge commands; see the "
+        "evidence of redis.clients.",
+        "count",
+        above(0, None),
+        "each is a failed request",
+    ),
+    "redis.slow_commands": Definition(
+        "The slowest command of the last hour, by the slow log: no other client is served "
+        "meanwhile.",
+        "Replace KEYS by SCAN, and split large keys and commands; the evidence names the commands.",
+        "seconds",
+        above(0.1, 1.0),
+        "every client waits for it, as for redis.reachable",
+    ),
+    "redis.security": Definition(
+        "A client needs a password, or can connect only from the server's own host.",
+        "Set requirepass (or ACL users) and add it to the app's URL, or bind Redis to 127.0.0.1.",
+    ),
+    "redis.big_keys": Definition(
+        "The largest of some keys; only if key_samples is set.",
+        "Split it: deleting, expiring or reading it at once blocks every client. Use UNLINK to "
+        "remove it.",
+        "bytes",
+        above(10 * 1024**2, 100 * 1024**2),
+        "such keys block the server for milliseconds to seconds",
+    ),
+    "redis.contents": Definition(
+        "What the keys are for, by how their names begin; the value is how many a flush would "
+        "remove.",
+        "See the evidence for what would be lost.",
+        "count",
+    ),
+    "redis.flush": Definition(
+        "A flush removed what it was to remove; the value is how many keys are left.",
+        "The summary says why nothing, or not all, was removed.",
+        "count",
+    ),
+    "redis.config": Definition(
+        "The settings are as asked for; the value is how many are not.",
+        "The summary says why it was refused; nothing has changed then.",
+        "count",
+    ),
+    "redis.config_drift": Definition(
+        "The configuration file says what is running; the value is how many settings a restart "
+        "would change.",
+        "Decide which is right: 'CONFIG REWRITE' (or redis_config) keeps what is running, "
+        "'CONFIG SET' goes back to what the file says.",
+        "count",
+        above(0, None),
+        "a restart would change how Redis works",
+    ),
+    "redis.config_persisted": Definition(
+        "A restart keeps the settings that were asked for.",
+        "Until the reason is removed, set them again after each restart, or write them where "
+        "Redis is started.",
+    ),
+    "redis.recovery": Definition(
+        "Redis works; if not, the cause, and whether a restart is the cure.",
+        "Run playbooks/redis_recovery.yml with runbook_confirm naming the host, which restarts it.",
+    ),
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from ..core.text import redact, shorten
 from ..core.units import format_duration
 from ..linux.cgroup import memory_group
 from ..linux.proc import read_text
+from .clients import group_clients
 from .connection import Endpoint, connect, redis
 from .details import add_details
 from .errors import (
@@ -31,14 +31,25 @@ from .errors import (
     with_detail,
 )
 from .options import Options
+from .slow_log import ENTRIES, slow_commands
 from .snapshot import Disk, Snapshot
 
 #: Seconds to wait for each answer, at most half of the module's time limit.
 _TIMEOUT = 3.0
-#: Share of maxclients from which on the clients are listed.
+#: Share of maxclients from which on the clients are listed however many they are.
 _MANY_CLIENTS = 0.5
+#: Number of clients up to which they are always listed.
+_FEW_CLIENTS = 1000
 #: Counters that are judged over the span since the last run.
-_COUNTERS = ("keyspace_hits", "keyspace_misses", "evicted_keys", "rejected_connections")
+_COUNTERS = (
+    "keyspace_hits",
+    "keyspace_misses",
+    "evicted_keys",
+    "rejected_connections",
+    "acl_access_denied_auth",
+    "client_query_buffer_limit_disconnections",
+    "client_output_buffer_limit_disconnections",
+)
 #: Refusals that are counted as well; INFO has only those that happened.
 _REFUSALS = ("errorstat_OOM", "errorstat_READONLY")
 #: Settings that decide about writes and replication.
@@ -47,6 +58,10 @@ _SETTINGS = (
     "stop-writes-on-bgsave-error",
     "min-replicas-*",
     "repl-ping-replica-period",
+    "bind",
+    "protected-mode",
+    "slowlog-*",
+    "enable-*",
 )
 
 
@@ -94,9 +109,11 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
     pipeline = client.pipeline(transaction=False)
     pipeline.info()
     pipeline.dbsize()  # a harmless command on data
+    pipeline.slowlog_get(ENTRIES)
+    pipeline.acl_getuser("default")
     for pattern in _SETTINGS:
         pipeline.config_get(pattern)
-    info, data, *answers = pipeline.execute(raise_on_error=False)
+    info, data, slow, user, *answers = pipeline.execute(raise_on_error=False)
     if isinstance(data, Exception):
         error = error_of_reply(str(data), endpoint)
         if isinstance(error, PrimaryDown):  # Redis 6 answers PING all the same
@@ -106,7 +123,6 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
         reason = shorten(redact(said, endpoint.secrets), 200)
         unknown = Refused(reason, "Allow this user to run INFO under its own name.")
         return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
-    many = _MANY_CLIENTS * info.get("maxclients", float("inf"))
     if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
         return replace(snapshot, error=sentinel_instead(endpoint))
     settings = {
@@ -120,7 +136,9 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
         info=info,
         settings=settings,
         save=settings.get("save"),
-        clients=_client_counts(client) if info.get("connected_clients", 0) > many else [],
+        slow=None if isinstance(slow, Exception) else slow_commands(slow),
+        default_user=user["flags"] if isinstance(user, dict) else None,
+        **_client_facts(client, info),
     )
 
 
@@ -142,24 +160,17 @@ def _detail(client: redis.Redis, error: RunbookError) -> str:
     return ""
 
 
-def _client_counts(client: redis.Redis) -> list[dict[str, Any]]:
-    """Connections by address, name and user, never their commands; empty without permission."""
+def _client_facts(client: redis.Redis, info: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is connected, if that is worth a list of all clients."""
+    connected = info.get("connected_clients", 0)
+    if _FEW_CLIENTS < connected <= _MANY_CLIENTS * info.get("maxclients", float("inf")):
+        return {}
     try:
         clients = client.client_list()
     except redis.ResponseError:
-        return []
-    count = Counter(
-        (
-            each.get("addr", "").rpartition(":")[0],
-            shorten(redact(each.get("name", "")), 40),
-            each.get("user", ""),
-        )
-        for each in clients
-    )
-    return [
-        {"address": address, "name": name, "user": user, "connections": number}
-        for (address, name, user), number in count.most_common(5)
-    ]
+        return {}
+    monitors = sum("O" in each.get("flags", "") for each in clients)
+    return {"clients": group_clients(clients), "monitors": monitors}
 
 
 def _compare_counters(snapshot: Snapshot, state: StateFile) -> Snapshot:

@@ -78,17 +78,17 @@ class Endpoint:
         return bool(self.path) or self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
-def connect(endpoint: Endpoint, timeout: float) -> redis.Redis:
+def connect(endpoint: Endpoint, timeout: float, decode: bool = True) -> redis.Redis:
     """A client that tries each command once and waits ``timeout`` seconds for each answer.
 
-    It connects with its first command.
+    It connects with its first command. Without ``decode``, answers are bytes, as keys may be.
     """
     return redis.Redis(
         db=endpoint.database,
         username=endpoint.username or None,
         password=endpoint.password or None,
         socket_timeout=timeout,
-        decode_responses=True,
+        decode_responses=decode,
         encoding_errors="replace",
         retry=Retry(NoBackoff(), 0),
         **_address_options(endpoint, timeout),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.text import shorten
+from .big_keys import take_sample
 from .canary import write_canary
 from .connection import redis
 from .options import Options
@@ -30,6 +31,8 @@ def add_details(client: redis.Redis, options: Options, snapshot: Snapshot) -> Sn
         snapshot = replace(snapshot, cluster=_cluster(client))
     if info.get("errorstat_NOPERM"):
         snapshot = replace(snapshot, denials=_denials(client, options))
+    if options.key_samples:
+        snapshot = replace(snapshot, keys=take_sample(options, min(3.0, options.timeout / 2)))
     # A write to a paused server would wait for its end.
     if options.canary and info["role"] == "master" and info.get("paused_actions") in (None, "none"):
         snapshot = replace(snapshot, canary=write_canary(client, options.endpoint))

@@ -30,6 +30,14 @@ class WrongLogin(Refused):
     """The user or the password is wrong."""
 
 
+class NotListening(Unreachable):
+    """Nothing listens at the address."""
+
+
+class NoAnswer(Unreachable):
+    """Something accepts connections there and does not answer."""
+
+
 class SaveFailed(Refused):
     """The server refuses writes because it could not save its data to disk."""
 
@@ -81,7 +89,8 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
         "NOPERM|has no permissions",
         NotCollected,
         "{address} answers, but user {user} lacks permission to read its state",
-        "Grant it: 'ACL SETUSER {user} +ping +info +select +dbsize +config|get +client|list', or "
+        "Grant it: 'ACL SETUSER {user} +ping +info +select +dbsize +config|get +client|list "
+        "+slowlog|get +acl|getuser', or "
         "use a user that has it.",
     ),
     (
@@ -208,7 +217,7 @@ def _no_answer(
     """The error of a server that accepts connections, but gave no usable answer."""
     where = endpoint.address
     if any(isinstance(each, (TimeoutError, socket.timeout, redis.TimeoutError)) for each in causes):
-        return Unreachable(
+        return NoAnswer(
             f"{where} accepts connections but gave no answer within "
             f"{format_value(timeout, 'seconds')}: frozen, paused, or busy with one long command",
             "See the Redis process with 'top': at 100 % CPU it is busy, in state D it waits for "
@@ -257,13 +266,13 @@ def _system_error(cause: BaseException, endpoint: Endpoint) -> RunbookError | No
             "Check the host in redis_url, and DNS.",
         )
     if isinstance(cause, ConnectionRefusedError):
-        return Unreachable(
+        return NotListening(
             f"Nothing listens on {where}: connection refused",
             "If Redis should run there, 'systemctl status redis' and its log say why it does not; "
             "start it. Otherwise correct host and port in redis_url.",
         )
     if isinstance(cause, FileNotFoundError):
-        return Unreachable(
+        return NotListening(
             f"There is no socket {where}",
             "Check 'systemctl status redis', and unixsocket in redis.conf.",
         )

@@ -69,14 +69,20 @@ def assess_eviction_policy(snapshot: Snapshot, options: Options, thresholds: Thr
     policy, maximum = snapshot.info["maxmemory_policy"], snapshot.info["maxmemory"]
     if not options.purpose:
         return thresholds.not_judged("redis.eviction_policy", policy, _UNDECLARED)
-    if not re.match("noeviction|allkeys-|volatile-", policy):
-        status, summary = UNKNOWN, f"{policy} is not a policy that this collection knows"
-        remedy = "Read its description in redis.conf."
-    elif options.purpose == "cache":
-        status, summary, remedy = _policy_of_cache(policy, maximum, snapshot.info)
-    else:
-        status, summary, remedy = _policy_of_store(policy, maximum, options.purpose)
+    status, summary, remedy = judge_policy(policy, maximum, options.purpose, snapshot.info)
     return thresholds.verdict("redis.eviction_policy", status, summary, remedy=remedy)
+
+
+def judge_policy(
+    policy: str, maximum: int, purpose: str, info: Mapping[str, Any]
+) -> tuple[str, str, str]:
+    """Status, summary and remedy of a policy, with that maxmemory, for a declared purpose."""
+    if not re.match("noeviction|allkeys-|volatile-", policy):
+        summary = f"{policy} is not a policy that this collection knows"
+        return UNKNOWN, summary, "Read its description in redis.conf."
+    if purpose == "cache":
+        return _policy_of_cache(policy, maximum, info)
+    return _policy_of_store(policy, maximum, purpose)
 
 
 def _policy_of_cache(policy: str, maximum: int, info: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -35,6 +35,8 @@ class Options:
     """``primary`` or ``replica``; empty if it is not declared."""
     canary: bool = False
     """Whether a key may be written and deleted."""
+    key_samples: int = 0
+    """Number of keys whose size is inspected."""
     is_default_url: bool = False
     """Whether the address is the one that is used if none is given."""
 
@@ -44,6 +46,10 @@ class Options:
         timeout = checked_seconds("timeout", params["timeout"])
         if not 1 <= params["samples"] <= 1000:
             raise UsageError(f"samples: {params['samples']} is not a number from 1 to 1000")
+        if not 0 <= params["key_samples"] <= 100_000:
+            raise UsageError(
+                f"key_samples: {params['key_samples']} is not a number from 0 to 100,000"
+            )
         return cls(
             parse_url(params["redis_url"], params["ca_file"]),
             timeout,
@@ -54,5 +60,6 @@ class Options:
             params["state_dir"],
             params["role"] or "",
             params["canary"],
+            params["key_samples"],
             params["redis_url"] == DEFAULT_URL,
         )

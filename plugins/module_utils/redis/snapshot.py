@@ -25,6 +25,31 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class SlowCommand:
+    """An entry of the slow log."""
+
+    command: str
+    keys: str
+    """How the names of its keys begin, as far as it may be shown."""
+    seconds: float
+    started: float
+    """Unix time by the server's clock."""
+
+
+@dataclass(frozen=True)
+class KeySample:
+    """Some keys, those that a scan came across first, which is by chance."""
+
+    looked_at: int
+    total: int
+    """Keys in the database."""
+    expiring: int
+    largest: Sequence[dict[str, Any]]
+    """The largest ones: how their names begin, type and bytes."""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Everything that was seen."""
 
@@ -54,7 +79,15 @@ class Snapshot:
     swapped: int | None = None
     """Bytes of the server that are swapped out; none if it runs on another host."""
     clients: Sequence[Mapping[str, Any]] = ()
-    """Who holds the connections, if there are many."""
+    """Who holds the connections, unless there are too many to list or that was refused."""
+    monitors: int = 0
+    """Clients that run MONITOR."""
+    slow: Sequence[SlowCommand] | None = None
+    """The newest entries of the slow log; none if it was refused."""
+    default_user: Sequence[str] | None = None
+    """The flags of the user ``default``; none if ACL GETUSER was refused."""
+    keys: KeySample | None = None
+    """Some keys, if they are to be inspected."""
     delta: Delta | None = None
     """The counters since the last run."""
     sample: Sample | None = None

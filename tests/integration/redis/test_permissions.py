@@ -8,7 +8,7 @@ from tests.support.redis_server import ALL, ENCODED, PASSWORD, Ask, Start, only
 
 def test_the_permissions_in_the_documentation_are_enough(start_each: Start, ask: Ask) -> None:
     server = start_each("--maxclients", "10")
-    rights = "on +ping +info +select +dbsize +config|get +client|list"
+    rights = "on +ping +info +select +dbsize +config|get +client|list +slowlog|get +acl|getuser"
     server.client.execute_command("ACL", "SETUSER", "monitor", *rights.split(), f">{PASSWORD}")
     held = [server.client for _ in range(6)]
     for client in held:
@@ -42,7 +42,7 @@ def test_a_user_without_permission_for_info(start_each: Start, ask: Ask) -> None
 
 def test_cluster_info_refused(start_each: Start, ask: Ask) -> None:
     server = start_each("--cluster-enabled", "yes")
-    rights = "on +ping +info +select +dbsize +config|get +client|list"
+    rights = "on +ping +info +select +dbsize +config|get +client|list +slowlog|get +acl|getuser"
     server.client.execute_command("ACL", "SETUSER", "monitor", *rights.split(), f">{PASSWORD}")
     answer = ask(f"redis://monitor:{ENCODED}@127.0.0.1:{server.port}")
     for name in ("redis.cluster", "redis.writable"):

@@ -77,6 +77,8 @@ OPTIONAL = {
     "redis_version",
     "db0",
     "blocked_clients",
+    "client_query_buffer_limit_disconnections",
+    "client_output_buffer_limit_disconnections",
     "rdb_saves",
     "allocator_frag_ratio",
     "rdb_bgsave_in_progress",

@@ -18,6 +18,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis import err
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.connection import Endpoint
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors import (
     Loading,
+    NotListening,
     PrimaryDown,
     SaveFailed,
     WrongLogin,
@@ -119,9 +120,9 @@ def caused(cause: BaseException, error: Exception | None = None) -> Exception:
 @pytest.mark.parametrize(
     ("cause", "kind", "said"),
     [
-        (ConnectionRefusedError(111, "refused"), Unreachable, "connection refused"),
+        (ConnectionRefusedError(111, "refused"), NotListening, "connection refused"),
         (socket.gaierror(-2, "Name or service not known"), Unreachable, "does not resolve"),
-        (FileNotFoundError(2, "No such file"), Unreachable, "no socket"),
+        (FileNotFoundError(2, "No such file"), NotListening, "no socket"),
         (PermissionError(13, "Permission denied"), NotCollected, "lacks permission"),
         (OSError(113, "No route to host"), Unreachable, "No route"),
         (ssl.SSLCertVerificationError(1, "bad"), Unreachable, "is not trusted: self-signed"),

@@ -1,0 +1,173 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a service does not work, and whether a restart is the cure. Pure.
+
+A restart ends the work of others and loses what is not saved. It is the cure only for a service
+that is down or hangs for no reason that would stop or hang it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
+from .operation import Outcome
+from .thresholds import Thresholds
+from .units import format_duration
+
+#: Options of every module that recovers a service, documented in the fragment ``recovery``.
+RECOVERY_OPTIONS: dict[str, Any] = {
+    "unit": {"type": "str"},
+    "restart_command": {"type": "list", "elements": "str"},
+    "log_file": {"type": "path"},
+    "timeout": {"type": "float", "default": 10.0},
+    "wait": {"type": "float", "default": 60.0},
+    "thresholds": {"type": "dict", "default": {}},
+    "attempt": {
+        "type": "dict",
+        "options": {
+            "failed": {"type": "bool", "default": False},
+            "text": {"type": "str", "default": ""},
+            "seconds": {"type": "float", "default": 0.0},
+            "because": {"type": "str", "default": ""},
+        },
+    },
+}
+
+#: What cures the trouble: nothing to cure, patience, a restart, or something else first.
+NOTHING, WAIT, RESTART, OTHER = "nothing", "wait", "restart", "other"
+CURES = (NOTHING, WAIT, RESTART, OTHER)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a service does not work."""
+
+    cure: str
+    """One of `CURES`."""
+    text: str
+    remedy: str = ""
+    """What to do; for a restart, what to inspect afterwards."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause, with what led to it and how the service would be restarted."""
+
+    cause: Cause
+    evidence: Sequence[Mapping[str, Any]] = ()
+    unit: str = ""
+    """The systemd unit; empty without systemd."""
+    command: Sequence[str] = ()
+    """The command that restarts it, if it has no unit."""
+    address: str = ""
+
+    @property
+    def how(self) -> str:
+        """What restarts it; empty if nothing is known that would."""
+        if self.command:
+            return "the command given for it"
+        return self.unit
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How the restart ended, of which the service may still know nothing."""
+
+    failed: bool = False
+    text: str = ""
+    seconds: float = 0.0
+    because: str = ""
+    """The cause that called for it."""
+
+
+@dataclass
+class Recovery:
+    """What an operation that recovers a service calls its check and its action."""
+
+    check: str
+    action: str
+    service: str
+    """As people call it: ``Redis``."""
+    playbook: str
+    thresholds: Thresholds = field(repr=False)
+
+    def judged(self, found: Finding, check_mode: bool) -> Outcome:
+        """The outcome before anything is done; without check mode the restart comes next."""
+        cause = found.cause
+        results = _results(found)
+        actions = []
+        if results["restart"]:
+            if check_mode:
+                reason = f"{cause.text}; by {found.how}"
+                actions.append(Action(self.action, PLANNED, reason, found.address))
+            else:
+                return Outcome([self._check(found)], [], "", results)
+        return Outcome([self._check(found)], actions, "", results)
+
+    def verified(self, attempt: Attempt, found: Finding) -> Outcome:
+        """The outcome after a restart."""
+        before = attempt.because
+        works = found.cause.cure in (NOTHING, WAIT)
+        status = DONE if works and not attempt.failed else FAILED
+        reason = before
+        if attempt.failed:
+            reason = f"{before}; the restart failed: {attempt.text}"
+        elif not works:
+            reason = f"{before}; restarted, and it still does not work: {found.cause.text}"
+        action = Action(
+            self.action,
+            status,
+            reason,
+            found.address,
+            before=before,
+            after=found.cause.text,
+            seconds=round(attempt.seconds, 3),
+        )
+        problem = "" if status == DONE else reason
+        results = {**_results(found), "restart": False}
+        return Outcome([self._check(found, before)], [action], problem, results)
+
+    def _check(self, found: Finding, before: str = "") -> Check:
+        cause = found.cause
+        status = {NOTHING: OK, WAIT: WARNING}.get(cause.cure, CRITICAL)
+        text, remedy = cause.text, cause.remedy
+        if cause.cure == RESTART:
+            if found.how:
+                text += "; a restart is the cure"
+                remedy = f"Run {self.playbook} with runbook_confirm naming the host. {remedy}"
+            else:
+                text += f"; nothing is known that starts {self.service} here"
+                remedy = "Start it the way it is started on this host. " + remedy
+        elif cause.cure == WAIT:
+            text += "; wait, a restart would only begin it anew"
+        elif cause.cure == OTHER:
+            text += "; a restart does not cure that"
+        if before:
+            text += f" (restarted, as {before[0].lower()}{before[1:]})"
+        return self.thresholds.verdict(
+            self.check, status, text, remedy=remedy.strip(), evidence=found.evidence
+        )
+
+
+def _results(found: Finding) -> dict[str, Any]:
+    return {
+        "cure": found.cause.cure,
+        "restart": found.cause.cure == RESTART and bool(found.how),
+        "works": found.cause.cure == NOTHING,
+        "cause": found.cause.text,
+        "unit": found.unit,
+    }
+
+
+def rows(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Evidence: what was inspected, and what was found; what is empty is left out."""
+    return [{"what": what, "found": found} for what, found in pairs if found not in ("", None, [])]
+
+
+def since(seconds: float) -> str:
+    """``for 3 min``."""
+    return f"for {format_duration(seconds)}"

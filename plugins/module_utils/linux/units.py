@@ -1,0 +1,133 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services as systemd knows them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+_SHOWN = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "UnitFileState",
+    "ExecStart",
+    "NRestarts",
+)
+_TIMEOUT = 5
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A service that systemd has loaded, or could load."""
+
+    name: str
+    load: str = "loaded"
+    """``loaded``, ``masked`` or ``not-found``."""
+    active: str = ""
+    """``active``, ``activating``, ``deactivating``, ``inactive`` or ``failed``."""
+    sub: str = ""
+    result: str = ""
+    """Why it ended: ``success``, ``exit-code``, ``signal``, ``oom-kill``, ``timeout`` …"""
+    pid: int = 0
+    enabled: str = ""
+    command: str = ""
+    """ExecStart, as systemd prints it."""
+    restarts: int = 0
+
+    @property
+    def exists(self) -> bool:
+        return self.load in ("loaded", "masked")
+
+    @property
+    def described(self) -> str:
+        """``failed (exit-code), started again 5 times``."""
+        if self.load == "masked":
+            return "masked"
+        text = self.active if self.active == self.sub else f"{self.active} ({self.sub})"
+        if self.result not in ("", "success"):
+            text += f", last result {self.result}"
+        if self.restarts:
+            text += f", started again {self.restarts} times by systemd"
+        return text
+
+
+def has_systemd() -> bool:
+    """Whether systemd runs this host."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def read_units(names: Iterable[str]) -> list[Unit]:
+    """Those of the units that exist, in that order; empty without systemd."""
+    names = list(names)
+    if not names or not has_systemd():
+        return []
+    argv = ["systemctl", "show", f"--property={','.join(_SHOWN)}", "--", *names]
+    return [unit for unit in parse_units(_output(argv)) if unit.exists]
+
+
+def parse_units(output: str) -> list[Unit]:
+    """The units in what ``systemctl show`` prints, one block for each."""
+    found = []
+    for block in output.split("\n\n"):
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if fields.get("Id"):
+            found.append(_unit(fields))
+    return found
+
+
+def journal(unit: str, lines: int = 100) -> list[str]:
+    """The last messages of a unit; empty without permission to read them."""
+    argv = ["journalctl", "-u", unit, "-n", str(lines), "-o", "cat", "--no-pager", "-q"]
+    return _output(argv).splitlines() if has_systemd() else []
+
+
+def kernel_messages(pattern: str) -> list[str]:
+    """Messages of the kernel since yesterday that contain a text, as far as this user may."""
+    if has_systemd():
+        argv = ["journalctl", "-k", "-S", "yesterday", "-o", "short-iso", "--no-pager", "-q"]
+    else:
+        argv = ["dmesg", "--ctime"]
+    return [line for line in _output(argv).splitlines() if pattern in line]
+
+
+def _unit(fields: Mapping[str, str]) -> Unit:
+    return Unit(
+        fields["Id"],
+        fields.get("LoadState", ""),
+        fields.get("ActiveState", ""),
+        fields.get("SubState", ""),
+        fields.get("Result", ""),
+        _whole(fields.get("MainPID")),
+        fields.get("UnitFileState", ""),
+        fields.get("ExecStart", ""),
+        _whole(fields.get("NRestarts")),
+    )
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0
+
+
+def _output(argv: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout

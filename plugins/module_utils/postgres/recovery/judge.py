@@ -1,0 +1,160 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why PostgreSQL does not work, and whether a restart is the cure. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
+from ...core.text import redact, shorten
+from ...core.units import format_value
+from ..errors import NoConnection
+from .log import DISK, PORT, reason
+from .snapshot import Snapshot
+
+#: Bytes below which a disk counts as full: one segment of WAL.
+_FULL = 16 * 1024**2
+_LINES = 8
+_TOO_MANY = "53300"
+#: SQLSTATEs of a server that starts, recovers or stops.
+_BUSY = ("57P03", "57P02", "57P01")
+
+
+def judge(seen: Snapshot) -> Cause:
+    """The cause, of which the cure follows."""
+    error = seen.error
+    if error is None:
+        what = ", as a standby" if seen.in_recovery else ""
+        return Cause(NOTHING, f"PostgreSQL at {seen.address} answers{what}")
+    state = error.state if isinstance(error, NoConnection) else ""
+    if state in _BUSY:
+        return Cause(WAIT, f"{error}{_progress(seen)}", error.remedy)
+    if state == _TOO_MANY:
+        remedy = "Run relieve_connections.yml, which ends idle sessions and keeps the others."
+        return Cause(OTHER, str(error), remedy)
+    is_down = isinstance(error, NoConnection) and error.nothing_listens
+    is_frozen = isinstance(error, NoConnection) and error.frozen
+    if not seen.local or not (is_down or is_frozen):
+        remedy = error.remedy
+        if not seen.local:
+            remedy += " Run this on the server's own host to see its processes, log and disk."
+        return Cause(OTHER, str(error), remedy.strip())
+    return _of_process(seen) if seen.program else _of_absence(seen, is_frozen)
+
+
+def evidence(seen: Snapshot) -> list[dict[str, Any]]:
+    """What was inspected, with the end of the log."""
+    unit = seen.unit
+    main = seen.program
+    found = rows(
+        [
+            ("main process", main.described if main else ""),
+            ("postmaster.pid", seen.postmaster.status if seen.postmaster else ""),
+            ("recovery", seen.recovering),
+            (f"port {seen.port}", seen.listener),
+            (unit.name if unit else "", unit.described if unit else ""),
+            (f"free for {seen.data}", _size(seen.free)),
+            ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
+        ]
+    )
+    lines = [line for line in seen.log if line.strip()][-_LINES:]
+    return [*found, *rows((seen.log_name or "log", shorten(redact(line), 200)) for line in lines)]
+
+
+def _size(value: int | None) -> str:
+    return "" if value is None else format_value(value, "bytes")
+
+
+def _progress(seen: Snapshot) -> str:
+    """How far the recovery is, by its process and by the log."""
+    parts = [seen.recovering] if seen.recovering else []
+    told = [line for line in seen.log if "in progress, elapsed time" in line]
+    if told:
+        parts.append(shorten(told[-1].rpartition("LOG:")[2], 120))
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _of_process(seen: Snapshot) -> Cause:
+    """The main process is there, and does not answer."""
+    program, postmaster = seen.program, seen.postmaster
+    if not program or not postmaster:
+        return _of_absence(seen, frozen=False)
+        return _of_absence(seen, frozen=False)
+    if program.state in ("T", "t"):
+        remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
+        return Cause(OTHER, f"PostgreSQL does not answer: {program.described}", remedy)
+    if postmaster.status in ("starting", "stopping"):
+        text = f"PostgreSQL is {postmaster.status}{_progress(seen)}"
+        return Cause(WAIT, text, "Its log shows how far it is.")
+    if postmaster.port and postmaster.port != seen.port:
+        text = f"PostgreSQL runs, and listens on port {postmaster.port}, not on {seen.port}"
+        return Cause(OTHER, text, "Correct the port in database_url.")
+    if isinstance(seen.error, NoConnection) and seen.error.nothing_listens:
+        text = f"PostgreSQL runs ({program.described}), but nothing listens on {seen.address}"
+        remedy = "Compare listen_addresses and unix_socket_directories with database_url."
+        return Cause(OTHER, text, remedy)
+    remedy = (
+        "Check the disk ('iostat -x 1', 'dmesg') and the load of the host. A restart would end "
+        "every session, and may hang as well."
+    )
+    return Cause(OTHER, f"{seen.error}: {program.described}", remedy)
+
+
+def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
+    """No main process of this server is seen."""
+    unit = seen.unit
+    if frozen:
+        remedy = "Its process cannot be seen from here, perhaps it is in a container. "
+        return Cause(OTHER, str(seen.error), remedy + (seen.error.remedy if seen.error else ""))
+    if seen.programs and not seen.postmaster and not (unit and unit.active == "failed"):
+        count = len(seen.programs)
+        return Cause(
+            OTHER,
+            f"nothing listens on {seen.address}, but {count} other PostgreSQL runs on this host",
+            "Compare port and listen_addresses with database_url; if it is another server that "
+            "should run, name its folder in data_directory.",
+        )
+    if unit and unit.load == "masked":
+        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
+        return Cause(OTHER, f"{unit.name} is masked", remedy)
+    found = _of_log(seen)
+    if found and found.cure == OTHER:
+        return found
+    if unit and unit.active in ("activating", "deactivating", "reloading"):
+        remedy = f"'journalctl -fu {unit.name}' shows how far it is."
+        return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
+    if (unit and unit.result == "oom-kill") or (seen.kills and not found):
+        remedy = "See what used the memory: work_mem, the number of connections, other programs."
+        return Cause(RESTART, "PostgreSQL is down: the kernel killed it for lack of memory", remedy)
+    if found:
+        return found
+    text = "PostgreSQL is down"
+    if unit and not unit.name.startswith("postgresql.service"):
+        text += f": {unit.name} is {unit.described}"
+    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
+
+
+def _of_log(seen: Snapshot) -> Cause | None:
+    """What the log says, unless that is no longer the case."""
+    if seen.free is not None and seen.free < _FULL:
+        return Cause(
+            OTHER,
+            f"PostgreSQL is down, and the disk of {seen.data} is full ({_size(seen.free)} left)",
+            "Free space first, and never delete anything in pg_wal; then run this again, which "
+            "starts it.",
+        )
+    found = reason(seen.log)
+    if not found:
+        return None
+    cause = replace(found.cause, text=f"PostgreSQL is down: {found.cause.text}")
+    if found.kind == DISK and seen.free is not None:
+        text = f"{cause.text}, and has {_size(seen.free)} free now"
+        return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == PORT:
+        if not seen.listener and not seen.programs:
+            return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {seen.listener or 'another PostgreSQL'}")
+    return cause

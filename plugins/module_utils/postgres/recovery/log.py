@@ -1,0 +1,128 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What PostgreSQL's own log says about why it ended or does not start. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...core.recovery import OTHER, RESTART, Cause
+
+DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
+
+_START = re.compile(r"starting PostgreSQL \d")
+_READY = re.compile(r"database system is ready to accept")
+#: Only these end a server; errors of sessions do not.
+_DEADLY = re.compile(r"\b(?:FATAL|PANIC|LOG|HINT|DETAIL|WARNING):|^pg_ctl|^postgres:")
+
+
+class Reason(NamedTuple):
+    """What a line of the log means."""
+
+    kind: str
+    cause: Cause
+
+
+_REASONS: Sequence[tuple[str, str, str, str, str]] = (
+    (
+        r"(?:FATAL|PANIC|LOG):.*No space left on device",
+        DISK,
+        OTHER,
+        "its disk was full",
+        "Free space on the disk of its data and WAL first, and never delete anything in pg_wal; "
+        "then run this again, which starts it.",
+    ),
+    (
+        r"Address already in use|Is another postmaster already running|lock file .* already exists",
+        PORT,
+        OTHER,
+        "another process has its port, socket or data directory",
+        "Find out which: 'ss -ltnp', 'ps -C postgres'. End that one, or correct the port.",
+    ),
+    (
+        r"configuration file .* contains errors|syntax error in file|unrecognized configuration "
+        r"parameter|invalid value for parameter|could not load .*pg_hba\.conf|could not open "
+        r"(?:configuration )?file .*\.conf|requires? a (?:Boolean|numeric) value|is outside the "
+        r"valid range|invalid (?:line|connection type|authentication method)|could not access file "
+        r"|could not load library|max_connections = \d+ is a lower",
+        "",
+        OTHER,
+        "its configuration has an error",
+        "The log names file and line. Correct it; 'SELECT * FROM pg_file_settings WHERE error IS "
+        "NOT NULL' finds such errors before a restart.",
+    ),
+    (
+        r"could not locate a valid checkpoint record|invalid (?:primary )?checkpoint record|"
+        r"could not locate required checkpoint|WAL ends before|requested timeline|"
+        r"invalid page in block|is not a valid data directory|pg_control.* (?:incorrect checksum|"
+        r"does not exist)|could not open file .*global/pg_control|incorrect resource manager data",
+        "",
+        OTHER,
+        "its data is damaged or incomplete",
+        "Copy the data directory first, and never run pg_resetwal on the only copy: it loses data. "
+        "Promote a standby, or restore a verified backup (restore.yml).",
+    ),
+    (
+        r"files are incompatible with server|initialized by PostgreSQL version",
+        "",
+        OTHER,
+        "its data belongs to another version of PostgreSQL",
+        "Start the version that the log names, or upgrade with pg_upgrade.",
+    ),
+    (
+        r"Permission denied|has (?:invalid permissions|group or world access|wrong ownership)|"
+        r"Read-only file system|private key file .*(?:access|owned)",
+        "",
+        OTHER,
+        "it lacks permission for its files",
+        "Correct owner and mode: the data directory is 0700 and its owner's, a private key 0600.",
+    ),
+    (
+        r"could not (?:create|map|allocate).*(?:shared memory|memory)|could not create semaphores|"
+        r"huge pages",
+        "",
+        OTHER,
+        "it did not get the memory that its settings ask for",
+        "Lower shared_buffers or max_connections, or free memory or huge pages.",
+    ),
+    (
+        r"terminated by signal 9|was terminated by signal|abnormal",
+        CRASHED,
+        RESTART,
+        "a process of it was killed",
+        "See 'journalctl -k' for the OOM killer; never use kill -9 on PostgreSQL.",
+    ),
+    (
+        r"received (?:fast|smart|immediate) shutdown request|database system is shut down",
+        STOPPED,
+        RESTART,
+        "it was stopped, it did not crash",
+        "Find out who stopped it and why: 'journalctl -u postgresql@*', the shell's history.",
+    ),
+)
+
+
+def reason(lines: Sequence[str]) -> Reason | None:
+    """Why it ended or did not start; none if the log does not say."""
+    recent = _last_start(lines)
+    started = any(_READY.search(line) for line in recent)
+    for line in reversed(recent):
+        if not _DEADLY.search(line):
+            continue
+        for pattern, kind, cure, text, remedy in _REASONS:
+            if re.search(pattern, line) and (kind or not started):
+                return Reason(kind, Cause(cure, text, remedy))
+        if _READY.search(line):
+            return None
+    return None
+
+
+def _last_start(lines: Sequence[str]) -> Sequence[str]:
+    """From the last start on; an error in the configuration comes before that line."""
+    for at in range(len(lines) - 1, -1, -1):
+        if _START.search(lines[at]):
+            return lines[at:]
+    return lines

@@ -1,0 +1,187 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why Redis does not work, and whether a restart is the cure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...core.check import OK
+from ...core.errors import NotCollected
+from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
+from ...core.text import redact, shorten
+from ...core.units import format_value
+from ...linux.programs import Program
+from ..errors import Loading, NoAnswer, NotListening
+from .log import DISK, MEMORY, PORT, reason
+from .snapshot import Snapshot
+
+#: Bytes below which a disk counts as full.
+_FULL = 16 * 1024**2
+#: Lines of the log that are shown.
+_LINES = 8
+
+
+def judge(seen: Snapshot) -> Cause:
+    """The cause, of which the cure follows."""
+    error = seen.error
+    if error is None:
+        return _of_writes(seen)
+    if isinstance(error, Loading):
+        return Cause(WAIT, str(error), error.remedy)
+    if not seen.local or not isinstance(error, (NotListening, NoAnswer)):
+        remedy = error.remedy
+        if not seen.local:
+            remedy += " Run this on the server's own host to see its process, log and disk."
+        return Cause(OTHER, str(error), remedy.strip())
+    if isinstance(error, NoAnswer):
+        return _of_silence(seen)
+    return _of_absence(seen)
+
+
+def evidence(seen: Snapshot) -> list[dict[str, Any]]:
+    """What was inspected, with the end of the log."""
+    unit = seen.unit
+    found = rows(
+        [
+            ("processes", ", ".join(each.described for each in seen.programs)),
+            ("listens on", ", ".join(map(str, seen.ports))),
+            (f"port {seen.port}", seen.listener),
+            (unit.name if unit else "", unit.described if unit else ""),
+            (f"free in {seen.folder}", _size(seen.free)),
+            ("memory available", _size(seen.memory)),
+            ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
+        ]
+    )
+    # A line that quotes the configuration file may have a password in it.
+    lines = [line for line in seen.log if line.strip() and not line.lstrip().startswith(">>>")]
+    return [
+        *found,
+        *rows((seen.log_name or "log", shorten(redact(line), 200)) for line in lines[-_LINES:]),
+    ]
+
+
+def _size(value: int | None) -> str:
+    return "" if value is None else format_value(value, "bytes")
+
+
+def _of_writes(seen: Snapshot) -> Cause:
+    writable = seen.writable
+    if writable is None or writable.status == OK:
+        return Cause(NOTHING, f"Redis on {seen.address} answers and takes writes")
+    return Cause(OTHER, f"{seen.address} answers; {writable.summary}", writable.remedy)
+
+
+def _of_silence(seen: Snapshot) -> Cause:
+    """Something accepts connections and does not answer."""
+    text = str(seen.error)
+    program = _owner(seen)
+    if not program:
+        remedy = "Its process cannot be seen from here, perhaps it is in a container. "
+        return Cause(OTHER, text, remedy + (seen.error.remedy if seen.error else ""))
+    what = f"{seen.address} does not answer: {program.described}"
+    if program.state in ("T", "t"):
+        remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
+        return Cause(OTHER, what, remedy)
+    if program.state == "D":
+        remedy = "Check the disk of its data: 'iostat -x 1', 'dmesg'."
+        return Cause(OTHER, what, remedy)
+    if program.state == "R":
+        remedy = (
+            "It is busy with one long command or script. 'SCRIPT KILL' ends a script that has not "
+            "written; its slow log says later what it was."
+        )
+        return Cause(WAIT, what, remedy)
+    remedy = "What was not saved is lost. Then find out why: its log, CLIENT PAUSE, its disk."
+    return Cause(RESTART, f"{what}: it hangs, or its clients are paused", remedy)
+
+
+def _owner(seen: Snapshot) -> Program | None:
+    """The process behind the address."""
+    for program in seen.programs:
+        if f"process {program.pid} " in seen.listener or len(seen.programs) == 1:
+            return program
+    return None
+
+
+def _of_absence(seen: Snapshot) -> Cause:
+    """Nothing listens at the address."""
+    unit = seen.unit
+    if seen.programs and _is_elsewhere(seen):
+        ports = ", ".join(map(str, seen.ports)) or "no port that this user can see"
+        return Cause(
+            OTHER,
+            f"nothing listens on {seen.address}, but Redis runs ({_named(seen.programs)}) and "
+            f"listens on {ports}",
+            "Compare port, bind and unixsocket in redis.conf with redis_url.",
+        )
+    if unit and unit.load == "masked":
+        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
+        return Cause(OTHER, f"{unit.name} is masked", remedy)
+    found = _of_log(seen)
+    if found and found.cure == OTHER:
+        return found
+    if unit and unit.active in ("activating", "deactivating", "reloading"):
+        remedy = f"'journalctl -fu {unit.name}' shows how far it is."
+        return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
+    if _was_killed(seen):
+        remedy = "Set maxmemory well below the memory of the host, or of its service."
+        return Cause(RESTART, "Redis is down: the kernel killed it for lack of memory", remedy)
+    if found:
+        return found
+    text = "Redis is down"
+    if unit:
+        text += f": {unit.name} is {unit.described}"
+    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
+
+
+def _is_elsewhere(seen: Snapshot) -> bool:
+    """Whether what runs is the Redis that is meant, and not another one of this host."""
+    if seen.unit:
+        return seen.unit.active == "active"
+    return seen.configured_port != seen.port
+
+
+def _of_log(seen: Snapshot) -> Cause | None:
+    """What the log says, unless that is no longer the case."""
+    found = reason(seen.log)
+    full = seen.free is not None and seen.free < _FULL
+    if full:
+        return Cause(
+            OTHER,
+            f"Redis is down, and the disk of {seen.folder} is full "
+            f"({format_value(seen.free, 'bytes')} left)",
+            "Free space first; then run this again, which starts it.",
+        )
+    if not found:
+        return None
+    cause = replace(found.cause, text=f"Redis is down: {found.cause.text}")
+    if found.kind == DISK and seen.free is not None:
+        free = format_value(seen.free, "bytes")
+        text = f"{cause.text}, and has {free} free now"
+        return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == PORT:
+        if not seen.listener:
+            return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {seen.listener}")
+    if found.kind == MEMORY and seen.memory is not None:
+        return replace(cause, text=f"{cause.text}; {_size(seen.memory)} are available now")
+    return cause
+
+
+def _was_killed(seen: Snapshot) -> bool:
+    return bool(seen.unit and seen.unit.result == "oom-kill") or bool(
+        seen.kills and not reason(seen.log)
+    )
+
+
+def _named(programs: Sequence[Program]) -> str:
+    return ", ".join(f"{each.name}, process {each.pid}" for each in programs[:3])
+
+
+def is_unseen(seen: Snapshot) -> bool:
+    """Whether this user lacks permission to see Redis at all."""
+    return isinstance(seen.error, NotCollected)

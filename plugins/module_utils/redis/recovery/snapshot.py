@@ -1,0 +1,46 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was seen of a Redis that may be down, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...core.check import Check
+from ...core.errors import RunbookError
+from ...linux.programs import Program
+from ...linux.units import Unit
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that was seen."""
+
+    address: str
+    port: int = 0
+    local: bool = False
+    """Whether the address is of this host, so that its processes say anything."""
+    error: RunbookError | None = None
+    """Why it does not answer; none if it does."""
+    writable: Check | None = None
+    """Whether it takes writes, if it answers."""
+    programs: Sequence[Program] = ()
+    ports: Sequence[int] = ()
+    """On which they listen."""
+    configured_port: int | None = None
+    """By its configuration file; none if that is not known."""
+    listener: str = ""
+    """Who listens on the port of the address."""
+    unit: Unit | None = None
+    log: Sequence[str] = ()
+    log_name: str = ""
+    folder: str = ""
+    """Where it keeps its data."""
+    free: int | None = None
+    """Bytes free there."""
+    memory: int | None = None
+    """Bytes of memory that this host has available."""
+    kills: Sequence[str] = ()
+    """Messages of the kernel that it killed Redis for lack of memory."""

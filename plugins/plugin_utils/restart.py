@@ -1,0 +1,69 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarts a service if its module says that this is the cure, and lets the module verify it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.core.text import redact, shorten
+
+SYSTEMD, COMMAND = "ansible.builtin.systemd_service", "ansible.legacy.command"
+
+
+class RestartAction(ActionBase):
+    """Runs the module of its own name; if that calls for a restart, restarts and runs it again.
+
+    In check mode the module alone is run, and shows the plan.
+    """
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._task.args.get("attempt"):
+            return {"failed": True, "msg": "attempt: is set by this action itself; remove it"}
+        result.update(self._execute_module(task_vars=task_vars))
+        if self._task.check_mode or not result.get("restart"):
+            return result
+        attempt = self._restart(result, task_vars or {})
+        arguments = {**self._task.args, "attempt": attempt}
+        verified: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        return verified
+
+    def _restart(self, judged: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Restart it, and say how that ended, as the module's option ``attempt``."""
+        started = time.monotonic()
+        command = self._task.args.get("restart_command")
+        if command:
+            argv = command if isinstance(command, list) else [command]
+            done = self._execute_module(COMMAND, {"argv": argv}, task_vars=variables)
+        else:
+            unit = judged["unit"]
+            # A unit that failed too often may not be started otherwise.
+            self._execute_module(
+                COMMAND, {"argv": ["systemctl", "reset-failed", unit]}, task_vars=variables
+            )
+            # The module waits by itself, and tells a recovery from a start that hangs.
+            arguments = {"name": unit, "state": "restarted", "no_block": True}
+            done = self._execute_module(SYSTEMD, arguments, task_vars=variables)
+        return {
+            "failed": bool(done.get("failed")),
+            "text": _said(done) if done.get("failed") else "",
+            "seconds": time.monotonic() - started,
+            "because": judged["cause"],
+        }
+
+
+def _said(done: Mapping[str, Any]) -> str:
+    """The end of what a failed step said."""
+    errors = str(done.get("stderr", "")).strip().splitlines()
+    return shorten(redact(f"{done.get('msg', '')} {' '.join(errors[-3:])}".strip()), 300)
