@@ -96,6 +96,12 @@ class Operation:
         return collect(self._options, live, locate(self._options, live))
 
     def _target(self, snapshot: Snapshot, *, fetch: bool) -> Target:
+        only_from = self._options.only_from
+        if only_from not in ("", snapshot.current.id):
+            raise NotCollected(
+                f"{snapshot.current.id} is live, not {only_from}",
+                f"Another run has replaced {only_from}; decide again with what is live now.",
+            )
         try:
             return choose_target(self._options, snapshot, fetch=fetch)
         except NotCollected as error:
