@@ -44,7 +44,7 @@ def exclusive_lock(path: str, what: str, owner: str = "") -> Iterator[None]:
 
 
 def held_by(path: str) -> str:
-    """Who holds the lock: ``another run (process 4711, of 'deploy', for 3 min)``; empty if it is free.
+    """Who holds the lock: ``another run (process 4711, of 'x', for 3 min)``; empty if free.
 
     Takes no lock, so that it is never in the way of a run. Raises OSError.
     """
