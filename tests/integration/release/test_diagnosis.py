@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support.releases import Releases
 
 NO_CACHE = "npm_config_cache=$PWD/.npm npm_config_fetch_retries=0"
+REFUSED = "the package registry does not answer (ECONNREFUSED)"
 NO_REGISTRY = f"{NO_CACHE} npm_config_registry=http://127.0.0.1:9 npm ci"
 
 
@@ -69,7 +71,7 @@ def test_a_build_without_its_script(releases: Releases) -> None:
 @pytest.mark.parametrize(
     ("build", "said", "remedy"),
     [
-        (NO_REGISTRY, "the package registry does not answer (ECONNREFUSED)", "proxy and firewall"),
+        (NO_REGISTRY, REFUSED, "proxy and firewall"),
         (
             "node -e \"require('left-pad')\"",
             "the package 'left-pad' is not installed",
@@ -77,7 +79,7 @@ def test_a_build_without_its_script(releases: Releases) -> None:
         ),
         ("next build", "the program 'next' is not installed", "dependencies"),
         ("cp -r . /dev/full", "/dev/full", "output in the evidence"),
-        ("echo x > /dev/full", "the disk is full", "remove old releases"),
+        ("cp package.json /dev/full", "the disk is full", "remove old releases"),
     ],
     ids=["registry", "package", "program", "not-recognised", "disk"],
 )
@@ -134,7 +136,7 @@ def test_a_registry_that_is_down(releases: Releases, monkeypatch: pytest.MonkeyP
 def test_no_value_of_a_variable_is_shown(releases: Releases) -> None:
     values = [
         line.partition("=")[2].strip("'\"")
-        for line in (releases.stack.directory / "app/shared/.env").read_text().splitlines()
+        for line in Path(releases.app["current"], ".env").read_text().splitlines()
     ]
     leaks = releases.rebuild(build=['echo "$DATABASE_URL"; env; exit 1'])
     shown = json.dumps([leaks, releases.diagnose()])

@@ -28,14 +28,9 @@ def compare(
     example: Mapping[str, bool], files: Mapping[str, bool], app: Mapping[str, str]
 ) -> Names:
     """``example`` and ``files`` say for each variable whether it has a value there."""
-    empty = [
-        name
-        for name, has_value in example.items()
-        if has_value
-        and (name in files or name in app)
-        and not files.get(name)
-        and not app.get(name)
-    ]
+    set_anywhere = {name for name in (*files, *app) if files.get(name) or app.get(name)}
+    present = {*files, *app} - set_anywhere
+    empty = [name for name, has_value in example.items() if has_value and name in present]
     return Names(tuple(sorted(empty)), tuple(sorted(set(files) - set(example))))
 
 

@@ -17,7 +17,7 @@ from ...core.deadline import DeadlineExceeded
 from ...core.definition import Threshold
 from ...core.errors import NotCollected, RunbookError, Unreachable
 from ...core.files import free_bytes
-from ...core.lock import Locked, exclusive_lock
+from ...core.lock import Locked, exclusive_lock, held_by
 from ...core.operation import Outcome
 from ...core.progress import ProgressCallback, progress, running_item
 from ...core.thresholds import Thresholds
@@ -89,6 +89,9 @@ class Rebuild:
         store.prepare()
         with exclusive_lock(f"{aside.root}.lock", "a rebuild", self._options.owner):
             clear(aside)  # what a killed run has left
+            busy = held_by(store.lock)  # it uses the same copy of the repository
+            if busy:
+                raise NotCollected(f"{busy} is working on the releases", "Wait until it has ended.")
             self._report("fetching the repository")
             release, git = self._release(snapshot, fetch=True)
             aside.prepare()
