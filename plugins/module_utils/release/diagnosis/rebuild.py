@@ -61,7 +61,7 @@ class Rebuild:
         self._began = time.monotonic()
 
     def run(self) -> Outcome:
-        """A build that fails is a finding, and no failure of this run."""
+        """A build that fails is a finding; the run itself has not failed."""
         problem = RunbookError("")
         try:
             return self._run()

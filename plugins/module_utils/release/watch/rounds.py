@@ -19,7 +19,7 @@ CRASH_LOOP = 3
 
 @dataclass(frozen=True)
 class Round:
-    """One look at the app."""
+    """What was seen of the app at one moment."""
 
     problems: Mapping[str, str] = field(default_factory=dict)
     """How a request failed, by endpoint; only those that failed."""
