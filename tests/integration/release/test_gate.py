@@ -91,6 +91,8 @@ def test_what_forbids_it(releases: Releases, version: str) -> None:
 
 
 def test_a_mistyped_question(releases: Releases) -> None:
+    nameless = releases.gate(version="v1.2.0", answers={"tests": "yes"}, owner="")
+    assert nameless["msg"].startswith("owner: an answer is recorded with the name of")
     answer = releases.gate(version="v1.2.0", answers={"code_reveiw": "yes"})
     assert answer["failed"]
     assert answer["msg"].startswith("answers: there is no question 'code_reveiw', only code_review")

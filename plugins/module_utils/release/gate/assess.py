@@ -115,19 +115,25 @@ def _answer(
         return thresholds.verdict(check, CRITICAL, text, subject=name, remedy=remedy)
     answer = facts.record.answers.get(name)
     if answer is None:
-        return thresholds.verdict(check, UNKNOWN, f"{question}: not answered yet", subject=name)
+        text = f"{question}: not answered yet"
+        return thresholds.verdict(check, UNKNOWN, text, subject=name, remedy=_how(name))
     age = max(0.0, facts.now - answer.at)
     ago = f"{format_duration(age)} ago" if age >= _JUST_NOW else "just now"
     who = f"{answer.by or 'unnamed'}, {ago}"
     when = datetime.fromtimestamp(answer.at).astimezone().isoformat(timespec="seconds")
     evidence = ({"answer": answer.text, "by": answer.by, "at": when},)
-    status, text = OK, f"{question}: {answer.text} ({who})"
+    status, text, remedy = OK, f"{question}: {answer.text} ({who})", ""
     if answer.text == NO:
         status = CRITICAL
     elif options.moment == BEFORE and age > options.valid_for * 3600:
         limit = format_duration(options.valid_for * 3600)
         status, text = UNKNOWN, f"{question}: the answer has expired ({who}; valid for {limit})"
-    return thresholds.verdict(check, status, text, subject=name, evidence=evidence)
+        remedy = _how(name)
+    return thresholds.verdict(check, status, text, subject=name, remedy=remedy, evidence=evidence)
+
+
+def _how(name: str) -> str:
+    return f'Answer it once it is so: -e \'{{"answers": {{"{name}": "TEXT"}}}}\'.'
 
 
 def _hours(facts: Facts, options: Options, thresholds: Thresholds) -> Check:

@@ -71,6 +71,8 @@ class Options:
             checked_seconds("command_timeout", params["command_timeout"], 14400),
         )
         _require_known(options)
+        if options.answers and not release.owner:
+            raise UsageError("owner: an answer is recorded with the name of who gave it")
         if options.valid_for <= 0:
             raise UsageError("valid_for: must be a number of hours above 0")
         return options
