@@ -107,7 +107,7 @@ options:
     elements: str
     default: []
   owner:
-    description: Who answers, for the record.
+    description: Who answers, for the record; needed for O(answers).
     type: str
   timeout:
     description: Seconds to wait for an answer of PM2; at most 3600.

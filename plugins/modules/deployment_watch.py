@@ -212,7 +212,8 @@ def main() -> None:
             outcome = Watch(options, Pm2(options.release), thresholds, report).run()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    exit_operation(module, outcome, options.release.pm2_home)
+    # The proof of another step, such as that of a rollback, must not hide what was seen here.
+    exit_operation(module, outcome, "the watch")
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ class Releases:
         return self.run("rolled_back", **options)
 
     def gate(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        return self._run_other("deployment_gate", options, check)
+        return self._run_other("deployment_gate", {"owner": "eve", **options}, check)
 
     def watch(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
         return self._run_other("deployment_watch", {"watch_for": 0, **options}, check)

@@ -74,7 +74,7 @@ def test_answers_are_collected_until_it_is_a_go(releases: Releases, version: str
 
 def test_what_forbids_it(releases: Releases, version: str) -> None:
     answer = releases.gate(version=version, answers={**ANSWERS, "staging": False})
-    assert verdict(answer) == ("critical", "no go: Tested on staging: no (unnamed, just now)")
+    assert verdict(answer) == ("critical", "no go: Tested on staging: no (eve, just now)")
     commands = {"tests": 'test "$RELEASE_VERSION" = v1.1.7 && test -n "$RELEASE_COMMIT"'}
     answer = releases.gate(version=version, answers=ANSWERS, commands=commands)
     assert answer["go"], answer

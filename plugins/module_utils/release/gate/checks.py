@@ -15,8 +15,7 @@ CHECKS: dict[str, Definition] = {
     ),
     "release.answer": Definition(
         "A question of the runbook's Change Management lists is answered, by whom and when.",
-        'Answer it once it is done: -e \'{"answers": {"QUESTION": "TEXT"}}\'; \'no\' forbids the '
-        "deployment.",
+        "It was answered with no: do what the question is about, then answer it anew.",
     ),
     "release.idle": Definition(
         "No other run deploys or rolls back, and none was killed half-way.",

@@ -153,7 +153,7 @@ class Gate:
             self._act(MEASURE, self._options.release.name, reason)
             return record
         found = medians(urls, _REQUESTS, self._options.release.timeout)
-        self._act(MEASURE, self._options.release.name, reason, None, found)
+        self._act(MEASURE, self._options.release.name, reason)
         return replace(record, response_times=found, measured=now)
 
     def _act(

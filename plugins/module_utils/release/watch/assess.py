@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ...core.definition import Threshold
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ..backends.pm2_watch import judge_errors
@@ -70,11 +69,27 @@ def is_recent(watched: Watched, options: Options) -> bool:
 
 def assess(watched: Watched, options: Options, thresholds: Thresholds) -> list[Check]:
     """The verdict first, and then what led to it."""
-    checks = [_verdict(watched, options, thresholds), _process(watched, options, thresholds)]
-    checks += [_health(one, watched, options, thresholds) for one in watched.endpoints]
-    checks += [_response(one, watched, thresholds) for one in watched.endpoints]
-    checks += _messages(watched, options, thresholds)
-    return checks
+    return [
+        replace(_verdict(watched, options, thresholds), evidence=tuple(_rows(watched))),
+        *(_response(one, watched, thresholds) for one in watched.endpoints),
+        *_messages(watched, options, thresholds),
+    ]
+
+
+def _rows(watched: Watched) -> list[dict[str, object]]:
+    """What was seen of each endpoint, and of the instances."""
+    rows: list[dict[str, object]] = [
+        {
+            "of": one.target.shown,
+            "requests": one.asked,
+            "failed": len(one.problems),
+            "last_failure": one.problems[-1] if one.problems else "",
+        }
+        for one in watched.endpoints
+    ]
+    seen = watched.seen
+    instances = {"of": "instances", "online": seen.instances, "restarts": seen.restarted}
+    return [*rows, instances]
 
 
 def _verdict(watched: Watched, options: Options, thresholds: Thresholds) -> Check:
@@ -92,12 +107,23 @@ def _verdict(watched: Watched, options: Options, thresholds: Thresholds) -> Chec
     if not seen.answered:
         text = f"PM2 could not be asked: {seen.unreachable}"
         return thresholds.verdict(name, UNKNOWN, text, subject=subject)
-    accidents = {name: count for name, count in seen.failed_rounds.items() if count}
     text = f"{seen.release.id} works, {span} in {pluralize(seen.rounds, 'round')}"
+    accidents = [
+        f"{what} failed in {count} of them, but not {options.failures} times in a row"
+        for what, count in seen.failed_rounds.items()
+    ]
+    if seen.restarted:
+        accidents.append(f"an instance restarted {pluralize(seen.restarted, 'time')}")
+    if seen.unreachable:
+        accidents.append(f"PM2 could not be asked each time: {seen.unreachable}")
     if accidents:
-        rounds = max(accidents.values())
-        text += f"; something failed in {rounds} of them, but not {options.failures} times in a row"
-        return thresholds.verdict(name, WARNING, text, subject=subject)
+        text = f"{text}; {'; '.join(accidents)}"
+        remedy = "Read the app's error log for that time; watch it again if in doubt."
+        return thresholds.verdict(name, WARNING, text, subject=subject, remedy=remedy)
+    if not watched.endpoints:
+        text = f"its processes run, {span}; no health endpoint is named"
+        remedy = "Name the app's health endpoints in health_urls (app_release_health_urls)."
+        return thresholds.verdict(name, UNKNOWN, text, subject=subject, remedy=remedy)
     return thresholds.verdict(name, OK, text, subject=subject)
 
 
@@ -112,40 +138,6 @@ def _not_the_cause(watched: Watched, options: Options) -> str:
         age = format_duration(watched.now - switch.at)
         what = f"It was deployed {age} ago, so the deployment is hardly the cause"
     return f"{what}: read the app's error log, and check the database and Redis."
-
-
-def _process(watched: Watched, options: Options, thresholds: Thresholds) -> Check:
-    name, seen, subject = "release.process", watched.seen, options.release.name
-    if not seen.answered:
-        text = f"PM2 could not be asked: {seen.unreachable}"
-        return thresholds.verdict(name, UNKNOWN, text, subject=subject)
-    wrong = {key: why for key, why in seen.failed.items() if key.startswith(("id ", "instances"))}
-    if wrong:
-        text = "; ".join(f"{key} {why}" for key, why in wrong.items())
-        return thresholds.verdict(name, CRITICAL, text, subject=subject)
-    count = pluralize(seen.instances, "instance")
-    unstable = [key for key in seen.failed_rounds if key.startswith(("id ", "instances"))]
-    if seen.restarted or unstable:
-        text = f"{count} of {subject}; one restarted {pluralize(seen.restarted, 'time')}"
-        text += f", and {', '.join(unstable)} was not always up" if unstable else ""
-        return thresholds.verdict(name, WARNING, f"{text} while it was watched", subject=subject)
-    text = f"{count} of {subject} in {seen.release.id}, none of which restarted"
-    return thresholds.verdict(name, OK, text, subject=subject, value=seen.instances)
-
-
-def _health(
-    endpoint: Endpoint, watched: Watched, options: Options, thresholds: Thresholds
-) -> Check:
-    subject = endpoint.target.shown
-    share = 100 * len(endpoint.seconds) / endpoint.asked if endpoint.asked else 0.0
-    text = f"{len(endpoint.seconds)} of {pluralize(endpoint.asked, 'answer')} healthy"
-    text += f" in {format_duration(watched.seconds)}" if watched.seconds >= 1 else ""
-    if endpoint.problems:
-        text += f"; the last that was not: {endpoint.problems[-1]}"
-    failed = subject in watched.seen.failed
-    # A single answer is no verdict: what fails again and again is.
-    limits = Threshold(warning=100.0, critical=share + 1 if failed else None, below=True)
-    return thresholds.evaluate("release.health", share, text, subject=subject, threshold=limits)
 
 
 def _response(endpoint: Endpoint, watched: Watched, thresholds: Thresholds) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from ...core.check import UNKNOWN
+from ...core.check import OK, UNKNOWN, WARNING
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, RunbookError, Unreachable
 from ...core.operation import Outcome
@@ -19,7 +19,7 @@ from ..collect import Snapshot, collect
 from ..gate.record import response_times
 from ..layout import locate
 from ..record import Switch
-from .assess import Watched, assess, has_failed, is_recent, may_roll_back
+from .assess import Watched, assess, is_recent, may_roll_back
 from .collect import Asker, read_messages
 from .options import Options
 from .rounds import Seen
@@ -76,9 +76,9 @@ class Watch:
             messages = read_messages(asker, watched.seen.last, since)
             watched = replace(watched, messages=messages, since=since)
         checks = assess(watched, options, self._thresholds)
-        failed = has_failed(watched)
+        works = checks[0].status in (OK, WARNING) and not watched.replaced_by
         results = {
-            "healthy": bool(watched.seen.answered) and not failed and not watched.replaced_by,
+            "healthy": works,
             "roll_back": may_roll_back(watched, options),
             "release": release.id,
         }
