@@ -50,7 +50,7 @@ _CAUSES = [
         "Install the version that 'engines' in package.json asks for, or correct 'engines'.",
     ),
     (
-        r"package-lock\.json (?:or npm-shrinkwrap\.json )?(?:are in sync|with lockfileVersion)",
+        r"`npm ci` (?:can only install|command can only install)",
         "package-lock.json is missing, or out of step with package.json",
         "Run 'npm install' in a checkout, and commit package-lock.json.",
     ),
