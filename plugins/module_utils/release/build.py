@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ..core.errors import NotCollected
-from ..core.text import shorten
+from ..core.text import redact, shorten
 from .backend import Report
 from .commands import CommandFailed, end_processes_in, inherited, shell
 from .git import Git
@@ -99,7 +99,7 @@ def _keep(store: Store, release: Release, command: str, output: str) -> None:
     now = round(time.time(), 3)
     with suppress(OSError):  # a full disk, perhaps the reason itself, must not hide the error
         store.keep_failed_build(
-            FailedBuild(release.id, release.version, release.commit, now, command, output)
+            FailedBuild(release.id, release.version, release.commit, now, redact(command), output)
         )
 
 

@@ -138,7 +138,7 @@ class Operation:
             live = replace(live, evidence=tuple(_rows(snapshot)))
             return Outcome([live], [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
-            checks = verify(snapshot.current, self._options, None, self._report)
+            checks = verify(snapshot.serving, self._options, None, self._report)
             return Outcome([live, *checks], [], results=_results(snapshot))
         pending = snapshot.layout.store.pending()
         if pending:
@@ -225,7 +225,7 @@ class Operation:
 
     def _verify(self, snapshot: Snapshot) -> Outcome:
         """Whether the live release works now; a good one is recorded as such."""
-        checks = verify(snapshot.current, self._options, None, self._report)
+        checks = verify(snapshot.serving, self._options, None, self._report)
         problem = problem_of(checks)
         if not problem and not snapshot.layout.checkout:
             now = round(time.time(), 3)

@@ -67,6 +67,10 @@ def test_answers_are_collected_until_it_is_a_go(releases: Releases, version: str
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     record = json.loads(file.read_text())
     assert record["answers"]["tests"] == {**record["answers"]["tests"], "by": "bob", "text": "yes"}
+    file.write_text("{")
+    damaged = releases.gate(version=version)
+    assert "is damaged" in verdict(damaged)[1]
+    file.write_text(json.dumps(record))
     assert set(record["response_times"]) == set(releases.options["health_urls"])
     assert not releases.gate(version=version, valid_for=1e-6, check=True)["go"], "they expire"
     assert not releases.gate(version="v1.2.0", check=True)["go"], "they are for one commit"
@@ -78,6 +82,7 @@ def test_what_forbids_it(releases: Releases, version: str) -> None:
     commands = {"tests": 'test "$RELEASE_VERSION" = v1.1.7 && test -n "$RELEASE_COMMIT"'}
     answer = releases.gate(version=version, answers=ANSWERS, commands=commands)
     assert answer["go"], answer
+    assert found(answer, "answer")["tests"]["evidence"][0]["answer"] == "yes, by its command"
     commands = {"tests": "echo 2 tests failed >&2; exit 1"}
     answer = releases.gate(version=version, commands=commands)
     assert "failed with exit code 1: 2 tests failed" in verdict(answer)[1]
@@ -93,9 +98,9 @@ def test_what_forbids_it(releases: Releases, version: str) -> None:
 def test_a_mistyped_question(releases: Releases) -> None:
     nameless = releases.gate(version="v1.2.0", answers={"tests": "yes"}, owner="")
     assert nameless["msg"].startswith("owner: an answer is recorded with the name of")
-    answer = releases.gate(version="v1.2.0", answers={"code_reveiw": "yes"})
+    answer = releases.gate(version="v1.2.0", answers={"code_reviews": "yes"})
     assert answer["failed"]
-    assert answer["msg"].startswith("answers: there is no question 'code_reveiw', only code_review")
+    assert answer["msg"].startswith("answers: there is no question 'code_reviews', only")
 
 
 def test_while_another_run_deploys(releases: Releases, version: str) -> None:

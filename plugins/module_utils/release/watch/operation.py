@@ -66,7 +66,7 @@ class Watch:
     def _run(self) -> Outcome:
         options, live = self._options, self._backend.live()
         snapshot = collect(options.release, live, locate(options.release, live))
-        release = snapshot.current
+        release = snapshot.serving
         asker = Asker.of(options.release, release)
         watched = self._watch(snapshot, asker)
         switch = watched.deployed
@@ -86,7 +86,7 @@ class Watch:
 
     def _watch(self, snapshot: Snapshot, asker: Asker) -> Watched:
         """Round after round, until the time is over, the release has failed or was replaced."""
-        options, release, store = self._options, snapshot.current, snapshot.layout.store
+        options, release, store = self._options, snapshot.serving, snapshot.layout.store
         seen = Seen(release, options.failures)
         began = time.monotonic()
         last = _last_switch(snapshot)

@@ -73,8 +73,8 @@ def test_the_clock_answers_if_the_hours_are_known() -> None:
     ("changes", "said"),
     [
         (
-            {"answers": {"reveiw": "yes"}},
-            "answers: there is no question 'reveiw', only code",
+            {"answers": {"reviews": "yes"}},
+            "answers: there is no question 'reviews', only code",
         ),
         ({"commands": {"x": "true"}}, "commands: there is no question 'x'"),
         ({"answers": {"tests": "yes"}, "owner": ""}, "owner: an answer is recorded with the name"),
