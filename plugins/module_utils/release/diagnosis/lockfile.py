@@ -60,5 +60,9 @@ def _absent(wanted: Mapping[str, Any], packages: Mapping[str, Any]) -> list[str]
 
 
 def _names(content: Mapping[str, Any], kind: str) -> dict[str, str]:
-    found = content.get(kind)
-    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
+    found, optional = content.get(kind), content.get("optionalDependencies")
+    if not isinstance(found, dict):
+        return {}
+    # What is optional as well is only that, to npm.
+    hidden = optional if kind == "dependencies" and isinstance(optional, dict) else {}
+    return {str(name): str(text) for name, text in found.items() if name not in hidden}

@@ -29,6 +29,7 @@ def lock(**root: Any) -> dict[str, Any]:
     [
         (lock(dependencies=PG), {"dependencies": PG}, []),
         (lock(), {}, []),
+        (lock(optionalDependencies=PG), {"dependencies": PG, "optionalDependencies": PG}, []),
         (lock(), {"dependencies": PG}, ["pg is missing from the lock file"]),
         (lock(dependencies=PG), {}, ["pg is only in the lock file"]),
         (
