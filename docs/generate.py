@@ -121,6 +121,7 @@ def default_cell(name: str, option: dict[str, Any], defaults: dict[str, Any]) ->
     if not given:
         return f"`{fallback}`"
     text = next((group for group in given.groups() if group is not None), "")
+    text = text.removesuffix(", true")
     return f"`{fallback}`, else {'not set' if text == 'omit' else literal(text)}"
 
 

@@ -57,6 +57,9 @@ variables = {
     "app_release_migrations_command": "npm run --silent db:migrate:status",
     # It only adds a table, so v1.0.0 works with it.
     "app_release_compatible_migrations": ["20260302090000_create_documents"],
+    # The runbook's hour is for releases that people use.
+    "deployment_watch_for": 20.0,
+    "deployment_watch_interval": 2.0,
     "certificates_endpoints": [
         {
             "host": "localhost",

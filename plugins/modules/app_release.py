@@ -66,6 +66,11 @@ options:
         not on the host, and refused if it is marked as bad.
       - By default the newest good release that was live before the current one.
     type: str
+  only_from:
+    description:
+      - Id of the release that must be live; otherwise nothing is done. So a rollback that was
+        decided for one release never takes another one back.
+    type: str
   namespace:
     description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str

@@ -73,6 +73,11 @@ class Checkout:
         """The same in a process that can be killed."""
         return start_module("app_release", self._given(state, options))
 
+    def ask(self, module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        """Run another module on the app."""
+        given = {"name": self.name, "pm2_home": str(self.pm2.home), **options}
+        return self._run_module(module, given, check=check)
+
     @property
     def settings(self) -> dict[str, Any]:
         """How it is built, tried and proven."""

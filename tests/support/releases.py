@@ -18,6 +18,7 @@ from demo import repository
 from demo.services import fetch
 from demo.stack import Stack
 from tests.conftest import RunModule, finish, start_module
+from tests.support.collection import documentation
 
 #: Lines that make a version of the app fail in its own way, put into a file of v1.1.0.
 DIES = "setTimeout(() => { console.error('Error: out of luck'); process.exit(3); }, 3000);\n"
@@ -110,6 +111,18 @@ class Releases:
     def roll_back(self, **options: Any) -> dict[str, Any]:
         return self.run("rolled_back", **options)
 
+    def gate(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        return self._run_other("deployment_gate", {"owner": "eve", **options}, check)
+
+    def watch(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        return self._run_other("deployment_watch", {"watch_for": 0, **options}, check)
+
+    def diagnose(self, **options: Any) -> dict[str, Any]:
+        return self._run_other("deployment_check", options)
+
+    def rebuild(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        return self._run_other("deployment_rebuild", options, check)
+
     def start(self, state: str, **options: Any) -> subprocess.Popen[str]:
         """The same in a process that can be killed."""
         return start_module("app_release", self._given(state, options))
@@ -142,6 +155,10 @@ class Releases:
         package = json.loads((self.repository / "package.json").read_text())
         package["version"] = version.removeprefix("v")
         return self.commit(version, package_json=json.dumps(package), **files)
+
+    def forget(self, version: str) -> None:
+        """Remove a version, so that the next test can make another one of this name."""
+        self._git("tag", "--delete", version)
 
     def serving(self) -> tuple[int, str]:
         """Status and version of the answer, the same from every instance."""
@@ -177,6 +194,16 @@ class Releases:
         if current.resolve().name != live or self.serving() != (200, live.removeprefix("v")):
             repository.point(current, Path(self.app["releases"]) / live)
             self.stack.reload("app")
+
+    def _run_other(
+        self, module: str, options: dict[str, Any], check: bool = False
+    ) -> dict[str, Any]:
+        """Another module that works on the releases, with those of the options that it has."""
+        known = documentation(module)["options"]
+        shared = {name: value for name, value in self.options.items() if name in known}
+        answer = self._run_module(module, {**shared, **options}, check=check)
+        assert self.stack.settings["postgres"]["password"] not in json.dumps(answer)
+        return answer
 
     def _given(self, state: str, options: dict[str, Any]) -> dict[str, Any]:
         return {**self.options, "state": state, **options}

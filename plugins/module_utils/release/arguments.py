@@ -12,6 +12,7 @@ from .options import STATES, Options
 _TEXTS = (
     "version",
     "rollback_to",
+    "only_from",
     "namespace",
     "repository",
     "version_url",

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ..core.errors import NotCollected
-from ..core.text import shorten
+from ..core.text import redact, shorten
 from .backend import Report
-from .commands import end_processes_in, inherited, shell
+from .commands import CommandFailed, end_processes_in, inherited, shell
 from .git import Git
 from .options import Options
-from .record import Release
+from .record import FailedBuild, Release
 from .schema import known
 from .source import Folder, lockfile
 from .store import Store
@@ -48,10 +48,11 @@ def build(
         _write_revision(release)
         for command in options.build:
             report(f"running {shorten(command, 60)}")
-            _run(command, options, release.path, environment)
+            _run(command, options, store, release, environment)
         built = complete(release, options)
         store.write(built)
         store.remember_origin(git.origin)
+        store.forget_failed_build(release.id)
     except OSError as error:
         _remove_failed(store, release)
         raise NotCollected(f"{release.path} cannot be built: {error.strerror}") from None
@@ -93,16 +94,31 @@ def remove_unfinished(store: Store) -> list[str]:
     return removed
 
 
+def _keep(store: Store, release: Release, command: str, output: str) -> None:
+    """Keep what a failed command wrote: its folder is removed, and an error only quotes the end."""
+    now = round(time.time(), 3)
+    with suppress(OSError):  # a full disk, perhaps the reason itself, must not hide the error
+        store.keep_failed_build(
+            FailedBuild(release.id, release.version, release.commit, now, redact(command), output)
+        )
+
+
 def _remove_failed(store: Store, release: Release) -> None:
     with suppress(OSError):  # else the next run removes it
         remove(store, release)
 
 
-def _run(command: str, options: Options, folder: str, environment: Mapping[str, str]) -> None:
+def _run(
+    command: str, options: Options, store: Store, release: Release, environment: Mapping[str, str]
+) -> None:
     own = inherited(environment)
     if command.split()[:2] == ["npm", "ci"]:
         own.pop("NODE_ENV", None)
-    shell(command, folder, own, options.build_timeout)
+    try:
+        shell(command, release.path, own, options.build_timeout)
+    except CommandFailed as failed:
+        _keep(store, release, command, failed.output)
+        raise
 
 
 def _link_shared(options: Options, store: Store, folder: str) -> None:

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 from ..core.definition import Definition, above
+from .diagnosis import checks as diagnosis
+from .gate import checks as gate
+from .watch import checks as watch
 
 CHECKS: dict[str, Definition] = {
     "release.live": Definition(
@@ -75,4 +78,7 @@ CHECKS: dict[str, Definition] = {
         above(0, 5),
         "a switch between two working releases interrupts no one",
     ),
+    **gate.CHECKS,
+    **watch.CHECKS,
+    **diagnosis.CHECKS,
 }

@@ -39,6 +39,11 @@ class Snapshot:
     unfinished: Sequence[str] = ()
     """Ids of the releases that a killed run was building."""
 
+    @property
+    def serving(self) -> Release:
+        """The live release where it is now: a checkout is not among the releases yet."""
+        return replace(self.current, path=self.layout.current)
+
 
 def collect(options: Options, live: Live, layout: Layout) -> Snapshot:
     """Raises `NotCollected`."""

@@ -22,10 +22,21 @@ from ..linux.proc import working_directory
 
 #: Characters of a command's output that an error quotes.
 _QUOTED = 600
+#: Characters of a failed command's output that are kept.
+_KEPT = 16384
 #: Bytes of a command's output that are read.
 _READ = 4 << 20
 #: Variables that PM2 sets for one of its processes, and that a command must not inherit.
 _OF_A_PROCESS = ("NODE_APP_INSTANCE", "NODE_CHANNEL_FD", "NODE_UNIQUE_ID", "pm_id")
+
+
+class CommandFailed(NotCollected):
+    """A command ended with an error, or did not end in time."""
+
+    def __init__(self, text: str, output: str) -> None:
+        super().__init__(text)
+        self.output = output
+        """The end of what it wrote, with secrets masked."""
 
 
 def run(
@@ -35,7 +46,7 @@ def run(
     seconds: float,
     report: Callable[[], None] = lambda: None,
 ) -> str:
-    """What a command writes to its standard output; raises `NotCollected` if it fails.
+    """What a command writes to its standard output; raises `CommandFailed` if it fails.
 
     The error quotes the end of its output, with secrets masked.
     """
@@ -61,10 +72,12 @@ def run(
         said = _text(output)
         if code == 0:
             return said
-        quoted = _quote(_text(errors) or said, environment)
+        complained = _masked(_text(errors), environment)
+        said = _masked(said, environment)
+        quoted = _quote(complained or said)
         how = f"has not ended after {format_duration(seconds)}" if code is None else "failed"
         how += f" with exit code {code}" if code and code > 0 else ""
-        raise NotCollected(f"'{_name(argv)}' {how}{quoted}")
+        raise CommandFailed(f"'{_name(argv)}' {how}{quoted}", f"{said}\n{complained}"[-_KEPT:])
 
 
 def shell(
@@ -124,10 +137,14 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode(errors="replace").strip()
 
 
-def _quote(text: str, environment: Mapping[str, str]) -> str:
-    """The end of a command's output as a clause."""
+def _masked(text: str, environment: Mapping[str, str]) -> str:
     secrets = [value for value in environment.values() if len(value) > 7 and "/" not in value[:1]]
-    lines = [line for line in redact(text, secrets).splitlines() if line.strip()]
+    return redact(text, secrets)
+
+
+def _quote(text: str) -> str:
+    """The end of a command's output as a clause."""
+    lines = [line for line in text.splitlines() if line.strip()]
     end = " / ".join(line.strip() for line in lines)[-_QUOTED:]
     return f": {shorten(end, _QUOTED)}" if end else ""
 

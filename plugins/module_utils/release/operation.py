@@ -97,6 +97,12 @@ class Operation:
         return collect(self._options, live, locate(self._options, live))
 
     def _target(self, snapshot: Snapshot, *, fetch: bool) -> Target:
+        only_from = self._options.only_from
+        if only_from not in ("", snapshot.current.id):
+            raise NotCollected(
+                f"{snapshot.current.id} is live, not {only_from}",
+                f"Another run has replaced {only_from}; decide again with what is live now.",
+            )
         try:
             return choose_target(self._options, snapshot, fetch=fetch)
         except NotCollected as error:
@@ -141,7 +147,7 @@ class Operation:
             live = replace(live, evidence=tuple(_rows(snapshot)))
             return Outcome([live], [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
-            checks = verify(snapshot.current, self._options, None, self._report)
+            checks = verify(snapshot.serving, self._options, None, self._report)
             return Outcome([live, *checks], [], results=_results(snapshot))
         pending = snapshot.layout.store.pending()
         if pending:
@@ -228,7 +234,7 @@ class Operation:
 
     def _verify(self, snapshot: Snapshot) -> Outcome:
         """Whether the live release works now; a good one is recorded as such."""
-        checks = verify(snapshot.current, self._options, None, self._report)
+        checks = verify(snapshot.serving, self._options, None, self._report)
         problem = problem_of(checks)
         if not problem and not snapshot.layout.checkout:
             now = round(time.time(), 3)

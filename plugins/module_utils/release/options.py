@@ -46,6 +46,8 @@ class Options:
     """What to deploy: a tag, a branch or a commit, or the id of a release that is there."""
     rollback_to: str = ""
     """What to roll back to; empty for the last good release."""
+    only_from: str = ""
+    """Id of the release that must be live, or nothing is done; empty for any."""
     repository: str = ""
     """Path or URL of the git repository; empty for the one of the checkout, if it is one."""
     build: tuple[str, ...] = ("npm ci", "npm run --if-present build")

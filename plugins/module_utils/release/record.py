@@ -64,6 +64,22 @@ class Switch:
     """As measured from the host during the switch; none if it was not measured."""
 
 
+@dataclass(frozen=True)
+class FailedBuild:
+    """The last build that failed, of which nothing else is left."""
+
+    release: str
+    """Id of the release that it would have been."""
+    version: str
+    commit: str
+    at: float
+    """Unix time."""
+    command: str
+    """The command that failed."""
+    output: str
+    """The end of what that wrote, with secrets masked."""
+
+
 def release_from_json(content: Mapping[str, Any]) -> Release:
     """Raises TypeError or ValueError if it is not the record of a release."""
     known = {item.name for item in fields(Release)}
@@ -73,6 +89,6 @@ def release_from_json(content: Mapping[str, Any]) -> Release:
     return Release(**{**plain, "migrations": tuple(plain.get("migrations", ()))})
 
 
-def as_json(record: Release | Switch) -> dict[str, Any]:
+def as_json(record: Release | Switch | FailedBuild) -> dict[str, Any]:
     """Plain data."""
     return asdict(record)

@@ -9,6 +9,8 @@
 <root>/.runbook/releases/<id>.building  its build has begun and not ended
 <root>/.runbook/history.jsonl          every switch, oldest first
 <root>/.runbook/pending.json           the switch in progress; a killed run leaves it behind
+<root>/.runbook/failed-build.json      what the last build that failed had to say
+<root>/.runbook/gates/<id>.json        the answers that were given before and after its deployment
 <root>/.runbook/origin                 the repository that releases are built from
 <root>/.runbook/repository.git         a copy of it
 <root>/.runbook/lock                   one run at a time
@@ -25,7 +27,7 @@ from typing import Any
 
 from ..core.errors import NotCollected
 from ..core.files import PARTIAL, sync_folder, write_atomically
-from .record import Release, Switch, as_json, release_from_json
+from .record import FailedBuild, Release, Switch, as_json, release_from_json
 
 #: Folder of the records, below the root.
 FOLDER = ".runbook"
@@ -110,6 +112,26 @@ class Store:
         """The build has ended, or its folder is gone."""
         with suppress(FileNotFoundError):
             os.unlink(self._mark(identity))
+
+    def failed_build(self) -> FailedBuild | None:
+        """The last build that failed; none if there is none, or its record is damaged."""
+        with suppress(OSError, ValueError, TypeError), open(self._failed_build) as stream:
+            return FailedBuild(**json.load(stream))
+        return None
+
+    def keep_failed_build(self, failed: FailedBuild) -> None:
+        """In place of the one before; raises OSError."""
+        write_atomically(self._failed_build, json.dumps(as_json(failed), indent=1) + "\n")
+
+    def forget_failed_build(self, identity: str) -> None:
+        """This release was built after all."""
+        failed = self.failed_build()
+        if failed and failed.release == identity:
+            os.unlink(self._failed_build)
+
+    @property
+    def _failed_build(self) -> str:
+        return os.path.join(self.records, "failed-build.json")
 
     def _mark(self, identity: str) -> str:
         return os.path.join(self.records, "releases", f"{identity}{_BUILDING}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import RunModule
-from tests.support.checkouts import Checkout
+from tests.support.checkouts import SERVER, Checkout
 from tests.support.pm2 import own_pm2
 
 
@@ -78,3 +79,33 @@ def test_the_life_of_an_adopted_checkout(checkout: Checkout) -> None:
     it_goes_forward_to_the_adopted_release_again(checkout)
     the_next_rollback_needs_no_name(checkout)
     a_new_version_comes_from_the_origin_of_the_adopted_checkout(checkout)
+
+
+def test_the_gate_the_watch_and_the_diagnosis_of_a_checkout(checkout: Checkout) -> None:
+    """None of them adopts it."""
+    before = checkout.folders()
+    found = state_of(checkout)
+    assert (found["status"], "on main, without changes" in found["summary"]) == ("ok", True)
+    checkout.commit("1.2.0")
+    assert "behind: the repository has commit" in state_of(checkout)["summary"]
+    (checkout.path / "server.js").write_text(SERVER + "// by hand\n")
+    found = state_of(checkout)
+    assert (found["status"], found["evidence"]) == ("warning", [{"changed": "server.js"}])
+    rebuilt = checkout.ask("deployment_rebuild", build=["test -f server.js"], free_disk=0.001)
+    assert rebuilt["builds"], rebuilt
+    gate = {"version": "v1.2.0", "owner": "eve", "answers": {"tests": "yes"}}
+    assert checkout.ask("deployment_gate", check=True, **gate)["changed"]
+    answer = checkout.ask("deployment_gate", **gate, questions={"tests": "Tests pass"})
+    assert answer["go"], answer
+    watched = checkout.ask("deployment_watch", health_urls=[checkout.url], watch_for=0)
+    assert watched["healthy"], watched
+    assert checkout.run("verified")["proven"]
+    assert checkout.folders() == before
+    assert not checkout.path.is_symlink()
+
+
+def state_of(checkout: Checkout) -> dict[str, Any]:
+    """The check of the checkout."""
+    answer = checkout.ask("deployment_check", build=["true"])
+    (found,) = [one for one in answer["checks"] if one["name"] == "release.checkout"]
+    return dict(found)

@@ -52,3 +52,11 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     with exclusive_lock(path, "it"):
         pass
+
+
+def test_who_holds_it_is_known_without_taking_it(tmp_path: Path) -> None:
+    path = str(tmp_path / ".lock")
+    assert lock.held_by(path) == ""
+    with exclusive_lock(path, "the app", owner="ada"):
+        assert re.fullmatch(r"another run \(process \d+, of 'ada', for .+\)", lock.held_by(path))
+    assert lock.held_by(path) == ""

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.record import (
     GOOD,
+    FailedBuild,
     Release,
     Switch,
 )
@@ -93,3 +94,18 @@ def test_records_are_for_their_owner_alone(store: Store) -> None:
     files = [Path(store.records, "releases", "v1.json"), Path(store.records, "history.jsonl")]
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
     assert json.loads(files[0].read_text())["id"] == "v1"
+
+
+def test_the_last_failed_build_is_kept_until_it_works(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.prepare()
+    assert store.failed_build() is None
+    failed = FailedBuild("v2", "v2", "abc", 1.0, "npm ci", "npm error code E401")
+    store.keep_failed_build(failed)
+    assert store.failed_build() == failed
+    store.forget_failed_build("v1")
+    assert store.failed_build() == failed
+    store.forget_failed_build("v2")
+    assert store.failed_build() is None
+    (tmp_path / ".runbook" / "failed-build.json").write_text("{")
+    assert store.failed_build() is None

@@ -1,0 +1,104 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator asks deployment_gate for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import time
+from typing import Any
+
+from ...core.errors import UsageError
+from ...core.options import checked_seconds
+from ..options import DEPLOYED, LISTED
+from ..options import Options as ReleaseOptions
+from .questions import AFTER, BEFORE, LOW_TRAFFIC, QUESTIONS, given
+
+_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A span of the day in the host's own time, which may go beyond midnight."""
+
+    start: time
+    end: time
+    text: str
+
+    def has(self, moment: time) -> bool:
+        """Whether a time of the day is in it."""
+        if self.start < self.end:
+            return self.start <= moment < self.end
+        return moment >= self.start or moment < self.end
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of deployment_gate, validated."""
+
+    release: ReleaseOptions
+    moment: str = BEFORE
+    questions: Mapping[str, str] = field(default_factory=lambda: QUESTIONS[BEFORE])
+    """What must be answered, by name."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """``yes``, ``no`` or a text, by question; only those that were given."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Commands that answer a question: yes if they end with exit code 0."""
+    hours: tuple[Hours, ...] = ()
+    valid_for: float = 24.0
+    """Hours for which an answer counts."""
+    command_timeout: float = 600.0
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Options:
+        """The module's options; raises `UsageError` for values that make no sense."""
+        release = ReleaseOptions.from_params({**params, "state": LISTED})
+        if release.version:
+            release = replace(release, state=DEPLOYED)
+        moment = params["moment"]
+        questions = {str(name): str(text) for name, text in params["questions"].items()}
+        options = cls(
+            release,
+            moment,
+            questions or QUESTIONS[moment],
+            given(params["answers"]),
+            {str(name): str(command) for name, command in params["commands"].items() if command},
+            tuple(map(_hours, params["hours"])) if moment == BEFORE else (),
+            params["valid_for"],
+            checked_seconds("command_timeout", params["command_timeout"], 14400),
+        )
+        _require_known(options)
+        if options.answers and not release.owner:
+            raise UsageError("owner: an answer is recorded with the name of who gave it")
+        if options.valid_for <= 0:
+            raise UsageError("valid_for: must be a number of hours above 0")
+        return options
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The questions for people; the clock answers that for the hours, if they are known."""
+        clock = {LOW_TRAFFIC} if self.hours else set()
+        return {name: text for name, text in self.questions.items() if name not in clock}
+
+
+def _require_known(options: Options) -> None:
+    """A mistyped name must not leave a question open without a word."""
+    known = {*options.questions, *QUESTIONS[BEFORE], *QUESTIONS[AFTER]}
+    for option in ("answers", "commands"):
+        strange = sorted(set(getattr(options, option)) - known)
+        if strange:
+            names = ", ".join(options.questions)
+            raise UsageError(f"{option}: there is no question '{strange[0]}', only {names}")
+
+
+def _hours(text: str) -> Hours:
+    match = _HOURS.fullmatch(text.strip())
+    try:
+        first, first_minute, last, last_minute = map(int, match.groups() if match else ())
+        # 24:00 is the end of a day.
+        return Hours(time(first, first_minute), time(last % 24, last_minute), text.strip())
+    except ValueError:
+        raise UsageError(f"hours: '{text}' is not a span such as 22:00-06:00") from None

@@ -1,0 +1,103 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks PM2 and the app, once a round, and reads the app's logs in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...core.deadline import Deadline, DeadlineExceeded
+from ...core.errors import Unreachable
+from ...core.units import format_duration
+from ...logs.scan import Budget, LogFile, scan
+from ...logs.summary import LogSummary
+from ...pm2.client import Client
+from ...pm2.daemon import default_home
+from ...pm2.error_log import log_files
+from ...pm2.instance import App, Instance
+from ...pm2.process.switch import directory_of
+from ..backends.pm2_watch import of_app
+from ..options import Options as ReleaseOptions
+from ..record import Release
+from ..response import Endpoint
+from ..versions import mismatch
+from .rounds import Round
+
+#: Requests to each endpoint for each instance: connections go to the instances in turn.
+_REQUESTS = 1
+_DAY, _WEEK = 86400.0, 7 * 86400.0
+_LOG_BYTES, _LOG_SECONDS = 64 << 20, 10.0
+
+
+@dataclass
+class Asker:
+    """Asks the same things again and again."""
+
+    options: ReleaseOptions
+    release: Release
+    endpoints: list[Endpoint] = field(default_factory=list)
+    version: Endpoint | None = None
+    daemon: int = 0
+
+    @classmethod
+    def of(cls, options: ReleaseOptions, release: Release) -> Asker:
+        endpoints = [Endpoint.of("health_urls", url) for url in options.health_urls]
+        url = options.version_url
+        return cls(options, release, endpoints, Endpoint.of("version_url", url) if url else None)
+
+    def round(self) -> Round:
+        """Ask everything once."""
+        instances, unreachable = self._instances()
+        folders = tuple(directory_of(row.pid) for row in instances)
+        problems = {}
+        for _number in range(max(1, len(instances)) * _REQUESTS):
+            for endpoint in self.endpoints:
+                answer = endpoint.ask(self.options.timeout)
+                if not answer.healthy:
+                    problems[endpoint.target.shown] = answer.shown
+            if self.version:
+                answer = self.version.ask(self.options.timeout)
+                said = mismatch(answer.content, self.release) if answer.healthy else answer.shown
+                if said:
+                    problems[f"version of {self.version.target.shown}"] = said
+        return Round(problems, instances, folders, unreachable)
+
+    def _instances(self) -> tuple[tuple[Instance, ...], str]:
+        home = self.options.pm2_home or default_home()
+        try:
+            with Client(home, Deadline(self.options.timeout)) as client:
+                self.daemon = client.daemon_pid
+                rows = client.instances()
+        except Unreachable as problem:
+            return (), str(problem)
+        except DeadlineExceeded:
+            return (), f"no answer within {format_duration(self.options.timeout)}"
+        return of_app(rows, self.options.name, self.options.namespace), ""
+
+
+@dataclass(frozen=True)
+class Messages:
+    """The error messages before the switch and since."""
+
+    week: LogSummary
+    """Those since a week before the switch."""
+    before: int
+    """Number on the day before the switch, as far back as the logs go."""
+    before_seconds: float
+    since: int
+    """Number since the switch."""
+
+
+def read_messages(asker: Asker, found: Round, since: float) -> Messages:
+    """The messages of the app's logs around a switch."""
+    app = App(asker.options.name, "", found.instances)
+    errors, output = log_files(app, daemon_pid=asker.daemon)
+    files: Sequence[LogFile] = [*errors, *output]
+    now, budget = time.time(), Budget(_LOG_BYTES, _LOG_SECONDS)
+    week = scan(files, since - _WEEK, now, budget)
+    day, own = (scan(files, start, now, budget) for start in (since - _DAY, since))
+    oldest = since if week.oldest is None else week.oldest
+    return Messages(week, day.count - own.count, min(_DAY, since - oldest), own.count)
