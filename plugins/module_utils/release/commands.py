@@ -34,10 +34,12 @@ def run(
     environment: Mapping[str, str],
     seconds: float,
     report: Callable[[], None] = lambda: None,
+    secrets: Sequence[str] | None = None,
 ) -> str:
     """What a command writes to its standard output; raises `NotCollected` if it fails.
 
-    The error quotes the end of its output, with secrets masked.
+    The error quotes the end of its output, with secrets masked: unless they are given, the values
+    of its environment that may be some.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
@@ -61,7 +63,8 @@ def run(
         said = _text(output)
         if code == 0:
             return said
-        quoted = _quote(_text(errors) or said, environment)
+        hidden = _may_be_secret(environment) if secrets is None else secrets
+        quoted = _quote(_text(errors) or said, hidden)
         how = f"has not ended after {format_duration(seconds)}" if code is None else "failed"
         how += f" with exit code {code}" if code and code > 0 else ""
         raise NotCollected(f"'{_name(argv)}' {how}{quoted}")
@@ -124,9 +127,12 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode(errors="replace").strip()
 
 
-def _quote(text: str, environment: Mapping[str, str]) -> str:
+def _may_be_secret(environment: Mapping[str, str]) -> list[str]:
+    return [value for value in environment.values() if len(value) > 7 and "/" not in value[:1]]
+
+
+def _quote(text: str, secrets: Sequence[str]) -> str:
     """The end of a command's output as a clause."""
-    secrets = [value for value in environment.values() if len(value) > 7 and "/" not in value[:1]]
     lines = [line for line in redact(text, secrets).splitlines() if line.strip()]
     end = " / ".join(line.strip() for line in lines)[-_QUOTED:]
     return f": {shorten(end, _QUOTED)}" if end else ""

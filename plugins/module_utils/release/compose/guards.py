@@ -1,0 +1,72 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only images and compose files have to be judged by."""
+
+from __future__ import annotations
+
+from ...core.check import OK, WARNING, Check
+from ...core.errors import NotCollected
+from ...core.thresholds import Thresholds
+from ..options import Options
+from .choose import Chosen, Here
+from .image import Image
+from .project import Project
+
+
+def own_guards(
+    project: Project,
+    options: Options,
+    here: Here,
+    chosen: Chosen,
+    image: Image | None,
+    thresholds: Thresholds,
+) -> list[Check]:
+    """None of them forbids the switch."""
+    given = here.config.has_health_check(project.services[0])
+    in_image = image is not None and image.has_health_check
+    return [
+        _tag(chosen, thresholds),
+        _files(project, here, thresholds),
+        _health_check(in_image if given is None else given, options, thresholds),
+    ]
+
+
+def _tag(chosen: Chosen, thresholds: Thresholds) -> Check:
+    name, subject = "release.tag", chosen.release.version
+    if chosen.moved:
+        text = f"the tag has moved: {chosen.moved}"
+        return thresholds.verdict(name, WARNING, text, subject=subject)
+    if chosen.silent:
+        text = f"{chosen.release.id} is used as it is on this host"
+        return thresholds.not_judged(name, text, chosen.silent, subject=subject)
+    return thresholds.verdict(name, OK, f"it means {chosen.release.id}", subject=subject)
+
+
+def _files(project: Project, here: Here, thresholds: Thresholds) -> Check:
+    name, subject = "release.configuration", project.folder
+    try:
+        hashes = project.hashes()
+    except NotCollected as problem:
+        return thresholds.not_judged(name, "not compared", str(problem), subject=subject)
+    changed = sorted(
+        {one.service for one in here.containers if hashes.get(one.service) != one.config_hash}
+    )
+    if changed:
+        text = (
+            f"the configuration of {', '.join(changed)} was changed since its container was made; "
+            "the switch applies it, too"
+        )
+        return thresholds.verdict(name, WARNING, text, subject=subject)
+    text = "no change since the containers were made"
+    return thresholds.verdict(name, OK, text, subject=subject)
+
+
+def _health_check(has_one: bool, options: Options, thresholds: Thresholds) -> Check:
+    name, subject = "release.health_check", options.name
+    if has_one:
+        return thresholds.verdict(name, OK, "Docker checks the app's health", subject=subject)
+    text = "neither the image nor the compose file has a health check"
+    if options.health_urls:
+        text += "; health_urls are asked instead"
+    return thresholds.verdict(name, WARNING, text, subject=subject)
