@@ -112,7 +112,8 @@ def _wait(
         report()
         if time.monotonic() > end:
             return None
-        time.sleep(POLL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL)
     return process.returncode
 
 

@@ -20,7 +20,6 @@ from ..backend import Report, Switched
 from ..collect import Snapshot, applied_migrations
 from ..compose.candidate import Running, Trial
 from ..compose.choose import Chosen, Here, choose, collect, fetched
-from ..compose.client import LABEL
 from ..compose.guards import own_guards
 from ..compose.image import Image, Reference, copy_out, find, keep
 from ..compose.pin import pin
@@ -67,7 +66,7 @@ class Docker:
         return here.snapshot
 
     def clean(self, store: Store) -> list[str]:
-        found = self._project.leftovers(self._project.config().name)
+        found = self._docker.ids(f"label={self._project.label}")
         for one in found:
             self._docker.discard(one)
         return [one[:12] for one in found]
@@ -128,9 +127,7 @@ class Docker:
         service = self._project.services[0]
 
         def start() -> Trial:
-            config = self._project.config()
-            port = self._port(service, release)
-            return Trial(self._project, config.name, service, release.image, port)
+            return Trial(self._project, service, release.image, self._port(service, release))
 
         return trial(release, self._options, start, report)
 
@@ -151,7 +148,7 @@ class Docker:
         return Switched()
 
     def watch(self, since: float | None) -> Watch:
-        return Watch(self._project, self._project.config().name, self._options.name)
+        return Watch(self._project, self._options.name)
 
     def remove(self, store: Store, release: Release) -> None:
         """Only our tag: an image that anything else uses stays."""
@@ -165,7 +162,7 @@ class Docker:
         """Wait until each container of a service answers; raises `Failed`."""
         report(f"waiting for {service}")
         port = self._port(service, release)
-        for one in self._project.containers(self._project.config().name)[service]:
+        for one in self._project.containers()[service]:
             running = Running(self._docker, one.id, port)
             try:
                 await_healthy(running, targets_of(running, self._options), self._options)
@@ -178,11 +175,11 @@ class Docker:
         image = find(self._docker, release.image)
         published = Url.parse("health_urls", urls[0]).port if urls else 0
         exposed: Sequence[int] = image.ports if image else ()
-        return self._project.config().port(service, published, exposed)
+        return self._project.known.port(service, published, exposed)
 
     def _keep_what_runs(self) -> None:
         """So that there is something to return to, whatever is pruned meanwhile."""
-        for found in self._project.containers(self._project.config().name).values():
+        for found in self._project.containers().values():
             for one in found:
                 image = find(self._docker, one.image)
                 if image:
@@ -194,9 +191,8 @@ class Docker:
         folders = [options.migrations_folder] if options.migrations_folder else FOLDERS
         made = tempfile.TemporaryDirectory(prefix="runbook-image-")
         self._files.append(made)
-        name = self._project.config().name
         paths = [path for path in (*folders, options.env_example) if path]
-        copy_out(self._docker, image, paths, made.name, f"{LABEL}={name}")
+        copy_out(self._docker, image, paths, made.name, self._project.label)
         return Folder(made.name)
 
     def _ask_migrations(self) -> str:

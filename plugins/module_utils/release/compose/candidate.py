@@ -17,7 +17,7 @@ from ...core.units import format_duration
 from ..program import last_message
 from .client import Docker
 from .container import Container, container_from
-from .project import Project, label_of
+from .project import Project
 
 #: Lines at the end of its log that are searched for its last error.
 _LINES = 200
@@ -69,11 +69,10 @@ class Trial:
     The container is removed when the block ends, and also if this process is killed.
     """
 
-    def __init__(self, project: Project, name: str, service: str, image: str, port: int) -> None:
+    def __init__(self, project: Project, service: str, image: str, port: int) -> None:
         self._project = project
         self._service, self._image, self._port = service, image, port
-        self._label = label_of(name)
-        self._name = f"{name}-{service}-trial-{uuid.uuid4().hex[:8]}"
+        self._name = f"{project.known.name}-{service}-trial-{uuid.uuid4().hex[:8]}"
         self._pipe = -1
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -82,7 +81,14 @@ class Trial:
         self._start_guard()
         try:
             with self._project.with_image(self._service, self._image) as file:
-                flags = ("--detach", "--no-deps", "--name", self._name, "--label", self._label)
+                flags = (
+                    "--detach",
+                    "--no-deps",
+                    "--name",
+                    self._name,
+                    "--label",
+                    self._project.label,
+                )
                 self._project.compose("run", *flags, self._service, more=[file])
             return Running(docker, self._name, self._port)
         except BaseException:

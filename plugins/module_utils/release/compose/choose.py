@@ -41,7 +41,7 @@ class Here:
 def collect(project: Project, options: Options) -> Here:
     """What runs, and which releases are known; raises `NotCollected` or `UsageError`."""
     config = project.config()
-    by_service = project.containers(config.name)
+    by_service = project.containers()
     empty = [service for service, found in by_service.items() if not found]
     containers = tuple(one for found in by_service.values() for one in found)
     if not containers:

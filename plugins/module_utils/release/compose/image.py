@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import NotCollected
+from ...net.url import is_loopback
 from .client import Docker
 
 #: Tag in the app's own repository that keeps an image from being pruned.
@@ -113,27 +113,40 @@ def image_from(inspected: Mapping[str, Any]) -> Image:
 def resolve(docker: Docker, reference: Reference) -> str:
     """The digest that a tag means in its registry now; raises `NotCollected`.
 
-    Compose asks the engine, so the logins, mirrors and settings of both apply.
+    The client asks the registry, so its logins apply. Of an image for several platforms it is the
+    digest of the one for this engine.
     """
     if reference.digest:
         return reference.digest
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as stream:
-        json.dump({"services": {"app": {"image": str(reference)}}}, stream)
-        stream.flush()
-        files = ("--project-name", "runbook", "--file", stream.name)
-        arguments = ("config", "--resolve-image-digests", "--format", "json")
-        try:
-            said = json.loads(docker("compose", *files, *arguments))
-        except NotCollected as problem:
-            raise NotCollected(
-                f"the registry does not say which image {reference} is: {problem}",
-                "Check that the registry answers, that the image was pushed, and that this user is "
-                "logged in to it ('docker login').",
-            ) from None
-    digest = Reference.parse(str(said["services"]["app"]["image"])).digest
-    if not digest:
-        raise NotCollected(f"the registry does not say which image {reference} is")
-    return digest
+    ask = ("manifest", "inspect", "--verbose")
+    try:
+        said = json.loads(docker(*ask, *_insecurely(docker, reference), str(reference)))
+    except NotCollected as problem:
+        raise NotCollected(
+            f"the registry does not say which image {reference} is: {problem}",
+            "Check that the registry answers, that the image was pushed, and that this user is "
+            "logged in to it ('docker login').",
+        ) from None
+    entries = said if isinstance(said, list) else [said]
+    if len(entries) > 1:
+        platform = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
+        entries = [each for each in entries if _platform(each) == platform]
+    if not entries:
+        raise NotCollected(f"{reference} is not made for the platform {platform} of this host")
+    return str(entries[0]["Descriptor"]["digest"])
+
+
+def _insecurely(docker: Docker, reference: Reference) -> tuple[str, ...]:
+    """The client does not know which registries the engine uses without TLS."""
+    host = reference.repository.partition("/")[0]
+    known = json.loads(docker("info", "--format", "{{json .RegistryConfig.IndexConfigs}}"))
+    insecure = not (known or {}).get(host, {}).get("Secure", True)
+    return ("--insecure",) if insecure or is_loopback(host.partition(":")[0]) else ()
+
+
+def _platform(entry: Mapping[str, Any]) -> str:
+    found = entry["Descriptor"].get("platform") or {}
+    return f"{found.get('os')}/{found.get('architecture')}"
 
 
 def keep(docker: Docker, image: Image, repository: str) -> Reference:

@@ -42,6 +42,7 @@ class Project:
         self.services = tuple(services)
         self.env = DotEnv(os.path.join(self.folder, ".env"))
         self._given = tuple(files)
+        self._config: Config | None = None
         self.docker = Docker(seconds, self.env.secrets(self.image_variables()))
 
     @property
@@ -93,18 +94,28 @@ class Project:
         )
 
     def config(self, variables: Mapping[str, str] | None = None) -> Config:
-        """What Compose makes of the files; raises `NotCollected`."""
+        """What Compose makes of the files now; raises `NotCollected`.
+
+        ``variables`` replace those of ``.env``.
+        """
         said = self.compose("config", "--format", "json", variables=variables)
         config = Config(json.loads(said))
         for name in self.services:
             if name not in config.services:
                 known = ", ".join(sorted(config.services))
                 raise UsageError(f"services: {self.folder} has no service {name}, only {known}")
+        if not variables:
+            self._config = config
         return config
 
-    def containers(self, name: str) -> dict[str, list[Container]]:
-        """The containers of the app's services, by service; ``name`` is that of the project."""
-        found = self.docker.inspect_all(self.docker.ids(*filters(name)))
+    @property
+    def known(self) -> Config:
+        """The configuration as it was read last."""
+        return self._config or self.config()
+
+    def containers(self) -> dict[str, list[Container]]:
+        """The containers of the app's services, by service."""
+        found = self.docker.inspect_all(self.docker.ids(*filters(self.known.name)))
         return by_service([container_from(one) for one in found], self.services)
 
     def up(self, service: str, seconds: float, report: Callable[[], None]) -> None:
@@ -128,9 +139,10 @@ class Project:
             stream.flush()
             yield stream.name
 
-    def leftovers(self, name: str) -> list[str]:
-        """The containers that a killed run has left behind."""
-        return self.docker.ids(f"label={label_of(name)}")
+    @property
+    def label(self) -> str:
+        """How the containers of a trial are marked."""
+        return f"{LABEL}={self.known.name}"
 
 
 class Config:
@@ -170,11 +182,6 @@ class Config:
         if not found:
             return None
         return not found.get("disable") and found.get("test") != ["NONE"]
-
-
-def label_of(name: str) -> str:
-    """How the containers of a trial are marked, by the name of the project."""
-    return f"{LABEL}={name}"
 
 
 def pinned(services: Sequence[str], image: str) -> str:

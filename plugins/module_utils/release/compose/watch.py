@@ -21,9 +21,8 @@ Look = Mapping[str, Sequence[Container]]
 class Watch:
     """Looks at the containers as often as it is told to, and judges what it saw."""
 
-    def __init__(self, project: Project, name: str, app: str) -> None:
+    def __init__(self, project: Project, app: str) -> None:
         self._project = project
-        self._name = name
         self._app = app
         self._looks: list[Look] = []
         self.unreachable = ""
@@ -34,7 +33,7 @@ class Watch:
 
     def look(self) -> None:
         try:
-            self._looks.append(self._project.containers(self._name))
+            self._looks.append(self._project.containers())
         except (NotCollected, Unreachable) as problem:
             self.unreachable = str(problem)
 
