@@ -18,6 +18,7 @@ from typing import Any
 
 from demo.services import fetch
 from tests.conftest import ROOT, RunModule, start_module
+from tests.support.nginx_server import nginx
 
 #: Where `tests/tools/docker_programs.sh` unpacks what the machine lacks.
 PROGRAMS = ROOT / ".cache" / "docker"
@@ -52,17 +53,22 @@ EXPOSE 3000
 WORKDIR /www
 CMD ["/bin/app"]
 """
+_SECOND = """  app2:
+    <<: *app
+    ports: ["127.0.0.1:{port}:3000"]
+"""
 _CHECK = (
     "HEALTHCHECK --interval=1s --timeout=3s --retries=3 CMD wget -q -O /dev/null "
     f"http://127.0.0.1:{PORT}{PATH}\n"
 )
 _COMPOSE = """services:
-  app:
+  app: &app
     image: {image}
     environment:
       TOKEN: swordfish-and-chips
     ports: ["127.0.0.1:{port}:3000"]
     restart: unless-stopped
+    stop_grace_period: 5s
     ulimits: &limits {{nofile: 4096, nproc: 4096}}
   migrate:
     image: {once}
@@ -158,6 +164,7 @@ class Images:
 
     def __init__(self, folder: Path, registry: Registry) -> None:
         self._folder = folder
+        folder.mkdir()
         self.registry = registry
         self.repository = f"127.0.0.1:{registry.port}/app"
         (folder / "root" / "bin").mkdir(parents=True)
@@ -191,6 +198,11 @@ class Images:
         docker("push", "--quiet", name)
         docker("image", "rm", "--force", name)
         return version
+
+    def remove(self) -> None:
+        """All of them, with the tags that keep them."""
+        names = docker("images", "--quiet", "--no-trunc", self.repository).split()
+        docker("image", "rm", "--force", *dict.fromkeys(names), check=False)
 
 
 @dataclass
@@ -234,6 +246,36 @@ class ComposeApp:
         lines = [f"{name}={value}" for name, value in env.items()]
         (self.folder / ".env").write_text("# by hand\n" + "".join(f"{line}\n" for line in lines))
 
+    def two_instances(self) -> None:
+        """A second service with the same image, which runs."""
+        self.second_port = free_port()
+        with (self.folder / "compose.yaml").open("a") as stream:
+            stream.write(_SECOND.format(port=self.second_port))
+        self.up()
+
+    @contextlib.contextmanager
+    def behind_nginx(self) -> Iterator[str]:
+        """A URL that nginx hands to either instance."""
+        servers = "".join(
+            f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s; "
+            for port in (self.port, self.second_port)
+        )
+        hand_over = (
+            "location / { proxy_pass http://app; proxy_connect_timeout 1s; "
+            "proxy_next_upstream error timeout invalid_header non_idempotent; }"
+        )
+        folder = self.folder / "nginx"
+        folder.mkdir()
+        with nginx(folder, hand_over, http=f"upstream app {{ {servers} }}") as port:
+            yield f"http://127.0.0.1:{port}{PATH}"
+
+    def state(self) -> dict[str, str]:
+        """What must stay as it is where nothing is to be changed."""
+        names = ("compose.yaml", ".env", "compose.runbook.yaml")
+        files = {name: self.folder / name for name in names}
+        found = {name: file.read_text() for name, file in files.items() if file.exists()}
+        return {**found, "containers": " ".join(sorted(self.containers()))}
+
     def up(self, *services: str) -> None:
         """By hand."""
         docker("compose", "up", "--detach", *services, folder=self.folder)
@@ -276,13 +318,13 @@ class ComposeApp:
         ).split()
 
     @contextlib.contextmanager
-    def requests(self) -> Iterator[Requests]:
+    def requests(self, url: str = "") -> Iterator[Requests]:
         """Send requests one after the other until the block ends."""
         found, finished = Requests(), threading.Event()
 
         def send() -> None:
             while not finished.wait(0.02):
-                status, body = fetch(self.url)
+                status, body = fetch(url or self.url)
                 found.sent += 1
                 if status == 200:
                     found.versions.add(json.loads(body)["version"])

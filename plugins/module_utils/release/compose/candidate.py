@@ -56,11 +56,11 @@ class Running:
         self._seen = container_from(found[0]) if found else None
 
     def last_error(self) -> str:
-        try:
-            said = self._docker.log(self._name, _LINES)
-        except NotCollected:
-            return ""
-        return last_message(said.splitlines(), plain=True)
+        with contextlib.suppress(NotCollected):
+            errors = last_message(self._docker.log(self._name, _LINES).splitlines(), plain=True)
+            output = self._docker("logs", "--tail", str(_LINES), self._name).splitlines()
+            return errors or last_message(output, plain=False)
+        return ""
 
 
 class Trial:

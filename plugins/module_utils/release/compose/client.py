@@ -48,8 +48,8 @@ class Docker:
             raise
 
     def log(self, container: str, lines: int) -> str:
-        """The end of what a container has written, to either of its outputs."""
-        command = 'exec docker logs --tail "$1" "$2" 2>&1'
+        """The end of what a container has written to its error output."""
+        command = 'exec docker logs --tail "$1" "$2" 2>&1 >/dev/null'
         argv = ["/bin/sh", "-c", command, "docker logs", str(lines), container]
         return run(argv, "/", os.environ, self.seconds, secrets=self._secrets)
 

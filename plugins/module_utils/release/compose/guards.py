@@ -23,12 +23,13 @@ def own_guards(
     thresholds: Thresholds,
 ) -> list[Check]:
     """None of them forbids the switch."""
-    given = here.config.has_health_check(project.services[0])
-    in_image = image is not None and image.has_health_check
+    has_one = here.config.has_health_check(project.services[0])
+    if has_one is None and image:
+        has_one = image.has_health_check
     return [
         _tag(chosen, thresholds),
         _files(project, here, thresholds),
-        _health_check(in_image if given is None else given, options, thresholds),
+        _health_check(has_one, options, thresholds),
     ]
 
 
@@ -62,8 +63,11 @@ def _files(project: Project, here: Here, thresholds: Thresholds) -> Check:
     return thresholds.verdict(name, OK, text, subject=subject)
 
 
-def _health_check(has_one: bool, options: Options, thresholds: Thresholds) -> Check:
+def _health_check(has_one: bool | None, options: Options, thresholds: Thresholds) -> Check:
     name, subject = "release.health_check", options.name
+    if has_one is None:
+        reason = "its image is not on this host yet"
+        return thresholds.not_judged(name, "no health check known", reason, subject=subject)
     if has_one:
         return thresholds.verdict(name, OK, "Docker checks the app's health", subject=subject)
     text = "neither the image nor the compose file has a health check"
