@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ printf 'Content-Type: application/json\\r\\n\\r\\n{"version": "%s"}' "$VERSION"
 """
 _DOCKERFILE = """FROM scratch
 COPY root/ /
+COPY own/ /www/
 ENV PATH=/bin
 EXPOSE 3000
 WORKDIR /www
@@ -94,6 +95,35 @@ def use_plugin(folder: Path) -> None:
     plugins.mkdir(parents=True)
     (plugins / "docker-compose").symlink_to(PLUGIN)
     os.environ["DOCKER_CONFIG"] = str(folder)
+
+
+#: A docker that kills the program that calls it when it is told to do something.
+_KILLER = """#!/bin/sh
+what=" $* "
+case $what in
+  *" $KILL_AT "*)
+    [ "$KILL_WHEN" = before ] && kill -s KILL $PPID && exit 1
+    if [ "$KILL_WHEN" = during ]; then
+      setsid {docker} "$@" >/dev/null 2>&1 </dev/null &
+      kill -s KILL $PPID
+      exit 1
+    fi
+    {docker} "$@"
+    kill -s KILL $PPID
+    ;;
+  *) exec {docker} "$@" ;;
+esac
+"""
+
+
+def killer(folder: Path, at: str, when: str) -> dict[str, str]:
+    """The environment of a program that is killed before, during or after a command of docker's."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "docker"
+    program.write_text(_KILLER.format(docker=shutil.which("docker")))
+    program.chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    return {"PATH": path, "KILL_AT": at, "KILL_WHEN": when}
 
 
 def docker(*arguments: str, folder: Path = ROOT, check: bool = True) -> str:
@@ -184,14 +214,17 @@ class Images:
         *,
         checked: bool = True,
         tag: str = "",
-        **files: str,
+        files: Mapping[str, str] | None = None,
     ) -> str:
-        """Build a version and push it, as a tag of its name; the image stays in the registry only."""
+        """Build a version and push it with a tag; it stays in the registry only."""
         release = self._folder / "root" / "release"
         release.write_text(f"VERSION={version.removeprefix('v')}\nMODE={mode}\n")
-        for name, text in files.items():
-            (self._folder / "root" / "www" / name.replace("__", "/")).parent.mkdir(exist_ok=True)
-            (self._folder / "root" / "www" / name.replace("__", "/")).write_text(text)
+        own = self._folder / "own"
+        shutil.rmtree(own, ignore_errors=True)
+        own.mkdir()
+        for name, text in (files or {}).items():
+            (own / name).parent.mkdir(exist_ok=True)
+            (own / name).write_text(text)
         (self._folder / "Dockerfile").write_text(_DOCKERFILE + (_CHECK if checked else ""))
         name = f"{self.repository}:{tag or version}"
         docker("build", "--quiet", "--tag", name, ".", folder=self._folder)
@@ -291,9 +324,11 @@ class ComposeApp:
     def roll_back(self, **options: Any) -> dict[str, Any]:
         return self.run("rolled_back", **options)
 
-    def start(self, state: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, state: str, env: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
         """The same in a process that can be killed."""
-        return start_module("app_release", self.given(state, options))
+        return start_module("app_release", self.given(state, options), env)
 
     def given(self, state: str, options: dict[str, Any]) -> dict[str, Any]:
         return {**self.options, "state": state, **options}

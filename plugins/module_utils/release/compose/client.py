@@ -79,8 +79,13 @@ class Docker:
     def discard(self, name: str) -> None:
         """Remove a container of ours, running or not; raises `NotCollected` if it stays."""
         end = time.monotonic() + self.seconds
-        while self.inspect("container", [name]):
+        while not self._removes(name):
             if time.monotonic() > end:
                 raise NotCollected(f"the container {name} cannot be removed")
-            with suppress(NotCollected):  # it is being removed already, or has just been
-                self("rm", "--force", "--volumes", name)
+
+    def _removes(self, name: str) -> bool:
+        """Whether a container is gone; it may be about to be removed already."""
+        with suppress(NotCollected):
+            self("rm", "--force", "--volumes", name)
+            return True
+        return not self.inspect("container", [name])
