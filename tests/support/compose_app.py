@@ -24,7 +24,7 @@ from tests.support.nginx_server import nginx
 PROGRAMS = ROOT / ".cache" / "docker"
 PLUGIN = PROGRAMS / "usr/libexec/docker/cli-plugins/docker-compose"
 REGISTRY = PROGRAMS / "usr/bin/docker-registry"
-BUSYBOX = PROGRAMS / "bin/busybox"
+BUSYBOX = PROGRAMS / "usr/bin/busybox"
 PORT = 3000
 PATH = "/cgi-bin/health"
 

@@ -55,7 +55,7 @@ class Switched:
 
 
 class Watch(Protocol):
-    """Looks at the app's processes again and again, and judges what it saw."""
+    """Checks the app's processes again and again, and judges what it saw."""
 
     @property
     def running(self) -> int:
@@ -118,7 +118,7 @@ class Backend(Protocol):
         """
 
     def watch(self, since: float | None) -> Watch:
-        """Looks at the app; ``since`` is when it was switched, none if it was not."""
+        """Checks the app; ``since`` is when it was switched, none if it was not."""
 
     def remove(self, store: Store, release: Release) -> None:
         """Remove a release that this module has built; raises OSError or `NotCollected`."""

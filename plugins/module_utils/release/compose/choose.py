@@ -179,15 +179,19 @@ def _with_tag(docker: Docker, release: Release) -> Chosen:
     known = Reference.parse(release.image)
     if not known.digest or not known.tag:
         return Chosen(release, True)
-    brief = Docker(min(docker.seconds, _BRIEFLY))
     try:
-        digest = resolve(brief, replace(known, digest=""))
+        digest = resolve(brief(docker), replace(known, digest=""))
     except NotCollected as problem:
         return Chosen(release, True, silent=str(problem))
     if digest == known.digest:
         return Chosen(release, True)
     moved = f"{release.id} is {_digest(release)}, and the tag means {digest[:19]} now"
     return Chosen(release, True, moved)
+
+
+def brief(docker: Docker) -> Docker:
+    """For a question whose answer is not needed."""
+    return Docker(min(docker.seconds, _BRIEFLY))
 
 
 def _digest(release: Release) -> str:

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from ...core.errors import NotCollected
 from ...core.files import write_atomically
 from .image import Reference
-from .project import Project, pinned
+from .project import PIN_FILE, SEPARATOR, Project, pinned
 
-#: The file of ours.
-FILE = "compose.runbook.yaml"
 _HEAD = "# Written by app_release (gpt_agent.runbook): the image of the release that is live.\n"
 #: Others may read it: it holds no secret.
 _MODE = 0o644
@@ -34,7 +32,7 @@ class Way:
 
     @property
     def shown(self) -> str:
-        return f"{self.variable} in .env" if self.variable else FILE
+        return f"{self.variable} in .env" if self.variable else PIN_FILE
 
 
 def way(project: Project, image: str) -> Way:
@@ -74,10 +72,11 @@ def pin(project: Project, image: str) -> Way:
 def _write_file(project: Project, image: str) -> None:
     files = project.files
     write_atomically(
-        os.path.join(project.folder, FILE), _HEAD + pinned(project.services, image), _MODE
+        os.path.join(project.folder, PIN_FILE), _HEAD + pinned(project.services, image), _MODE
     )
-    if FILE not in files:
-        project.env.set("COMPOSE_FILE", ":".join((*files, FILE)))
+    if PIN_FILE not in files:
+        separator = project.env.get("COMPOSE_PATH_SEPARATOR") or SEPARATOR
+        project.env.set("COMPOSE_FILE", separator.join((*files, PIN_FILE)))
 
 
 def _others(

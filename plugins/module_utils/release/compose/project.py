@@ -26,7 +26,9 @@ _OVERRIDES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-_SEPARATOR = ":"
+#: The file of ours that gives services their image, where no variable does.
+PIN_FILE = "compose.runbook.yaml"
+SEPARATOR = ":"
 _IMAGE, _VARIABLE = re.compile(r"\s*-?\s*[\"']?image[\"']?\s*:"), re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
@@ -47,13 +49,14 @@ class Project:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that a plain 'docker compose' in the folder reads, or those of the operator."""
-        named = self.env.get("COMPOSE_FILE")
-        if named:
-            separator = self.env.get("COMPOSE_PATH_SEPARATOR") or _SEPARATOR
-            return tuple(named.split(separator))
+        """The operator's files, or those that a plain 'docker compose' in the folder reads."""
+        separator = self.env.get("COMPOSE_PATH_SEPARATOR") or SEPARATOR
+        named = tuple(filter(None, self.env.get("COMPOSE_FILE").split(separator)))
         if self._given:
-            return self._given
+            ours = (PIN_FILE,) if PIN_FILE in named and PIN_FILE not in self._given else ()
+            return (*self._given, *ours)
+        if named:
+            return named
         found = [name for name in _NAMES if os.path.exists(os.path.join(self.folder, name))][:1]
         if not found:
             raise UsageError(f"compose_project_dir: {self.folder} has no {_NAMES[0]}")
@@ -81,8 +84,8 @@ class Project:
         """Run Compose with the project's files and ``more`` of them; raises `NotCollected`."""
         own = {
             **(variables or {}),
-            "COMPOSE_FILE": _SEPARATOR.join((*self.files, *more)),
-            "COMPOSE_PATH_SEPARATOR": _SEPARATOR,
+            "COMPOSE_FILE": SEPARATOR.join((*self.files, *more)),
+            "COMPOSE_PATH_SEPARATOR": SEPARATOR,
         }
         return self.docker(
             "compose",

@@ -19,7 +19,7 @@ Look = Mapping[str, Sequence[Container]]
 
 
 class Watch:
-    """Looks at the containers as often as it is told to, and judges what it saw."""
+    """Checks the containers as often as it is told to, and judges what it saw."""
 
     def __init__(self, project: Project, app: str) -> None:
         self._project = project
