@@ -131,7 +131,7 @@ docker: $(VENV)/.ready-to-test ## Run the tests of releases under Docker Compose
 
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python -m benchmarks --peers .venv-bench/bin $(ARGS)
+	@tests/tools/docker.sh --or-without python -m benchmarks --peers .venv-bench/bin $(ARGS)
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."
