@@ -196,10 +196,14 @@ class Docker:
         return Folder(made.name)
 
     def _ask_migrations(self) -> str:
-        """The output of the operator's command, run in the live container."""
-        service = self._project.services[0]
-        command = ("exec", "-T", service, "sh", "-c", self._options.migrations_command)
-        return self._project.compose(*command, seconds=_MIGRATIONS_SECONDS)
+        """The output of the operator's command, run in the live container if it runs."""
+        service, command = self._project.services[0], self._options.migrations_command
+        if self._here and self._here.containers[0].status == "running":
+            words: tuple[str, ...] = ("exec", "-T", service, "sh", "-c", command)
+        else:  # a new one with the same image
+            flags = ("--rm", "--no-deps", "-T", "--label", self._project.label)
+            words = ("run", *flags, "--entrypoint", "sh", service, "-c", command)
+        return self._project.compose(*words, seconds=_MIGRATIONS_SECONDS)
 
     def _free_bytes(self) -> int:
         root = self._docker("info", "--format", "{{.DockerRootDir}}").strip()

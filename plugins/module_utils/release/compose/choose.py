@@ -26,7 +26,7 @@ from .project import Config, Project
 #: Hexadecimal digits of a digest in the id of a release.
 _SHORT = 7
 #: Seconds for the registry, where its answer is not needed.
-_BRIEFLY = 10.0
+_BRIEFLY = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def collect(project: Project, options: Options) -> Here:
     config = project.config()
     by_service = project.containers()
     empty = [service for service, found in by_service.items() if not found]
+    nowhere = [f"no container of service {service}" for service in empty]
     containers = tuple(one for found in by_service.values() for one in found)
     if not containers:
         raise NotCollected(
@@ -55,7 +56,7 @@ def collect(project: Project, options: Options) -> Here:
     current = _current(project.docker, releases, configured, containers[0])
     live = Live(
         cwd=project.folder,
-        folders=tuple(dict.fromkeys([*(one.image for one in containers), *empty])),
+        folders=tuple(dict.fromkeys([*(one.image for one in containers), *nowhere])),
         running=sum(one.status == "running" for one in containers),
         environment=dict.fromkeys(containers[0].variables, ""),
     )

@@ -19,6 +19,8 @@ from ..commands import run
 LABEL = "gpt_agent.runbook.trial"
 #: How the client says that the engine does not answer.
 _NO_ENGINE = ("Cannot connect to the Docker daemon", "error during connect", "permission denied")
+#: How it says that it has no such plugin.
+_NO_COMPOSE = ("is not a docker command", "docker [OPTIONS] COMMAND")
 
 
 class Docker:
@@ -45,6 +47,9 @@ class Docker:
             if any(sign in str(problem) for sign in _NO_ENGINE):
                 remedy = "Start Docker, or run this as a user in its group."
                 raise Unreachable(str(problem), remedy) from None
+            if any(sign in str(problem) for sign in _NO_COMPOSE):
+                remedy = "Install Compose v2: Docker's package is docker-compose-plugin."
+                raise Unreachable("Docker has no Compose v2 on this host", remedy) from None
             raise
 
     def log(self, container: str, lines: int) -> str:

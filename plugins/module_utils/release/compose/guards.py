@@ -55,8 +55,8 @@ def _files(project: Project, here: Here, thresholds: Thresholds) -> Check:
     )
     if changed:
         text = (
-            f"the configuration of {', '.join(changed)} was changed since its container was made; "
-            "the switch applies it, too"
+            f"the files say something else of {', '.join(changed)} than when its container was "
+            "made; the switch applies that, too"
         )
         return thresholds.verdict(name, WARNING, text, subject=subject)
     text = "no change since the containers were made"

@@ -138,7 +138,8 @@ class Project:
     def with_image(self, service: str, image: str) -> Iterator[str]:
         """A file that gives a service another image."""
         with tempfile.NamedTemporaryFile("w", suffix=".json") as stream:
-            stream.write(pinned([service], image))
+            override = {"image": image, "pull_policy": "never"}
+            json.dump({"services": {service: override}}, stream)
             stream.flush()
             yield stream.name
 

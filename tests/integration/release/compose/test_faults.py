@@ -106,7 +106,7 @@ def test_a_file_that_was_changed_by_hand(app: ComposeApp) -> None:
     file.write_text(file.read_text().replace("      TOKEN:", "      LEVEL: debug\n      TOKEN:"))
     answer = app.roll_back(check=True)
     assert check(answer, "configuration")["status"] == "warning"
-    assert "of app was changed" in check(answer, "configuration")["summary"]
+    assert "something else of app" in check(answer, "configuration")["summary"]
     (app.folder / ".env").write_text(f"APP_IMAGE={app.images.repository}:v1.2.0\n")
     app.up()
     answer = app.roll_back()
@@ -145,6 +145,9 @@ def test_what_cannot_be_seen_is_not_touched(app: ComposeApp, monkeypatch: Any) -
     answer = app.deploy("v1.1.0")
     assert "service app of" in answer["msg"]
     assert "has no container" in answer["msg"]
+    with monkeypatch.context() as without:
+        without.setenv("DOCKER_CONFIG", str(app.folder))
+        assert "Docker has no Compose v2 on this host" in app.deploy("v1.1.0")["msg"]
     monkeypatch.setenv("DOCKER_HOST", f"unix://{app.folder}/none.sock")
     answer = app.deploy("v1.1.0")
     assert "Cannot connect to the Docker daemon" in answer["msg"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.compose_app import ComposeApp, killer
+from tests.support.postgres import eventually
 
 #: What docker was told when the run was killed, and whether it had been done.
 POINTS = [
@@ -30,6 +31,8 @@ def test_a_deployment_is_killed(app: ComposeApp, tmp_path: Path, at: str, when: 
     run = app.start("deployed", killer(tmp_path / "bin", at, when), version=version)
     run.communicate(timeout=120)
     assert run.returncode < 0
+    if at == "rm":  # what was on trial is gone before the next run
+        eventually(lambda: len(app.containers()) == 2)
     require_repaired(app, version)
 
 
