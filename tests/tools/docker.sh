@@ -8,6 +8,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+clean_up() { # what a killed test has left, and the engine
+  docker ps --all --quiet --filter name=runbook-test- | xargs -r docker rm --force --volumes
+  docker network ls --quiet --filter name=runbook-test- | xargs -r docker network rm
+  molecule/engine.sh down
+}
+
 anyway=
 if [[ ${1:-} == --or-without ]]; then
   anyway=yes
@@ -16,5 +22,5 @@ fi
 code=0
 tests/tools/docker_programs.sh && molecule/engine.sh up || code=$?
 [[ $code == 0 || -n $anyway ]] || exit "$code"
-[[ $code != 0 ]] || trap 'molecule/engine.sh down' EXIT
+[[ $code != 0 ]] || trap clean_up EXIT
 "$@"
