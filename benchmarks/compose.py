@@ -74,6 +74,7 @@ def _two_services(setup: Setup, images: Images) -> None:
         app.two_instances()
         with app.behind_nginx() as url:
             more = {"services": ["app", "app2"], "health_urls": [url], "version_url": url}
+            more["settle_for"] = 2.0  # nginx avoids a server for one second
             _release(app, "deployed", version=NEW, **more)
             seen = _watched(url, lambda: _release(app, "rolled_back", **more))
     figures = f"{seen.failed} of {seen.requests}"

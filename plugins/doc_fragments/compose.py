@@ -28,6 +28,14 @@ options:
     type: list
     elements: str
     default: []
+  settle_for:
+    description:
+      - Seconds between one service of O(services) and the next, at most 3600. A proxy in front of
+        them avoids for a while a server that it has seen fail, and must use the first one again
+        before the second one goes. nginx does so for its C(fail_timeout), 10 seconds by default,
+        unless C(max_fails) is 0.
+    type: float
+    default: 10.0
 requirements:
   - with O(backend=docker), Docker 20.10 or newer with Compose v2; no Python library
 notes:

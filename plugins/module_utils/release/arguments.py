@@ -22,6 +22,7 @@ _TEXTS = (
 )
 _NUMBERS = (
     "trial_for",
+    "settle_for",
     "start_within",
     "bake",
     "healthy_share",

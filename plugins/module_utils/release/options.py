@@ -47,6 +47,8 @@ class Options:
     """The compose files, by path from that folder; empty for those that Compose finds itself."""
     services: tuple[str, ...] = ()
     """The services that run the app; empty for the one of its name."""
+    settle_for: float = 10.0
+    """Seconds between one service and the next, for proxies that avoid what they have seen fail."""
     namespace: str | None = None
     pm2_home: str = ""
     """PM2's folder; empty for the one of the user who runs this."""
@@ -135,7 +137,7 @@ def _require_valid(options: Options) -> None:
     if options.backend == DOCKER and not options.compose_project_dir:
         raise UsageError("compose_project_dir: is needed with backend docker")
     _require_paths_and_urls(options)
-    for option in ("trial_for", "bake"):
+    for option in ("trial_for", "bake", "settle_for"):
         if not 0 <= getattr(options, option) <= _LONGEST_WATCH:
             raise UsageError(f"{option}: must be a number of seconds from 0 to {_LONGEST_WATCH}")
     for option in ("start_within", "timeout"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from ...core.check import Check
 from ...core.errors import NotCollected, Unreachable
 from ...core.files import free_bytes
 from ...core.thresholds import Thresholds
+from ...core.units import format_duration
 from ...net.url import Url
 from ..backend import Report, Switched
 from ..collect import Snapshot, applied_migrations
@@ -138,7 +140,11 @@ class Docker:
         try:
             self._keep_what_runs()
             pin(self._project, release.image)
-            for service in self._project.services:
+            for number, service in enumerate(self._project.services):
+                if number and self._changes(service, release):
+                    # A proxy avoids for a while what it has seen fail.
+                    report(f"{format_duration(self._options.settle_for)} until {service}")
+                    time.sleep(self._options.settle_for)
                 report(f"recreating {service}")
                 limit = self._options.start_within + _STOPPING
                 self._project.up(service, limit, lambda: None)
@@ -157,6 +163,11 @@ class Docker:
             tag = image.kept_as(Reference.parse(release.image).repository)
             with suppress(NotCollected):
                 self._docker("image", "rm", str(tag))
+
+    def _changes(self, service: str, release: Release) -> bool:
+        """Whether a service that serves is about to be interrupted."""
+        found = self._project.containers()[service]
+        return any(one.image != release.path and one.status == "running" for one in found)
 
     def _await(self, service: str, release: Release, report: Report) -> None:
         """Wait until each container of a service answers; raises `Failed`."""

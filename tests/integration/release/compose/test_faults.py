@@ -39,7 +39,7 @@ def test_what_fails_on_trial_never_touches_what_runs(app: ComposeApp, mode: str,
 
 def test_what_dies_after_the_switch_is_taken_back(app: ComposeApp) -> None:
     version = app.images.make("v3.1.0", "dies")
-    answer = app.deploy(version, bake=20)
+    answer = app.deploy(version, bake=5)
     assert answer["failed"]
     assert "did not prove itself" in answer["msg"]
     assert "v1.0.0-" in answer["live"]
@@ -127,7 +127,7 @@ def test_what_an_image_needs_is_known_before_it_goes_live(app: ComposeApp) -> No
 
 
 def test_two_operators_at_once(app: ComposeApp) -> None:
-    first = app.start("deployed", version="v1.1.0", owner="ada", bake=20)
+    first = app.start("deployed", version="v1.1.0", owner="ada", bake=8)
     while app.serving() == "1.0.0":
         assert first.poll() is None
     first.send_signal(signal.SIGSTOP)

@@ -64,6 +64,7 @@ def test_two_instances_behind_nginx(app: ComposeApp) -> None:
     app.two_instances()
     with app.behind_nginx() as proxied, app.requests(proxied) as requests:
         options = {"services": ["app", "app2"], "health_urls": [proxied], "version_url": proxied}
+        options["settle_for"] = 2.0  # nginx avoids a server for one second
         answer = app.deploy("v1.1.0", **options)
         assert answer["proven"], answer
         assert app.roll_back(**options)["proven"]

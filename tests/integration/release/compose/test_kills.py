@@ -45,7 +45,7 @@ def test_a_way_back_is_killed(app: ComposeApp, tmp_path: Path) -> None:
     passed = tmp_path / "passed"
     guard = f'case " $* " in *" up "*) [ -e {passed} ] || KILL_AT=nothing; : > {passed} ;; esac\n'
     program.write_text(program.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{guard}"))
-    run = app.start("deployed", env, version=version, bake=20)
+    run = app.start("deployed", env, version=version, bake=5)
     run.communicate(timeout=120)
     assert run.returncode < 0
     assert (app.records / "pending.json").exists()
