@@ -70,3 +70,18 @@ def test_two_instances_behind_nginx(app: ComposeApp) -> None:
         assert app.roll_back(**options)["proven"]
     assert requests.failures == []
     assert requests.versions == {"1.0.0", "1.1.0"}
+
+
+def test_an_app_that_is_down_goes_back_all_the_same(app: ComposeApp) -> None:
+    """The database is asked in a container of the same image; old images lose their tag."""
+    assert app.deploy("v1.1.0")["proven"]
+    docker("compose", "stop", "app", folder=app.folder)
+    answer = app.roll_back(migrations_command="echo applied 1_a")
+    assert "does not know: 1_a" in answer["msg"]
+    answer = app.roll_back(migrations_command="true", keep=1)
+    assert answer["proven"], answer
+    assert app.serving() == "1.0.0"
+    answer = app.deploy("v1.2.0", keep=1)
+    removed = [one["subject"] for one in answer["actions"] if one["name"] == "release.remove"]
+    assert [name.partition("-")[0] for name in removed] == ["v1.1.0"]
+    assert app.statuses() == {"v1.0.0": "good", "v1.2.0": "good"}
