@@ -41,7 +41,7 @@ def way(project: Project, image: str) -> Way:
     tag = "@".join(filter(None, (reference.tag, reference.digest)))
     for variable in project.image_variables():
         for value in dict.fromkeys((image, tag, reference.digest)):
-            if value and not _others(project, image, {variable: value}):
+            if value and _follows(project, image, {variable: value}):
                 return Way(variable, value)
     return Way()
 
@@ -77,6 +77,14 @@ def _write_file(project: Project, image: str) -> None:
     if PIN_FILE not in files:
         separator = project.env.get("COMPOSE_PATH_SEPARATOR") or SEPARATOR
         project.env.set("COMPOSE_FILE", separator.join((*files, PIN_FILE)))
+
+
+def _follows(project: Project, image: str, variables: dict[str, str]) -> bool:
+    """Whether every service gets the image with these variables."""
+    try:
+        return not _others(project, image, variables)
+    except NotCollected:  # not a name of an image
+        return False
 
 
 def _others(

@@ -84,10 +84,9 @@ def test_a_tag_that_has_moved(app: ComposeApp) -> None:
 @pytest.mark.parametrize("way", ["literal", "tag"])
 def test_how_the_image_is_pinned(app: ComposeApp, way: str) -> None:
     """Whatever the file says: a plain 'up' keeps the release that is live."""
-    repository = app.images.repository
-    app.write(
-        f"{repository}:v1.0.0" if way == "literal" else f"{repository}:${{TAG}}", TAG="v1.0.0"
-    )
+    registry, name = app.images.repository.split("/")
+    image = f"{registry}/{name}:v1.0.0" if way == "literal" else f"${{REGISTRY}}/{name}:${{TAG}}"
+    app.write(image, REGISTRY=registry, TAG="v1.0.0")
     app.up()
     assert app.deploy("v1.1.0")["proven"]
     before = app.state()
