@@ -100,6 +100,7 @@ integration: $(VENV)/.ready-to-test ## Run the tests against real services, in d
 test: $(VENV)/.ready-to-test ## Run every check and test that needs no container
 	@# Neither uses more than one processor for long.
 	$(MAKE) -j 2 --output-sync=target lint sanity
+	@echo "Not run here without an engine: releases under Docker Compose. 'make docker' runs them."
 	@echo "Not run here: the Molecule scenarios $(subst $(space), and ,$(SCENARIOS)). 'make molecule' runs them, where there is Docker or root may install it."
 	$(PYTEST) tests
 
@@ -124,9 +125,13 @@ truth: $(VENV)/.ready-to-test ## Print every situation that is tested on the rea
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker
 	@molecule/run.sh test --all || { code=$$?; test $$code == 77 || exit $$code; }
 
+.PHONY: docker
+docker: $(VENV)/.ready-to-test ## Run the tests of releases under Docker Compose, on an engine and a registry
+	@tests/tools/docker.sh $(PYTEST) tests/integration/release/compose || { code=$$?; test $$code == 77 || exit $$code; }
+
 .PHONY: bench
 bench: setup .venv-bench/.ready ## Measure against other ways to do the same, as ratios in one run
-	@python -m benchmarks --peers .venv-bench/bin $(ARGS)
+	@tests/tools/docker.sh --or-without python -m benchmarks --peers .venv-bench/bin $(ARGS)
 
 .venv-bench/.ready: requirements/bench.txt requirements/probes.txt
 	@echo "Setting up .venv-bench with the peers' collections ..."

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     backup,
     checklist,
+    compose,
     pm2_process,
     postgres_checks,
     postgres_load,
@@ -26,6 +27,7 @@ from demo import watchdog
 MEASUREMENTS = {
     "backup": backup.measure,
     "checklist": checklist.measure,
+    "compose": compose.measure,
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: app_release
-short_description: Deploy a release of an app under PM2, or roll it back, and prove that it works
+short_description: Deploy a release of an app, or roll it back, and prove that it works
 version_added: "0.1.0"
 description:
-  - Deploys a release or returns to an earlier one, on the host itself. Both are the same flow in
-    two directions.
-  - Each release is a folder with a record of what it was built from, and whether it was good when
-    it was live. The last good release is chosen by these records, never by the age of a folder,
-    so a second rollback in a row goes further back, and never to a bad release.
+  - Deploys a release or returns to an earlier one, on the host itself, under PM2 or Docker Compose
+    (O(backend)). Both are the same flow in two directions.
+  - Each release has a record of what it was built from, and whether it was good when it was live.
+    Under PM2 it is a folder, under Docker an image with its digest. The last good release is chosen
+    by these records, never by the age of a folder, so a second rollback in a row goes further back,
+    and never to a bad release.
   - The release is built in a folder of its own (C(npm ci) and the build) while the old one serves,
     then started beside it on another port. A version that does not build, start or answer never
     touches the users.
@@ -31,7 +32,7 @@ description:
     many requests failed, and for how long the app did not answer.
 options:
   name:
-    description: Name of the app in PM2's list.
+    description: Name of the app in PM2's list, or of its service in the compose file.
     type: str
     required: true
   state:
@@ -44,9 +45,9 @@ options:
     choices: [listed, deployed, rolled_back, verified]
     required: true
   backend:
-    description: What runs the app. V(pm2) is PM2 on this host.
+    description: What runs the app on this host. V(pm2) is PM2, V(docker) is Docker Compose.
     type: str
-    choices: [pm2]
+    choices: [pm2, docker]
     default: pm2
   confirm:
     description:
@@ -58,6 +59,7 @@ options:
     description:
       - What to deploy; needed for O(state=deployed). A tag, a branch or a commit of O(repository),
         or the id of a release on the host.
+      - Under Docker a tag or a digest of the image that runs, or the whole name of an image.
       - A release that is marked as bad is deployed again if it is named here.
     type: str
   rollback_to:
@@ -81,10 +83,11 @@ options:
     type: path
   root:
     description:
-      - Folder of the releases, with C(releases/), the link C(current), files that all releases
-        share in C(shared/), and the records in C(.runbook/).
+      - Folder of the releases. Under PM2 with C(releases/), the link C(current), files that all
+        releases share in C(shared/), and the records in C(.runbook/).
       - By default it follows from the working directory of the app in PM2. For a link C(current) it
         is the folder of that link, for a checkout C(/srv/app) it is C(/srv/app-releases).
+      - Under Docker only C(.runbook/) is there, by default in O(compose_project_dir).
     type: path
   repository:
     description:
@@ -108,7 +111,8 @@ options:
   health_urls:
     description:
       - URLs that must answer with a status of 2xx, asked on the host itself. For the trial their
-        port is replaced.
+        port is replaced. A container is asked at its own address, at the port that the service
+        publishes as the one of the first URL, or else at the only port that it has.
     type: list
     elements: str
     default: []
@@ -119,8 +123,10 @@ options:
     type: str
   try_first:
     description:
-      - Whether to start the release on another port before it goes live. A release that was never
-        good is only switched to if it was tried.
+      - Whether to start the release beside the live one before it goes live. A release that was
+        never good is only switched to if it was tried.
+      - Under Docker the trial shares the volumes and networks of the service. For an app that
+        cannot run twice, set this to V(false). Its image is then only proven after the switch.
     type: bool
     default: true
   trial_for:
@@ -155,7 +161,8 @@ options:
   migrations_command:
     description:
       - Command that prints the migrations that the database has, run in the live release with the
-        app's environment. Each line is a name, or C(applied), C(unknown) or C(pending) and a name.
+        app's environment; under Docker in the live container. Each line is a name, or C(applied),
+        C(unknown) or C(pending) and a name.
         Other lines do not count.
       - For Prisma, query C(migration_name) of C(_prisma_migrations) with C(psql -At), for knex
         C(name) of C(knex_migrations), for node-pg-migrate C(name) of C(pgmigrations).
@@ -186,13 +193,13 @@ options:
     type: str
     default: .env.example
   free_disk:
-    description: GiB that must be free for a build.
+    description: GiB that must be free for a build, or for an image.
     type: float
     default: 1.0
   keep:
     description:
       - Number of releases to keep beside the live one. Older ones are removed after a switch, if
-        this module has built them.
+        this module has built them. Of an image, only the local tag C(runbook-...) is removed.
     type: int
     default: 5
   owner:
@@ -202,11 +209,11 @@ options:
     description: Why, for the record.
     type: str
   timeout:
-    description: Seconds to wait for an answer of PM2; at most 3600.
+    description: Seconds to wait for an answer of PM2 or Docker; at most 3600.
     type: float
     default: 30.0
   build_timeout:
-    description: Seconds for each command of the build; at most 14400.
+    description: Seconds for each command of the build, or to pull an image; at most 14400.
     type: float
     default: 1800.0
   thresholds:
@@ -224,6 +231,7 @@ options:
     default: []
 extends_documentation_fragment:
   - gpt_agent.runbook.progress
+  - gpt_agent.runbook.compose
 attributes:
   async:
     support: full
@@ -244,8 +252,7 @@ attributes:
     description: Linux hosts.
     platforms: posix
 requirements:
-  - PM2 5, 6 or 7
-  - git, if releases are built
+  - PM2 5, 6 or 7, and git if releases are built
 notes:
   - Run it as the user who owns PM2 (O(ignore:become_user)). For a plain checkout, this user needs
     write access to the folder that it is in.
@@ -282,6 +289,16 @@ EXAMPLES = r"""
     migrations_command: npm run --silent db:migrate:status
   become: true
   become_user: deploy
+
+- name: Roll back an app that runs in two services behind nginx
+  gpt_agent.runbook.app_release:
+    name: gpt-agent
+    backend: docker
+    state: rolled_back
+    compose_project_dir: /srv/gpt-agent
+    services: [blue, green]
+    health_urls: ["http://127.0.0.1/api/health"]
+  become: true
 """
 
 RETURN = r"""
@@ -359,6 +376,8 @@ actions:
       estimate: null
 """
 
+from typing import Callable
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
@@ -368,12 +387,15 @@ from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.release.arguments import RELEASE_OPTIONS
+from ..module_utils.release.backend import Backend
+from ..module_utils.release.backends.docker import Docker
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.operation import Operation
-from ..module_utils.release.options import Options
+from ..module_utils.release.options import DOCKER, PM2, Options
 
 ARGUMENT_SPEC = {**PROGRESS_OPTION, **RELEASE_OPTIONS}
+BACKENDS: dict[str, Callable[[Options], Backend]] = {PM2: Pm2, DOCKER: Docker}
 
 
 def main() -> None:
@@ -381,13 +403,13 @@ def main() -> None:
     try:
         options = Options.from_params(module.params)
         thresholds = Thresholds(CHECKS, module.params["thresholds"])
-        backend = Pm2(options)
+        backend = BACKENDS[options.backend](options)
         with progress_reporter(module.params["progress_file"]) as report:
             operation = Operation(options, backend, thresholds, report)
             outcome = operation.preview() if module.check_mode else operation.run()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    exit_operation(module, outcome, options.pm2_home)
+    exit_operation(module, outcome, backend.where)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def adopt(layout: Layout, release: Release) -> Release:
     checkout = layout.store.link
     place = os.path.join(os.path.realpath(layout.store.releases_folder), release.id)
     try:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
         _remove_link(place)
         # It leads to itself until it has changed places with the checkout: then to that.
         os.symlink(place, place)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .options import STATES, Options
+from .options import BACKENDS, STATES, Options
 
 _TEXTS = (
     "version",
@@ -24,6 +24,7 @@ _TEXTS = (
 )
 _NUMBERS = (
     "trial_for",
+    "settle_for",
     "start_within",
     "bake",
     "healthy_share",
@@ -31,12 +32,19 @@ _NUMBERS = (
     "timeout",
     "build_timeout",
 )
-_LISTS = ("shared", "health_urls", "compatible_migrations", "requires")
+_LISTS = (
+    "shared",
+    "health_urls",
+    "compatible_migrations",
+    "compose_files",
+    "services",
+    "requires",
+)
 
 RELEASE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
-    "backend": {"type": "str", "choices": ["pm2"], "default": "pm2"},
+    "backend": {"type": "str", "choices": list(BACKENDS), "default": Options.backend},
     "confirm": {"type": "str", "default": ""},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "try_first": {"type": "bool", "default": Options.try_first},
@@ -46,6 +54,7 @@ RELEASE_OPTIONS: dict[str, Any] = {
     "thresholds": {"type": "dict", "default": {}},
     "pm2_home": {"type": "path"},
     "root": {"type": "path"},
+    "compose_project_dir": {"type": "path"},
     **{name: {"type": "str"} for name in _TEXTS},
     **{name: {"type": "float", "default": getattr(Options, name)} for name in _NUMBERS},
     **{name: {"type": "list", "elements": "str", "default": []} for name in _LISTS},

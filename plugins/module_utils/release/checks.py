@@ -12,13 +12,28 @@ from .watch import checks as watch
 
 CHECKS: dict[str, Definition] = {
     "release.live": Definition(
-        "Every process of the app runs in the release that the link leads to, and that release is "
-        "recorded as good.",
+        "Every process or container of the app runs the release that the link leads to, or that "
+        "the compose files name, and that release is recorded as good.",
         "Run the deployment or the rollback again: it finishes what an earlier run has begun.",
     ),
     "release.target": Definition(
         "There is a release to switch to, or it can be built, and it is not known to be bad.",
         "Name another version.",
+    ),
+    "release.tag": Definition(
+        "The tag of the image means the same image as when the release was deployed.",
+        "Ask who pushed another image with this tag. Deployments and rollbacks go by digest, so "
+        "this changes nothing that runs.",
+    ),
+    "release.configuration": Definition(
+        "The compose files are those that the app's containers were made with.",
+        "Compare the files with the last deployment: the switch recreates the containers with "
+        "what the files say now.",
+    ),
+    "release.health_check": Definition(
+        "The image or the compose file has a health check.",
+        "Add a HEALTHCHECK to the image, or set health_urls, so that a container that runs and "
+        "does not answer is noticed.",
     ),
     "release.node_version": Definition(
         "The release works with the Node.js that runs the app, by its package.json.",

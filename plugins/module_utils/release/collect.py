@@ -8,21 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Callable
 
 from ..core.errors import NotCollected
 from ..core.text import shorten
 from .backend import Live
 from .build import REVISION, complete
-from .commands import inherited, shell
+from .commands import inherited
 from .git import Git, described, origin_of
 from .layout import Layout
 from .options import Options
 from .record import Release, Switch
 from .schema import applied
 from .source import Folder
-
-#: Seconds for the command that lists the migrations.
-_MIGRATIONS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -71,21 +69,19 @@ def git_for(options: Options, snapshot: Snapshot) -> Git | None:
     return Git(folder, origin, environment)
 
 
-def applied_migrations(options: Options, snapshot: Snapshot) -> tuple[str, ...]:
+def applied_migrations(
+    options: Options, snapshot: Snapshot, ask: Callable[[], str]
+) -> tuple[str, ...]:
     """The migrations that the database has; raises `NotCollected`.
 
-    Without a command: those of every release that is or was live, as each may have applied its own.
+    ``ask`` runs the operator's command. Without one: those of every release that is or was live,
+    as each may have applied its own.
     """
     if not options.migrations_command:
         was_live = {snapshot.current.id, *(switch.after for switch in snapshot.history)}
         of = [each.migrations for each in snapshot.releases.values() if each.id in was_live]
         return tuple(sorted({name for names in of for name in names}))
-    output = shell(
-        options.migrations_command,
-        snapshot.layout.current,
-        inherited(snapshot.live.environment),
-        _MIGRATIONS_SECONDS,
-    )
+    output = ask()
     found = applied(output)
     if found is None:
         said = shorten(output, 120)

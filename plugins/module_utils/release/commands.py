@@ -45,10 +45,12 @@ def run(
     environment: Mapping[str, str],
     seconds: float,
     report: Callable[[], None] = lambda: None,
+    secrets: Sequence[str] | None = None,
 ) -> str:
     """What a command writes to its standard output; raises `CommandFailed` if it fails.
 
-    The error quotes the end of its output, with secrets masked.
+    The error quotes the end of its output, with secrets masked: unless they are given, the values
+    of its environment that may be some.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
@@ -72,8 +74,9 @@ def run(
         said = _text(output)
         if code == 0:
             return said
-        complained = _masked(_text(errors), environment)
-        said = _masked(said, environment)
+        hidden = _may_be_secret(environment) if secrets is None else secrets
+        complained = redact(_text(errors), hidden)
+        said = redact(said, hidden)
         quoted = _quote(complained or said)
         how = f"has not ended after {format_duration(seconds)}" if code is None else "failed"
         how += f" with exit code {code}" if code and code > 0 else ""
@@ -122,7 +125,8 @@ def _wait(
         report()
         if time.monotonic() > end:
             return None
-        time.sleep(POLL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL)
     return process.returncode
 
 
@@ -137,9 +141,8 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode(errors="replace").strip()
 
 
-def _masked(text: str, environment: Mapping[str, str]) -> str:
-    secrets = [value for value in environment.values() if len(value) > 7 and "/" not in value[:1]]
-    return redact(text, secrets)
+def _may_be_secret(environment: Mapping[str, str]) -> list[str]:
+    return [value for value in environment.values() if len(value) > 7 and "/" not in value[:1]]
 
 
 def _quote(text: str) -> str:

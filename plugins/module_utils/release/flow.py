@@ -12,9 +12,7 @@ from dataclasses import replace
 from ..core.check import DONE, FAILED, OK, SKIPPED, Action, Check
 from ..core.errors import NotCollected
 from ..core.operation import Outcome
-from .adopt import adopt
 from .backend import Backend, Report
-from .build import build, complete, remove
 from .collect import Snapshot
 from .guards import obstacles
 from .migrations import migrate
@@ -23,7 +21,6 @@ from .plan import ADOPT, BUILD, MIGRATE, REMOVE, SWITCH, TRIAL
 from .record import BAD, GOOD, UNKNOWN, Release
 from .switch import Result, Switcher, problem_of
 from .target import Target
-from .trial import trial
 from .verify import verify
 
 #: How a step that was not reached is explained.
@@ -87,36 +84,33 @@ class Flow:
 
     def _adopt(self, action: Action) -> str:
         """The checkout becomes a release; the app that runs in it stays as it is."""
-        current = self._snapshot.current
-        self._store.write(current)
-        adopt(self._snapshot.layout, current)
+        self._store.write(self._snapshot.current)
+        self._backend.adopt(self._snapshot)
         return ""
 
     def _build(self, action: Action) -> str:
-        git = self._target.git
-        if git is None:
-            raise NotCollected(f"no repository to build {self._release.id} from")
-        environment = self._snapshot.live.environment
-        release = self._release
         try:
-            self._release = build(
-                self._options, self._store, git, release, environment, self._report
-            )
+            self._release = self._backend.build(self._snapshot, self._target, self._report)
         except NotCollected as error:
-            return f"Nothing was changed, as {release.id} was not built: {error}"
+            return f"Nothing was changed, as {self._release.id} was not built: {error}"
         return ""
 
     def _migrate(self, action: Action) -> str:
         self._report("applying the migrations")
         self._migrated = True
+        seconds = self._options.build_timeout
+
+        def run(command: str) -> str:
+            return self._backend.output(self._release, self._snapshot, command, seconds)
+
         try:
-            migrate(self._options, self._release, self._snapshot.live.environment)
+            migrate(self._options, self._target, run)
         except NotCollected as error:
             return f"{self._so_far}: {error}"
         return ""
 
     def _try(self, action: Action) -> str:
-        checks = trial(self._release, self._options, report=self._report)
+        checks = self._backend.trial(self._release, self._report)
         self.checks += checks
         problem = problem_of(checks)
         if problem and self._release.status == UNKNOWN:
@@ -129,7 +123,7 @@ class Flow:
 
     def _switch(self, action: Action) -> str:
         before = self._judged(self._snapshot.current)
-        result = self._switcher.switch(before, complete(self._release, self._options))
+        result = self._switcher.switch(before, self._release)
         self.checks += result.checks
         self.result = result
         return result.problem
@@ -137,7 +131,7 @@ class Flow:
     def _remove(self, action: Action) -> str:
         old = self._snapshot.releases[action.subject]
         try:
-            remove(self._store, old)
+            self._backend.remove(self._store, old)
         except OSError as error:
             raise NotCollected(f"{old.path} cannot be removed: {error.strerror}") from None
         self._store.forget(old)
@@ -150,7 +144,8 @@ class Flow:
         """
         if current.status != UNKNOWN or self._options.state != DEPLOYED:
             return current
-        checks = verify(current, replace(self._options, bake=0.0), None, self._report)
+        watch = self._backend.watch(None)
+        checks = verify(current, replace(self._options, bake=0.0), watch, self._report)
         if any(check.status != OK for check in checks):
             return current
         return replace(current, status=GOOD, verified=round(time.time(), 3))

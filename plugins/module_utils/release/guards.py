@@ -39,7 +39,9 @@ class Facts:
 
 def guard(facts: Facts, options: Options, thresholds: Thresholds) -> list[Check]:
     """One check for each guard; all of them are made, so that all problems are known at once."""
-    checks = [_target(facts, options, thresholds), _node(facts, thresholds)]
+    checks = [_target(facts, options, thresholds)]
+    if facts.snapshot.live.node_version:
+        checks.append(_node(facts, thresholds))
     if not facts.target.exists:
         checks.append(_disk(facts, options, thresholds))
     checks += [_environment(facts, options, thresholds), _schema(facts, options, thresholds)]
@@ -55,7 +57,7 @@ def _target(facts: Facts, options: Options, thresholds: Thresholds) -> Check:
     release = facts.target.release
     status, summary = OK, f"{release.id} is built, and was good when it was live"
     if not facts.target.exists:
-        summary = f"{release.id} will be built from commit {release.commit[:12]}"
+        summary = f"{release.id} will be made from {facts.target.origin}"
     elif release.status == BAD:
         status = OK if options.state == DEPLOYED else CRITICAL
         summary = f"{release.id} is marked as bad: {release.reason or 'no reason recorded'}"

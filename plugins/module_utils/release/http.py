@@ -57,7 +57,9 @@ class Target:
 
     url: Url
     port: int = 0
-    """Port on the loopback interface to ask instead; 0 to ask the URL itself."""
+    """Port to ask instead; 0 to ask the URL itself."""
+    host: str = "127.0.0.1"
+    """Address of that port."""
 
     @property
     def shown(self) -> str:
@@ -67,7 +69,7 @@ class Target:
 def ask(target: Target, seconds: float) -> Answer:
     """The answer to a GET within so many seconds; redirects are not followed."""
     url, end = target.url, time.monotonic() + seconds
-    host, port = ("127.0.0.1", target.port) if target.port else (url.host, url.port)
+    host, port = (target.host, target.port) if target.port else (url.host, url.port)
     connection = _connection(target, host, port, seconds)
     try:
         connection.request("GET", url.path, headers={**_HEADERS, "Host": url.authority})

@@ -21,11 +21,13 @@ class Layout:
     store: Store
     checkout: bool = False
     """Whether the app runs in a plain git checkout, which is not a release yet."""
+    image: str = ""
+    """Id of the live release's image, for an app that runs in containers."""
 
     @property
     def current(self) -> str:
-        """Path of the live release without links."""
-        return os.path.realpath(self.store.link)
+        """Path of the live release without links, or its image."""
+        return self.image or os.path.realpath(self.store.link)
 
 
 def locate(options: Options, live: Live) -> Layout:

@@ -8,16 +8,13 @@ The order: build, migrate, trial, switch. The trial runs on the live database, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.check import PLANNED, Action
 from ..core.errors import NotCollected
-from .commands import inherited, shell
 from .options import DEPLOYED, Options
 from .plan import MIGRATE, SWITCH, TRIAL
-from .record import Release
 from .schema import applied, known, some
-from .source import Folder
 from .target import Target
 
 #: What an operator should know before it happens.
@@ -46,17 +43,16 @@ def with_migrations(
     return [*actions[:place], step, *actions[place:]]
 
 
-def migrate(options: Options, release: Release, environment: Mapping[str, str]) -> None:
-    """Run the command in the new release, with the app's environment.
+def migrate(options: Options, target: Target, run: Callable[[str], str]) -> None:
+    """Apply the migrations; ``run`` returns what a command prints in the new release.
 
     Raises `NotCollected` if it fails, or if the database still lacks a migration.
     """
-    own = inherited(environment)
-    shell(options.migrate, release.path, own, options.build_timeout)
-    if not options.migrations_command:
+    run(options.migrate)
+    if not options.migrations_command or target.source is None:
         return
-    found = applied(shell(options.migrations_command, release.path, own, options.build_timeout))
-    missing = set(known(Folder(release.path), options.migrations_folder)) - set(found or ())
+    found = applied(run(options.migrations_command))
+    missing = set(known(target.source, options.migrations_folder)) - set(found or ())
     if missing:
         lacks = some(sorted(missing))
         raise NotCollected(f"'{options.migrate}' succeeded, but the database still lacks {lacks}")

@@ -14,32 +14,24 @@ from ..core.check import CRITICAL, DONE, OK, WARNING, Action, Check
 from ..core.check import UNKNOWN as NOT_KNOWN
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import NotCollected, RunbookError, Unreachable
-from ..core.files import free_bytes
 from ..core.lock import Locked, exclusive_lock
 from ..core.operation import Outcome
 from ..core.progress import ProgressCallback, progress, running_item
 from ..core.thresholds import Thresholds
-from .adopt import repair
 from .backend import Backend
-from .build import remove_unfinished
 from .choose import first_live_order
-from .collect import Snapshot, applied_migrations, collect
+from .collect import Snapshot
 from .flow import Flow, refused
-from .guards import Facts, guard, obstacles
-from .layout import locate
+from .guards import obstacles
 from .migrations import lacking, with_migrations
 from .options import LISTED, ROLLED_BACK, VERIFIED, Options
 from .plan import REMOVE, plan
 from .record import BAD, GOOD, UNKNOWN, as_json
 from .recover import describe, recover
-from .source import Folder, needed_variables
 from .store import Pending
 from .switch import ROLLBACK, Result, Switcher, problem_of
-from .target import Target, choose_target
+from .target import Target
 from .verify import verify
-
-#: Files in which apps keep their variables, beside those that PM2 gives them.
-_ENV_FILES = (".env", ".env.production", ".env.local")
 
 
 class Operation:
@@ -82,7 +74,7 @@ class Operation:
         except (NotCollected, Unreachable, Locked) as error:
             problem = error
         except DeadlineExceeded:
-            problem = NotCollected("PM2 did not answer in time")
+            problem = NotCollected(self._silent)
         except OSError as error:
             problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
         text = str(problem)
@@ -92,9 +84,9 @@ class Operation:
         so_far = "The run ended early" if self._begun else "Nothing was changed"
         return Outcome([check], [], f"{so_far}: {text}. {check.remedy}", {"proven": False})
 
-    def _snapshot(self) -> Snapshot:
-        live = self._backend.live()
-        return collect(self._options, live, locate(self._options, live))
+    @property
+    def _silent(self) -> str:
+        return f"{self._backend.manager} did not answer in time"
 
     def _target(self, snapshot: Snapshot, *, fetch: bool) -> Target:
         only_from = self._options.only_from
@@ -104,7 +96,7 @@ class Operation:
                 f"Another run has replaced {only_from}; decide again with what is live now.",
             )
         try:
-            return choose_target(self._options, snapshot, fetch=fetch)
+            return self._backend.target(snapshot, fetch=fetch)
         except NotCollected as error:
             raise _NoTarget(error) from None
 
@@ -112,27 +104,10 @@ class Operation:
         self, snapshot: Snapshot, target: Target, planned: Sequence[Action]
     ) -> tuple[list[Check], list[Action]]:
         """The guards, and the plan with the migrations that the database lacks."""
-        facts = self._facts(snapshot, target)
+        facts = self._backend.facts(snapshot, target)
         missing = lacking(self._options, target, facts.migrations)
         planned = with_migrations(planned, self._options, target, missing)
-        return guard(facts, self._options, self._thresholds), planned
-
-    def _facts(self, snapshot: Snapshot, target: Target) -> Facts:
-        migrations, problem = None, ""
-        try:
-            migrations = applied_migrations(self._options, snapshot)
-        except NotCollected as error:
-            problem = str(error)
-        folder = Folder(snapshot.layout.current)
-        in_files = {name for file in _ENV_FILES for name in needed_variables(folder, file)}
-        return Facts(
-            snapshot,
-            target,
-            free_bytes(snapshot.layout.store.releases_folder),
-            migrations,
-            problem,
-            frozenset({*snapshot.live.environment, *in_files}),
-        )
+        return self._backend.guards(facts, self._thresholds), planned
 
     def _report(self, phase: str) -> None:
         seconds = time.monotonic() - self._began
@@ -141,13 +116,13 @@ class Operation:
     # --- check mode -------------------------------------------------------------------------------
 
     def _preview(self) -> Outcome:
-        snapshot = self._snapshot()
+        snapshot = self._backend.snapshot()
         live = live_check(snapshot, self._thresholds)
         if self._options.state == LISTED:
             live = replace(live, evidence=tuple(_rows(snapshot)))
             return Outcome([live], [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
-            checks = verify(snapshot.serving, self._options, None, self._report)
+            checks = self._judge(snapshot)
             return Outcome([live, *checks], [], results=_results(snapshot))
         pending = snapshot.layout.store.pending()
         if pending:
@@ -167,16 +142,15 @@ class Operation:
 
     def _run(self) -> Outcome:
         options = self._options
-        cwd = self._backend.live().cwd
-        repair(options.root or f"{cwd}-releases", cwd)
-        store = self._snapshot().layout.store
+        self._backend.prepare()
+        store = self._backend.snapshot().layout.store
         store.prepare()
         with exclusive_lock(store.lock, f"the releases of {options.name}", options.owner):
-            snapshot = self._snapshot()  # what the run before has left
+            snapshot = self._backend.snapshot()  # what the run before has left
             store = snapshot.layout.store
             removed = [
-                Action(REMOVE, DONE, "a killed run had begun to build it", name)
-                for name in remove_unfinished(store)
+                Action(REMOVE, DONE, "a killed run has left it unfinished", name)
+                for name in self._backend.clean(store)
             ]
             if options.state == VERIFIED:
                 return self._verify(snapshot)
@@ -192,7 +166,7 @@ class Operation:
                 if result and (problem or back or self._is_done(pending, result)):
                     return self._outcome(result.checks, [*removed, action], problem, result)
                 removed.append(action)
-                snapshot = self._snapshot()
+                snapshot = self._backend.snapshot()
             return self._carry_out(snapshot, switcher, removed)
 
     def _is_back(self, pending: Pending, result: Result) -> bool:
@@ -234,13 +208,17 @@ class Operation:
 
     def _verify(self, snapshot: Snapshot) -> Outcome:
         """Whether the live release works now; a good one is recorded as such."""
-        checks = verify(snapshot.serving, self._options, None, self._report)
+        checks = self._judge(snapshot)
         problem = problem_of(checks)
         if not problem and not snapshot.layout.checkout:
             now = round(time.time(), 3)
             good = replace(snapshot.current, status=GOOD, verified=now, reason="")
             snapshot.layout.store.write(good)
         return self._outcome(checks, [], problem)
+
+    def _judge(self, snapshot: Snapshot) -> list[Check]:
+        """Whether the live release works, without a switch."""
+        return verify(snapshot.serving, self._options, self._backend.watch(None), self._report)
 
     def _outcome(
         self,
@@ -252,9 +230,9 @@ class Operation:
     ) -> Outcome:
         """With the release that is live in the end."""
         try:
-            snapshot = self._snapshot()
+            snapshot = self._backend.snapshot()
         except (NotCollected, Unreachable, DeadlineExceeded) as reason:
-            text = f"which release is live cannot be seen: {reason or 'PM2 did not answer in time'}"
+            text = f"which release is live cannot be seen: {reason or self._silent}"
             unseen = self._thresholds.verdict(
                 "release.live", NOT_KNOWN, text, subject=self._options.name
             )
@@ -284,7 +262,7 @@ def live_check(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     path = snapshot.layout.current
     elsewhere = [folder for folder in live.folders if not _inside(folder, path)]
     if elsewhere:
-        summary = f"the link leads to {release.id}, but processes are in {', '.join(elsewhere)}"
+        summary = f"{release.id} should be live, but processes are in {', '.join(elsewhere)}"
         return thresholds.verdict(name, CRITICAL, summary, subject=subject)
     if release.status == UNKNOWN:
         reason = "nothing is recorded of it yet"

@@ -21,6 +21,10 @@ LISTED = "listed"
 DEPLOYED = "deployed"
 ROLLED_BACK = "rolled_back"
 VERIFIED = "verified"
+#: Values of its option ``backend``.
+PM2 = "pm2"
+DOCKER = "docker"
+BACKENDS = (PM2, DOCKER)
 STATES = (LISTED, DEPLOYED, ROLLED_BACK, VERIFIED)
 
 _LONGEST_WATCH = 3600
@@ -32,9 +36,19 @@ class Options:
     """The options of app_release, validated."""
 
     name: str
-    """Name of the app in PM2's list."""
+    """Name of the app in PM2's list, or of its service in the compose file."""
     state: str = LISTED
     """One of `STATES`."""
+    backend: str = PM2
+    """One of `BACKENDS`."""
+    compose_project_dir: str = ""
+    """Folder of the app's compose file."""
+    compose_files: tuple[str, ...] = ()
+    """The compose files, by path from that folder; empty for those that Compose finds itself."""
+    services: tuple[str, ...] = ()
+    """The services that run the app; empty for the one of its name."""
+    settle_for: float = 10.0
+    """Seconds between one service and the next, for proxies that avoid what they have seen fail."""
     namespace: str | None = None
     pm2_home: str = ""
     """PM2's folder; empty for the one of the user who runs this."""
@@ -97,7 +111,8 @@ class Options:
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The module's options; raises `UsageError` for values that make no sense."""
         given = {key: value for key, value in params.items() if value is not None}
-        lists = ("build", "shared", "health_urls", "compatible_migrations")
+        lists = ["build", "shared", "health_urls", "compatible_migrations"]
+        lists += ["compose_files", "services"]
         given.update({key: tuple(given[key]) for key in lists if key in given})
         known = {key: value for key, value in given.items() if key in cls.__dataclass_fields__}
         options = cls(**known)
@@ -112,18 +127,21 @@ class Options:
 
 def _require_valid(options: Options) -> None:
     if not options.name:
-        raise UsageError("name: must be the name of an app in PM2's list")
+        raise UsageError("name: must be the name of an app in PM2's list, or of a service")
     if options.confirm not in ("", options.name):
         raise UsageError(f"confirm: it is '{options.confirm}', but the app is {options.name}")
     if options.state == DEPLOYED and not options.version:
         raise UsageError("version: is needed to deploy: a tag, a branch or a commit")
     for option, value in (("version", options.version), ("rollback_to", options.rollback_to)):
-        if value and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]*", value):
+        if value and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@:-]*", value):
             raise UsageError(f"{option}: '{value}' is not the name of a version")
-    if options.root and not os.path.isabs(options.root):
-        raise UsageError(f"root: {options.root} is not an absolute path")
+    for option in ("root", "compose_project_dir"):
+        if getattr(options, option) and not os.path.isabs(getattr(options, option)):
+            raise UsageError(f"{option}: {getattr(options, option)} is not an absolute path")
+    if options.backend == DOCKER and not options.compose_project_dir:
+        raise UsageError("compose_project_dir: is needed with backend docker")
     _require_paths_and_urls(options)
-    for option in ("trial_for", "bake"):
+    for option in ("trial_for", "bake", "settle_for"):
         if not 0 <= getattr(options, option) <= _LONGEST_WATCH:
             raise UsageError(f"{option}: must be a number of seconds from 0 to {_LONGEST_WATCH}")
     for option in ("start_within", "timeout"):

@@ -30,7 +30,7 @@ def plan(options: Options, snapshot: Snapshot, target: Target) -> list[Action]:
             Action(ADOPT, PLANNED, reason, current.id, snapshot.layout.store.link, current.path)
         )
     if not target.exists:
-        reason = f"commit {release.commit[:12]}, beside the running release"
+        reason = f"{target.origin}, beside the running release"
         actions.append(Action(BUILD, PLANNED, reason, release.id, after=release.path))
     if options.try_first and not is_current:
         reason = "shows whether it works, before anything that serves is changed"

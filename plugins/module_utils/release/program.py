@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any
@@ -39,8 +40,9 @@ class Program:
 
     def __init__(self, start: Start, port: int) -> None:
         self.began = time.monotonic()
-        self.ready = False
-        """Whether it has told PM2 that it is ready."""
+        self.host, self.port = "127.0.0.1", port
+        self.ready = not start.wait_ready
+        """Whether it has told PM2 that it is ready, or need not."""
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._channel, theirs = socket.socketpair()
@@ -103,14 +105,9 @@ class Program:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - _READ))
             lines = stream.read(_READ).decode(errors="replace").splitlines()
-            records = LineParser(TimestampParser("", time.time())).parse_all(lines)
-            texts = [
-                one.text
-                for one in group_messages(records)
-                if one.text.strip() and (one.error or (plain and one.error is None))
-            ]
-            if texts:
-                return fingerprint(texts[-1])
+            message = last_message(lines, plain=plain)
+            if message:
+                return message
         return ""
 
     def end(self) -> None:
@@ -155,6 +152,20 @@ class Program:
         self._channel.close()
         self._output.close()
         self._errors.close()
+
+
+def last_message(lines: Sequence[str], *, plain: bool) -> str:
+    """The last error message in a log, as a fingerprint; empty if there is none.
+
+    ``plain`` is whether a message counts that says nothing of its level.
+    """
+    records = LineParser(TimestampParser("", time.time())).parse_all(lines)
+    texts = [
+        one.text
+        for one in group_messages(records)
+        if one.text.strip() and (one.error or (plain and one.error is None))
+    ]
+    return fingerprint(texts[-1]) if texts else ""
 
 
 def free_port() -> int:

@@ -24,7 +24,7 @@ class Release:
     version: str
     """What it was asked for as: a tag, a branch or a commit."""
     path: str
-    """Its folder, with all links resolved."""
+    """Its folder, with all links resolved; under Docker the id of its image."""
     commit: str = ""
     """Full hash of its commit; empty if it did not come from git."""
     lockfile: str = ""
@@ -43,6 +43,8 @@ class Release:
     """Unix time of its last successful verification while it was live."""
     reason: str = ""
     """Why it is bad."""
+    image: str = ""
+    """Under Docker: what Compose starts, ``registry.example.com/app:v1@sha256:...``."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def releases_of(pending: Pending, snapshot: Snapshot) -> tuple[Release, Release]
         raise NotCollected(
             f"a killed run was switching from {pending.before} to {pending.after}, and {gone} is "
             "gone since",
-            "Point the link to a release that works, reload the app, and remove "
+            "Let the app run in a release that works, and remove "
             f"{snapshot.layout.store.records}/pending.json.",
         )
     return before, after

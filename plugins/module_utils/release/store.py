@@ -63,18 +63,19 @@ class Store:
         self.lock = os.path.join(self.records, "lock")
 
     def prepare(self) -> None:
-        """Make the folders; raises OSError."""
+        """Make the folder of the records; raises OSError."""
         os.makedirs(os.path.join(self.records, "releases"), mode=0o700, exist_ok=True)
-        os.makedirs(self.releases_folder, exist_ok=True)
 
     def releases(self) -> dict[str, Release]:
-        """Every recorded release whose folder exists, by id; raises `NotCollected`."""
+        """Every recorded release whose folder exists, or that has an image, by id; raises
+        `NotCollected`.
+        """
         folder = os.path.join(self.records, "releases")
         found = {}
         for name in _names(folder):
             if name.endswith(".json") and not name.startswith(PARTIAL):
                 release = _read_release(os.path.join(folder, name))
-                if os.path.isdir(release.path):
+                if release.image or os.path.isdir(release.path):
                     found[release.id] = release
         return found
 

@@ -161,16 +161,13 @@ class Switcher:
     def _move(
         self, release: Release, since: float | None, only_others: bool
     ) -> tuple[list[Check], str]:
-        """Point the link to a release and let the app follow; what is wrong then, or nothing."""
-        try:
-            self._report(f"switching to {release.id}")
-            self._store.point(release.path)
-        except OSError as error:
-            return [], f"the link {self._store.link} cannot be changed: {error.strerror}"
-        switched = self._backend.activate(release, self._store.link, self._report, only_others)
+        """Let the app run in a release; what is wrong then, or nothing."""
+        self._report(f"switching to {release.id}")
+        switched = self._backend.activate(release, self._store, self._report, only_others)
         if switched.problem:
             return list(switched.checks), switched.problem
-        checks = [*switched.checks, *verify(release, self._options, since, self._report)]
+        watch = self._backend.watch(since)
+        checks = [*switched.checks, *verify(release, self._options, watch, self._report)]
         return checks, problem_of(checks)
 
     def _service(self, outage: Outage | None) -> list[Check]:

@@ -28,6 +28,8 @@ class Target:
     source: Source | None
     """Its files; none if they are not on this host yet."""
     git: Git | None = None
+    origin: str = ""
+    """What it will be made from if it does not exist: ``commit 3f2a91c0d2aa``."""
 
 
 def choose_target(options: Options, snapshot: Snapshot, *, fetch: bool) -> Target:
@@ -67,7 +69,8 @@ def _from_git(options: Options, snapshot: Snapshot, git: Git, *, fetch: bool) ->
     folder = os.path.realpath(snapshot.layout.store.releases_folder)
     release = Release(identity, options.wanted, os.path.join(folder, identity), commit=commit)
     known = fetch or bool(git.resolve(commit))
-    return Target(release, False, Commit(git, commit) if known else None, git)
+    source = Commit(git, commit) if known else None
+    return Target(release, False, source, git, f"commit {commit[:12]}")
 
 
 def _commit(options: Options, git: Git, *, fetch: bool) -> str:

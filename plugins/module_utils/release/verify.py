@@ -16,7 +16,7 @@ from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
 from ..net.url import Url
-from .backends.pm2_watch import Watch
+from .backend import Watch
 from .checks import CHECKS
 from .http import Target, ask
 from .monitor import Outage
@@ -52,16 +52,14 @@ class _Answers:
 def verify(
     release: Release,
     options: Options,
-    since: float | None,
+    watch: Watch,
     report: Callable[[str], None] = lambda phase: None,
 ) -> list[Check]:
     """Watch the live release for ``bake`` seconds, or until it has certainly failed.
 
-    ``since`` is when the switch began, as Unix time; none if nothing was switched. Raises nothing:
-    what could not be seen is unknown.
+    Raises nothing: what could not be seen is unknown.
     """
     thresholds = Thresholds(CHECKS)
-    watch = Watch(options, since)
     health = [_Answers(Target(Url.parse("health_urls", url))) for url in options.health_urls]
     versions = _version_target(options)
     report("waiting for healthy answers")

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release import verify as proof
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.backends.pm2 import Pm2
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.monitor import (
     ServiceMonitor,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.record import Release
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.trial import trial
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.verify import verify
 from demo.stack import Stack
 
 
@@ -42,6 +42,14 @@ def release_of(stack: Stack, version: str) -> Release:
     path = Path(stack.settings["app"]["releases"]) / version
     commit = (path / "REVISION").read_text().strip()
     return Release(version, version, str(path.resolve()), commit)
+
+
+def trial(release: Release, options: Options) -> list[Check]:
+    return Pm2(options).trial(release, lambda phase: None)
+
+
+def verify(release: Release, options: Options, since: float | None) -> list[Check]:
+    return proof.verify(release, options, Pm2(options).watch(since))
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:

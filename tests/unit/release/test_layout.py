@@ -110,6 +110,7 @@ def test_a_run_that_is_killed_between_the_two_steps_is_repaired(
     mark.write_text(f"{found.store.releases_folder}/v1\n")
     assert repair(found.store.root, str(checkout)) is False, "nothing was moved yet"
     mark.write_text(f"{found.store.releases_folder}/v1\n")
+    Path(found.store.releases_folder).mkdir()
     checkout.rename(Path(found.store.releases_folder, "v1"))
     assert repair(found.store.root, str(checkout)) is True
     assert (checkout / ".git").is_dir()

@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Store:
 
 def release(store: Store, name: str) -> Release:
     path = Path(store.releases_folder, name)
-    path.mkdir()
+    path.mkdir(parents=True)
     return Release(name, name, str(path), migrations=("001_first",), status=GOOD, verified=2.0)
 
 

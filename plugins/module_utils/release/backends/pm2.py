@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ...core.check import Check
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.thresholds import Thresholds
@@ -20,9 +21,22 @@ from ...pm2.daemon import default_home
 from ...pm2.process.collect import NotStarted, collect_app, require_idle
 from ...pm2.process.options import Options as ProcessOptions
 from ...pm2.process.switch import directory_of, reload_into
+from ..adopt import adopt, repair
 from ..backend import Live, Report, Switched
+from ..build import build, remove, remove_unfinished
+from ..collect import Snapshot, collect
+from ..commands import inherited, shell
+from ..guards import Facts, guard
+from ..layout import locate
 from ..options import Options
+from ..program import Program, free_port
 from ..record import Release
+from ..store import Store
+from ..target import Target, choose_target
+from ..trial import trial
+from .pm2_facts import facts
+from .pm2_start import start_of
+from .pm2_watch import Watch
 
 #: Seconds for which an instance must stay up before the next one is reloaded.
 _STABLE_FOR = 1.0
@@ -30,10 +44,13 @@ _POLL = 0.5
 
 
 class Pm2:
-    """A `Backend`."""
+    """A `Backend`: releases are folders, and a link leads to the live one."""
+
+    manager = "PM2"
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self.where = options.pm2_home
         self._process = ProcessOptions(
             home=options.pm2_home or default_home(),
             name=options.name,
@@ -41,6 +58,51 @@ class Pm2:
             stable_for=_STABLE_FOR,
             timeout=options.timeout,
         )
+
+    def prepare(self) -> None:
+        cwd = self.live().cwd
+        repair(self._options.root or f"{cwd}-releases", cwd)
+
+    def snapshot(self) -> Snapshot:
+        live = self.live()
+        return collect(self._options, live, locate(self._options, live))
+
+    def clean(self, store: Store) -> list[str]:
+        return remove_unfinished(store)
+
+    def target(self, snapshot: Snapshot, *, fetch: bool) -> Target:
+        return choose_target(self._options, snapshot, fetch=fetch)
+
+    def facts(self, snapshot: Snapshot, target: Target) -> Facts:
+        return facts(self._options, snapshot, target)
+
+    def guards(self, facts: Facts, thresholds: Thresholds) -> list[Check]:
+        return guard(facts, self._options, thresholds)
+
+    def output(self, release: Release, snapshot: Snapshot, command: str, seconds: float) -> str:
+        environment = inherited(snapshot.live.environment)
+        return shell(command, release.path, environment, seconds)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        adopt(snapshot.layout, snapshot.current)
+
+    def build(self, snapshot: Snapshot, target: Target, report: Report) -> Release:
+        if target.git is None:
+            raise NotCollected("no repository is known")
+        environment, store = snapshot.live.environment, snapshot.layout.store
+        return build(self._options, store, target.git, target.release, environment, report)
+
+    def trial(self, release: Release, report: Report) -> list[Check]:
+        def start() -> Program:
+            return Program(start_of(release, self._options), free_port())
+
+        return trial(release, self._options, start, report)
+
+    def watch(self, since: float | None) -> Watch:
+        return Watch(self._options, since)
+
+    def remove(self, store: Store, release: Release) -> None:
+        remove(store, release)
 
     def live(self) -> Live:
         """Where the app runs; raises `NotCollected` or `Unreachable`."""
@@ -56,8 +118,16 @@ class Pm2:
         )
 
     def activate(
-        self, release: Release, link: str, report: Report, only_others: bool = False
+        self, release: Release, store: Store, report: Report, only_others: bool = False
     ) -> Switched:
+        """Point the link to it, and let PM2 follow."""
+        try:
+            store.point(release.path)
+        except OSError as error:
+            return Switched(f"the link {store.link} cannot be changed: {error.strerror}")
+        return self._reload(release, store.link, report, only_others)
+
+    def _reload(self, release: Release, link: str, report: Report, only_others: bool) -> Switched:
         """Reload instance by instance; the first that does not come up ends it."""
 
         def show(newest: Mapping[str, Any]) -> None:

@@ -13,18 +13,15 @@ from dataclasses import dataclass, replace
 
 from ...core.deadline import Deadline
 from ...core.errors import NotCollected
-from ...core.files import free_bytes
-from ..collect import Snapshot, applied_migrations, git_for
+from ..collect import Snapshot, git_for
 from ..commands import CommandFailed, inherited, run
 from ..git import Git
-from ..guards import Facts
 from ..options import DEPLOYED
 from ..options import Options as ReleaseOptions
 from ..record import Release
-from ..source import Commit, Folder, Source, needed_variables, package
+from ..source import Commit, Folder, Source, package
 from ..target import Target, choose_target
 from .checkout import COMMAND, Checkout, parse
-from .environment import FILES
 
 #: Build commands that ask a registry.
 _ASKS_REGISTRY = re.compile(r"\b(npm\s+(ci|install|i|update)|yarn|pnpm\s+i|npx)\b")
@@ -58,25 +55,6 @@ def release_to_check(options: ReleaseOptions, snapshot: Snapshot) -> Target:
         return Target(release, False, Commit(git, failed.commit), git)
     folder = Folder(snapshot.layout.current)
     return Target(snapshot.current, True, folder)
-
-
-def facts_for_guards(options: ReleaseOptions, snapshot: Snapshot, target: Target) -> Facts:
-    """What the guards of a deployment judge by."""
-    migrations, problem = None, ""
-    try:
-        migrations = applied_migrations(options, snapshot)
-    except NotCollected as error:
-        problem = str(error)
-    folder = Folder(snapshot.layout.current)
-    in_files = {name for file in FILES for name in needed_variables(folder, file)}
-    return Facts(
-        snapshot,
-        replace(target, exists=False),  # so that the space for a build is judged as well
-        free_bytes(snapshot.layout.store.releases_folder),
-        migrations,
-        problem,
-        frozenset({*snapshot.live.environment, *in_files}),
-    )
 
 
 def free_inodes(folder: str) -> float | None:

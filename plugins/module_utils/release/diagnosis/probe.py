@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...core.check import CRITICAL, UNKNOWN, Check
 from ...core.deadline import Deadline
 from ...core.errors import NotCollected, Unreachable
 from ...core.thresholds import Thresholds
 from ..backend import Backend
-from ..collect import Snapshot, collect
-from ..guards import guard
-from ..layout import locate
+from ..collect import Snapshot
 from ..options import Options
 from ..source import Folder, engines
 from ..target import Target
@@ -24,7 +23,6 @@ from .collect import (
     ask_registry,
     ask_repository,
     checkout_of,
-    facts_for_guards,
     free_inodes,
     node_of_builds,
     release_to_check,
@@ -38,8 +36,7 @@ def probe(
 ) -> Iterator[Check]:
     """Every check; what cannot be collected is a check that says why."""
     try:
-        live = backend.live()
-        snapshot = collect(options, live, locate(options, live))
+        snapshot = backend.snapshot()
     except (NotCollected, Unreachable) as error:
         yield thresholds.verdict(
             "release.live", UNKNOWN, str(error), subject=options.name, remedy=error.remedy
@@ -57,7 +54,7 @@ def probe(
             "release.target", CRITICAL, str(error), subject=options.version, remedy=error.remedy
         )
         return
-    yield from _guards(options, snapshot, target, thresholds)
+    yield from _guards(options, backend, snapshot, target, thresholds)
     yield from _files(snapshot, target, thresholds, deadline)
     folder = snapshot.layout.store.releases_folder
     yield assess.inodes(free_inodes(folder), folder, thresholds)
@@ -67,10 +64,15 @@ def probe(
 
 
 def _guards(
-    options: Options, snapshot: Snapshot, target: Target, thresholds: Thresholds
+    options: Options,
+    backend: Backend,
+    snapshot: Snapshot,
+    target: Target,
+    thresholds: Thresholds,
 ) -> Iterator[Check]:
     """What the guards of a deployment say; they are the judges of what they judge."""
-    for check in guard(facts_for_guards(options, snapshot, target), options, thresholds):
+    built = replace(target, exists=False)  # so that the space for a build is judged as well
+    for check in backend.guards(backend.facts(snapshot, built), thresholds):
         if check.name == "release.target":  # a version that failed may well be deployed again
             continue
         if check.name == "release.environment":

@@ -24,9 +24,8 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
 from ..backend import Backend
 from ..build import build, remove
-from ..collect import Snapshot, collect, git_for
+from ..collect import Snapshot, git_for
 from ..git import Git
-from ..layout import locate
 from ..options import DEPLOYED, Options
 from ..record import Release
 from ..store import Store
@@ -77,8 +76,7 @@ class Rebuild:
         )
 
     def _run(self) -> Outcome:
-        live = self._backend.live()
-        snapshot = collect(self._options, live, locate(self._options, live))
+        snapshot = self._backend.snapshot()
         store = snapshot.layout.store
         aside = Store(os.path.join(store.records, "aside"))
         if self._check_mode:

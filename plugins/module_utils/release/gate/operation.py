@@ -18,12 +18,11 @@ from ...core.operation import Outcome
 from ...core.text import redact
 from ...core.thresholds import Thresholds
 from ..backend import Backend
-from ..collect import Snapshot, collect
+from ..collect import Snapshot
 from ..commands import inherited, shell
-from ..layout import locate
 from ..recover import describe
 from ..response import medians
-from ..target import Target, choose_target
+from ..target import Target
 from .assess import Facts, assess, is_go
 from .options import Options
 from .questions import BEFORE, YES
@@ -66,8 +65,7 @@ class Gate:
         return Outcome([check], self._actions, results={"go": False, "release": ""})
 
     def _run(self) -> Outcome:
-        options, live = self._options, self._backend.live()
-        snapshot = collect(options.release, live, locate(options.release, live))
+        options, snapshot = self._options, self._backend.snapshot()
         store = snapshot.layout.store
         target: Target | None = None
         if options.moment == BEFORE and options.release.version:
@@ -75,7 +73,7 @@ class Gate:
             fetch = not self._check_mode and not held_by(store.lock)
             if fetch:
                 store.prepare()
-            target = choose_target(options.release, snapshot, fetch=fetch)
+            target = self._backend.target(snapshot, fetch=fetch)
         release = target.release if target else snapshot.current
         if options.moment == BEFORE and target is None:
             record = Record()

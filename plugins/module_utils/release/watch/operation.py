@@ -15,9 +15,8 @@ from ...core.operation import Outcome
 from ...core.progress import ProgressCallback, progress, running_item
 from ...core.thresholds import Thresholds
 from ..backend import Backend
-from ..collect import Snapshot, collect
+from ..collect import Snapshot
 from ..gate.record import response_times
-from ..layout import locate
 from ..record import Switch
 from .assess import Watched, assess, is_recent, may_roll_back
 from .collect import Asker, read_messages
@@ -64,8 +63,7 @@ class Watch:
         return Outcome([check], results={"healthy": False, "roll_back": False, "release": ""})
 
     def _run(self) -> Outcome:
-        options, live = self._options, self._backend.live()
-        snapshot = collect(options.release, live, locate(options.release, live))
+        options, snapshot = self._options, self._backend.snapshot()
         release = snapshot.serving
         asker = Asker.of(options.release, release)
         watched = self._watch(snapshot, asker)
