@@ -18,9 +18,7 @@ from typing import IO, Any
 
 from ..core.errors import NotCollected
 from ..core.processes import POLL, die_with_parent
-from ..logs.fingerprint import fingerprint
-from ..logs.parse import LineParser, group_messages
-from ..logs.timestamps import TimestampParser
+from ..logs.last_error import last_error
 from .backends.pm2_start import Start
 
 #: Seconds for which it may take to end by itself.
@@ -102,15 +100,9 @@ class Program:
         for stream, plain in ((self._errors, True), (self._output, False)):
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - _READ))
-            lines = stream.read(_READ).decode(errors="replace").splitlines()
-            records = LineParser(TimestampParser("", time.time())).parse_all(lines)
-            texts = [
-                one.text
-                for one in group_messages(records)
-                if one.text.strip() and (one.error or (plain and one.error is None))
-            ]
-            if texts:
-                return fingerprint(texts[-1])
+            message = last_error(stream.read(_READ).decode(errors="replace"), plain=plain)
+            if message:
+                return message
         return ""
 
     def end(self) -> None:

@@ -13,10 +13,10 @@ from ..core.check import CRITICAL, OK, Check
 from ..core.errors import NotCollected, Unreachable
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
+from ..net.http import Answer, Target, ask
 from ..net.url import Url
 from .backends.pm2_start import Start, start_of
 from .checks import CHECKS
-from .http import Answer, Target, ask
 from .options import Options
 from .program import Program, free_port
 from .record import GOOD, Release
