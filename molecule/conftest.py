@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,8 @@ class Run:
 Playbook = Callable[..., Run]
 PutFile = Callable[[str, str, bytes], None]
 Network = Callable[[str, str], None]
+Module = Callable[..., dict[str, Any]]
+Reboot = Callable[[str], None]
 
 
 def _host(name: str) -> Host:
@@ -98,6 +101,21 @@ def playbook(tmp_path: Path) -> Playbook:
     return partial(_play, tmp_path)
 
 
+@pytest.fixture
+def module(tmp_path: Path) -> Module:
+    """Run one module on a host as a user: ``module("app", "deploy", "pm2_process", {…})``."""
+
+    def run(host: str, user: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        command = ["ansible", host, f"--inventory={INVENTORY}", f"--tree={tmp_path}", "--become"]
+        command += [f"--become-user={user}", "-e", "ansible_pipelining=true"]
+        command += ["-m", f"gpt_agent.runbook.{name}", "-a", json.dumps(options)]
+        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
+        answer: dict[str, Any] = json.loads((tmp_path / host).read_text())
+        return answer
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def addresses() -> dict[str, str]:
     """The hosts' addresses, by host."""
@@ -129,13 +147,36 @@ def put_file() -> PutFile:
     return put
 
 
+def _network_name() -> str:
+    digest = hashlib.sha1(str(DIRECTORY).encode()).hexdigest()  # as in the inventory
+    return f"gpt-agent-runbook-{digest[:8]}"
+
+
+@pytest.fixture(scope="session")
+def reboot() -> Reboot:
+    """Shut a host down, start it again, and wait until it has booted: ``reboot("app")``."""
+
+    def restart(host: str) -> None:
+        command = ["docker", "restart", "-t", "60", f"{_network_name()}-{host}"]
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
+        ssh = ["ssh", "-F", str(DIRECTORY / "ssh" / "config")]
+        # The connection to the host as it was.
+        subprocess.run([*ssh, "-O", "exit", host], capture_output=True, check=False)
+        booted = ["sudo", "systemctl", "is-system-running", "--wait"]
+        end = time.monotonic() + 60
+        while subprocess.run([*ssh, host, *booted], capture_output=True, check=False).returncode:
+            assert time.monotonic() < end, f"{host} does not come back"
+            time.sleep(0.5)
+
+    return restart
+
+
 @pytest.fixture(scope="session")
 def network(addresses: dict[str, str]) -> Network:
     """Take a host off the network, ``network("disconnect", "database")``, or put it back:
     ``network("connect", "database")``.
     """
-    digest = hashlib.sha1(str(DIRECTORY).encode()).hexdigest()  # as in the inventory
-    name = f"gpt-agent-runbook-{digest[:8]}"
+    name = _network_name()
 
     def change(what: str, host: str) -> None:
         address = (

@@ -71,7 +71,8 @@ options:
   url:
     description:
       - Address that must answer with a status of 2xx while instances are proven, at least twice for
-        each instance. By default no request is sent. Not used by V(restarted) and V(started).
+        each instance. Redirects are not followed. By default no request is sent. Not used by
+        V(restarted) and V(started).
     type: str
   trial_env:
     description:

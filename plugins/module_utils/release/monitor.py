@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.units import format_duration, pluralize
+from ..net.http import Answer, Target, ask
 from ..net.url import Url
-from .http import Answer, Target, ask
 
 #: Requests per second in total, and threads that send them: one that waits does not hide what the
 #: others see.

@@ -12,16 +12,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any
 
 from ..core.errors import NotCollected
 from ..core.processes import POLL, die_with_parent
-from ..logs.fingerprint import fingerprint
-from ..logs.parse import LineParser, group_messages
-from ..logs.timestamps import TimestampParser
+from ..logs.last_error import last_error
 from .backends.pm2_start import Start
 
 #: Seconds for which it may take to end by itself.
@@ -104,8 +101,7 @@ class Program:
         for stream, plain in ((self._errors, True), (self._output, False)):
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - _READ))
-            lines = stream.read(_READ).decode(errors="replace").splitlines()
-            message = last_message(lines, plain=plain)
+            message = last_error(stream.read(_READ).decode(errors="replace"), plain=plain)
             if message:
                 return message
         return ""
@@ -152,20 +148,6 @@ class Program:
         self._channel.close()
         self._output.close()
         self._errors.close()
-
-
-def last_message(lines: Sequence[str], *, plain: bool) -> str:
-    """The last error message in a log, as a fingerprint; empty if there is none.
-
-    ``plain`` is whether a message counts that says nothing of its level.
-    """
-    records = LineParser(TimestampParser("", time.time())).parse_all(lines)
-    texts = [
-        one.text
-        for one in group_messages(records)
-        if one.text.strip() and (one.error or (plain and one.error is None))
-    ]
-    return fingerprint(texts[-1]) if texts else ""
 
 
 def free_port() -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..core.check import CRITICAL, DONE, FAILED, OK, UNKNOWN, WARNING, Action, Check
+from ..net.http import Target, ask
 from ..net.url import Url
 from .backend import Backend, Report
-from .http import Target, ask
 from .monitor import Outage, ServiceMonitor
 from .options import DEPLOYED, Options
 from .plan import REVERT

@@ -14,9 +14,9 @@ from ..core.check import CRITICAL, OK, Check
 from ..core.errors import NotCollected, Unreachable
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
+from ..net.http import Answer, Target, ask
 from ..net.url import Url
 from .checks import CHECKS
-from .http import Answer, Target, ask
 from .options import Options
 from .record import GOOD, Release
 from .versions import mismatch

@@ -15,10 +15,10 @@ from ..core.check import CRITICAL, OK, Check
 from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
+from ..net.http import Target, ask
 from ..net.url import Url
 from .backend import Watch
 from .checks import CHECKS
-from .http import Target, ask
 from .monitor import Outage
 from .options import Options
 from .record import Release

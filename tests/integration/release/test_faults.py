@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.releases import DEAF, DIES, SAYS_500, Releases
+from tests.support.releases import DEAF, DIES, FAILS_SOON, SAYS_500, Releases
 
 LIVE = (200, "1.1.0")
 
@@ -28,8 +28,8 @@ def require_untouched(releases: Releases, answer: dict[str, Any], before: list[i
     ("version", "program", "options", "reason"),
     [
         ("v1.2.0-dies", DIES, {"trial_for": 4.0}, "it ended with exit code 3 after"),
-        ("v1.2.0-500", SAYS_500, {}, "/api/health: status 500"),
-        ("v1.2.0-deaf", DEAF, {}, "it was not healthy within 2 s"),
+        ("v1.2.0-500", SAYS_500, FAILS_SOON, "/api/health: status 500"),
+        ("v1.2.0-deaf", DEAF, {"start_within": 2.0}, "it was not healthy within 2 s"),
     ],
     ids=["dies", "says-500", "deaf"],
 )
@@ -85,7 +85,7 @@ def test_a_version_whose_migration_the_database_lacks(releases: Releases) -> Non
 def test_a_version_that_needs_what_the_database_lacks(releases: Releases) -> None:
     """The demo's own v1.2.0: no migration of its own says so."""
     before = releases.pids()
-    answer = releases.deploy("v1.2.0")
+    answer = releases.deploy("v1.2.0", **FAILS_SOON)
     assert "failed on trial" in answer["msg"], answer
     require_untouched(releases, answer, before)
 
@@ -99,7 +99,7 @@ def test_a_rollback_to_a_version_that_does_not_know_a_migration(releases: Releas
 
 def test_a_version_that_fails_once_it_is_live_is_taken_back(releases: Releases) -> None:
     version = releases.fails_when_live("v1.2.0-live")
-    answer = releases.deploy(version)
+    answer = releases.deploy(version, **FAILS_SOON)
     assert (answer["failed"], answer["proven"]) == (True, False)
     assert actions(answer)["release.switch"] == "failed"
     assert actions(answer)["release.revert"] == "done", json.dumps(answer["actions"], indent=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.http import Answer, Target
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.http import Answer, Target
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.monitor import (
     Request,
     ServiceMonitor,

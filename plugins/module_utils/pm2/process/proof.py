@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Callable
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, Request, build_opener
 
-from ...core.units import format_duration
 from ...linux.proc import working_directory
+from ...net.http import Target, ask
+from ...net.url import Url
 from ..instance import Instance
 from .options import Options
 from .verify import NotProven, last_message, require_stays_up
@@ -93,16 +91,7 @@ class Proof:
 
 def problem_of(url: str) -> str:
     """What is wrong with the answer of a URL, as a verb phrase; empty if it is 2xx."""
-    opener = build_opener(ProxyHandler({}))
-    request = Request(url, headers={"Connection": "close"})  # noqa: S310  (http and https only)
-    began = time.monotonic()
-    try:
-        with opener.open(request, timeout=_REQUEST_SECONDS):
-            return ""
-    except HTTPError as error:
-        with error:
-            return f"answers {error.code}"
-    except (URLError, OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        text = getattr(reason, "strerror", None) or type(reason).__name__
-        return f"does not answer after {format_duration(time.monotonic() - began)}: {text}"
+    answer = ask(Target(Url.parse("url", url)), _REQUEST_SECONDS)
+    if answer.healthy:
+        return ""
+    return f"answers {answer.status}" if answer.status else f"does not answer: {answer.problem}"

@@ -18,9 +18,7 @@ from typing import Callable
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import RunbookError, Unreachable
 from ...core.units import format_duration
-from ...logs.fingerprint import fingerprint
-from ...logs.parse import LineParser, group_messages
-from ...logs.timestamps import TimestampParser
+from ...logs.last_error import last_error
 from ..instance import ONLINE, Instance
 from ..liveness import describe_exit, describe_state
 from .options import Options
@@ -139,16 +137,11 @@ def last_message(row: Instance, log_start: int) -> str:
             size = os.fstat(stream.fileno()).st_size
             start = log_start if log_start <= size else 0  # it was rotated meanwhile
             stream.seek(max(start, size - _LOG_BYTES))
-            lines = stream.read(_LOG_BYTES).decode(errors="replace").splitlines()
+            text = stream.read(_LOG_BYTES).decode(errors="replace")
     except (OSError, ValueError):
         return ""
-    records = LineParser(TimestampParser(row.log_date_format, time.time())).parse_all(lines)
-    errors = [
-        message.text
-        for message in group_messages(records)
-        if message.error is not False and message.text.strip()
-    ]
-    return f"; its error log ends with '{fingerprint(errors[-1])}'" if errors else ""
+    message = last_error(text, row.log_date_format)
+    return f"; its error log ends with '{message}'" if message else ""
 
 
 def _find(options: Options, wanted: Instance) -> Instance:

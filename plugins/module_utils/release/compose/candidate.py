@@ -14,7 +14,7 @@ from types import TracebackType
 
 from ...core.errors import NotCollected
 from ...core.units import format_duration
-from ..program import last_message
+from ...logs.last_error import last_error
 from .client import Docker
 from .container import Container, container_from
 from .project import Project
@@ -57,9 +57,9 @@ class Running:
 
     def last_error(self) -> str:
         with contextlib.suppress(NotCollected):
-            errors = last_message(self._docker.log(self._name, _LINES).splitlines(), plain=True)
-            output = self._docker("logs", "--tail", str(_LINES), self._name).splitlines()
-            return errors or last_message(output, plain=False)
+            errors = last_error(self._docker.log(self._name, _LINES), plain=True)
+            output = self._docker("logs", "--tail", str(_LINES), self._name)
+            return errors or last_error(output, plain=False)
         return ""
 
 

@@ -9,12 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.http import Answer, Target, ask
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import Url
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.http import (
-    Answer,
-    Target,
-    ask,
-)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -12,13 +12,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..net.failures import connection_failure, timed_out
-from ..net.tls import unverified_context, verified_context
-from ..net.url import Url, is_loopback
+from .failures import connection_failure, timed_out
+from .tls import unverified_context, verified_context
+from .url import Url, is_loopback
 
 #: Bytes of an answer that are read; a health answer is far shorter.
 _BODY = 64 << 10
-_HEADERS = {"User-Agent": "gpt_agent.runbook app_release", "Connection": "close"}
+_HEADERS = {"User-Agent": "gpt_agent.runbook", "Connection": "close"}
 
 
 @dataclass(frozen=True)
