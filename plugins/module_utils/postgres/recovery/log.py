@@ -58,7 +58,8 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         r"could not locate a valid checkpoint record|invalid (?:primary )?checkpoint record|"
         r"could not locate required checkpoint|WAL ends before|requested timeline|"
         r"invalid page in block|is not a valid data directory|pg_control.* (?:incorrect checksum|"
-        r"does not exist)|incorrect checksum in control file|could not open file .*global/pg_control|incorrect resource manager data",
+        r"does not exist)|incorrect checksum in control file|could not open file "
+        r".*global/pg_control|incorrect resource manager data",
         "",
         OTHER,
         "its data is damaged or incomplete",

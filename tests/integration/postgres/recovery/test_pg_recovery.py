@@ -150,7 +150,7 @@ def test_an_error_in_its_configuration(down: Throwaway, recover: Recover) -> Non
 def test_damaged_data(down: Throwaway, recover: Recover) -> None:
     control = down.home / "data" / "global" / "pg_control"
     content = control.read_bytes()
-    control.write_bytes(b"\xff" * 64 + content[64:])
+    control.write_bytes(content[:100] + b"\xff" * 8 + content[108:])
     try:
         with suppress(Exception):
             start_anyway(down)
