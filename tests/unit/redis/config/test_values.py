@@ -23,7 +23,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.config.val
         ("save", '""', "", True),
         ("save", "", "3600 1", False),
         ("appendonly", "YES", "yes", True),
-        ("notify-keyspace-events", "KEA", "AKE", True),
+        ("notify-keyspace-events", "KA", "AK", True),
         ("notify-keyspace-events", "Kg", "AK", False),
         (
             "client-output-buffer-limit",
