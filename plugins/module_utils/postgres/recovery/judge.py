@@ -82,7 +82,6 @@ def _of_process(seen: Snapshot) -> Cause:
     program, postmaster = seen.program, seen.postmaster
     if not program or not postmaster:
         return _of_absence(seen, frozen=False)
-        return _of_absence(seen, frozen=False)
     if program.state in ("T", "t"):
         remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
         return Cause(OTHER, f"PostgreSQL does not answer: {program.described}", remedy)
@@ -122,7 +121,7 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
         return Cause(OTHER, f"{unit.name} is masked", remedy)
     if seen.orphans:
         pids = ", ".join(str(each.pid) for each in seen.orphans[:5])
-        remedy = f"They end by themselves. If one hangs, 'kill {pids.split(',')[0]}', never -9."
+        remedy = f"They end by themselves. If one hangs, 'kill {seen.orphans[0].pid}', never -9."
         text = f"processes of a PostgreSQL that was killed are still ending ({pids})"
         return Cause(WAIT, text, remedy)
     found = _of_log(seen)
