@@ -211,7 +211,7 @@ ARGUMENT_SPEC = {
     "replicas": {"type": "int", "default": 0},
     "role": {"type": "str", "choices": ["primary", "replica"]},
     "canary": {"type": "bool", "default": False},
-    "key_samples": {"type": "int", "default": 0},
+    "key_samples": {"type": "int", "default": 0, "no_log": False},
     "samples": {"type": "int", "default": 5},
     "min_lookups": {"type": "int", "default": 1000},
     **REDIS_OPTIONS,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .proc import read_text, stat_fields
 
@@ -54,6 +55,15 @@ def running(names: Iterable[str]) -> list[Program]:
                 if name in wanted:
                     found.append(_program(int(entry), name))
     return [program for program in found if program.state not in ("", "Z")]
+
+
+def settled(program: Program, samples: int = 7, pause: float = 0.05) -> Program:
+    """The process with the state that it is in most of the time; a state lasts but a moment."""
+    states = [program.state]
+    for _sample in range(samples):
+        time.sleep(pause)
+        states += stat_fields(program.pid)[:1]
+    return replace(program, state=max(set(states), key=states.count))
 
 
 def listening_ports() -> dict[int, str]:

@@ -271,22 +271,26 @@ def no_answer(phase: str, question: str, address: str, seconds: float) -> Unreac
             "Check that the host is up, and the firewalls on the way.",
         )
     if phase == "handshake":
-        error = NoConnection(
+        summary = (
             f"PostgreSQL at {address} takes the connection but does not answer {within}: it is "
-            "frozen or badly overloaded",
-            _FROZEN,
+            "frozen or badly overloaded"
         )
-        error.frozen = True
-        return error
-    if phase == "login":
-        return Unreachable(
+        remedy = _FROZEN
+    elif phase == "login":
+        summary = (
             f"The service at {address} began the login but did not finish it {within}: a pooler "
-            "that gets no connection to PostgreSQL, or PostgreSQL waits for a lock or its disk",
-            f"{_POOLED} Otherwise check PostgreSQL's processes ('ps -o stat,cmd -C postgres': D "
-            "waits for the disk) and the host's load.",
+            "that gets no connection to PostgreSQL, or PostgreSQL waits for a lock or its disk"
         )
-    return Unreachable(
-        f"PostgreSQL at {address} accepted the connection, then did not answer {within} when "
-        f"asked about {question}: it is frozen or overloaded",
-        f"{_FROZEN} {_POOLED}",
-    )
+        remedy = (
+            f"{_POOLED} Otherwise check PostgreSQL's processes ('ps -o stat,cmd -C postgres': D "
+            "waits for the disk) and the host's load."
+        )
+    else:
+        summary = (
+            f"PostgreSQL at {address} accepted the connection, then did not answer {within} when "
+            f"asked about {question}: it is frozen or overloaded"
+        )
+        remedy = f"{_FROZEN} {_POOLED}"
+    error = NoConnection(summary, remedy)
+    error.frozen = True
+    return error

@@ -72,6 +72,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         postmaster=postmaster,
         program=main,
         programs=mains,
+        orphans=[] if main else [each for each in mains if _works_in(each, data)],
         recovering=_recovering(processes, main),
         listener=listener(found.port),
         unit=unit,
@@ -116,6 +117,12 @@ def _postmaster(data: str) -> Postmaster | None:
         port = int(lines[3]) if len(lines) > 3 and lines[3].isdigit() else 0
         return Postmaster(int(lines[0]), port, lines[7].strip() if len(lines) > 7 else "")
     return None
+
+
+def _works_in(program: Program, data: str) -> bool:
+    with suppress(OSError):
+        return bool(data) and working_directory(program.pid) == os.path.realpath(data)
+    return False
 
 
 def _recovering(processes: Sequence[Program], main: Program | None) -> str:

@@ -82,7 +82,6 @@ def _of_process(seen: Snapshot) -> Cause:
     program, postmaster = seen.program, seen.postmaster
     if not program or not postmaster:
         return _of_absence(seen, frozen=False)
-        return _of_absence(seen, frozen=False)
     if program.state in ("T", "t"):
         remedy = f"A signal stopped it: 'kill -CONT {program.pid}' continues it, nothing is lost."
         return Cause(OTHER, f"PostgreSQL does not answer: {program.described}", remedy)
@@ -109,7 +108,7 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     if frozen:
         remedy = "Its process cannot be seen from here, perhaps it is in a container. "
         return Cause(OTHER, str(seen.error), remedy + (seen.error.remedy if seen.error else ""))
-    if seen.programs and not seen.postmaster and not (unit and unit.active == "failed"):
+    if seen.programs and not seen.data and not (unit and unit.active == "failed"):
         count = len(seen.programs)
         return Cause(
             OTHER,
@@ -120,6 +119,11 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     if unit and unit.load == "masked":
         remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
         return Cause(OTHER, f"{unit.name} is masked", remedy)
+    if seen.orphans:
+        pids = ", ".join(str(each.pid) for each in seen.orphans[:5])
+        remedy = f"They end by themselves. If one hangs, 'kill {seen.orphans[0].pid}', never -9."
+        text = f"processes of a PostgreSQL that was killed are still ending ({pids})"
+        return Cause(WAIT, text, remedy)
     found = _of_log(seen)
     if found and found.cure == OTHER:
         return found
@@ -154,7 +158,7 @@ def _of_log(seen: Snapshot) -> Cause | None:
         text = f"{cause.text}, and has {_size(seen.free)} free now"
         return Cause(RESTART, text, "Find out what filled the disk.")
     if found.kind == PORT:
-        if not seen.listener and not seen.programs:
+        if not seen.listener:
             return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
-        return replace(cause, text=f"{cause.text}: {seen.listener or 'another PostgreSQL'}")
+        return replace(cause, text=f"{cause.text}: {seen.listener}")
     return cause

@@ -58,7 +58,8 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         r"could not locate a valid checkpoint record|invalid (?:primary )?checkpoint record|"
         r"could not locate required checkpoint|WAL ends before|requested timeline|"
         r"invalid page in block|is not a valid data directory|pg_control.* (?:incorrect checksum|"
-        r"does not exist)|could not open file .*global/pg_control|incorrect resource manager data",
+        r"does not exist)|incorrect checksum in control file|could not open file "
+        r".*global/pg_control|incorrect resource manager data",
         "",
         OTHER,
         "its data is damaged or incomplete",
@@ -96,11 +97,18 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "See 'journalctl -k' for the OOM killer; never use kill -9 on PostgreSQL.",
     ),
     (
-        r"received (?:fast|smart|immediate) shutdown request|database system is shut down",
+        r"received (?:fast|smart|immediate) shutdown request",
         STOPPED,
         RESTART,
         "it was stopped, it did not crash",
         "Find out who stopped it and why: 'journalctl -u postgresql@*', the shell's history.",
+    ),
+    (
+        r"(?:FATAL|PANIC):",
+        "",
+        OTHER,
+        "it does not start, for a reason that only its log names",
+        "Read the last lines of its log; start it by hand once that is corrected.",
     ),
 )
 

@@ -41,6 +41,8 @@ class Snapshot:
     """The main process; none if it does not run, or cannot be told from others."""
     programs: Sequence[Program] = ()
     """All main processes of PostgreSQL on this host."""
+    orphans: Sequence[Program] = ()
+    """Processes of a main process that is gone."""
     recovering: str = ""
     """The title of the process that replays WAL."""
     listener: str = ""

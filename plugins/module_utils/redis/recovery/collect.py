@@ -16,11 +16,12 @@ from ...core.files import free_bytes
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
-from ...linux.programs import is_this_host, listener, ports_of, running
+from ...linux.programs import is_this_host, listener, ports_of, running, settled
 from ...linux.units import Unit, journal, kernel_messages, read_units
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
+from ..errors import NoAnswer
 from ..options import Options as ProbeOptions
 from ..writable import assess_writable
 from .options import FILES, UNITS, Options
@@ -52,6 +53,8 @@ def _is_fine(writable: Check | None) -> bool:
 
 def _look_around(found: Snapshot, options: Options) -> Snapshot:
     programs = running(NAMES)
+    if isinstance(found.error, NoAnswer):
+        programs = [settled(each) for each in programs]
     unit = _unit(options)
     file = options.config_file or _file_of(unit)
     settings: dict[str, str] = {}

@@ -72,7 +72,8 @@ def _of_writes(seen: Snapshot) -> Cause:
     writable = seen.writable
     if writable is None or writable.status == OK:
         return Cause(NOTHING, f"Redis on {seen.address} answers and takes writes")
-    return Cause(OTHER, f"{seen.address} answers; {writable.summary}", writable.remedy)
+    summary = writable.summary[:1].lower() + writable.summary[1:]
+    return Cause(OTHER, f"{seen.address} answers, but {summary}", writable.remedy)
 
 
 def _of_silence(seen: Snapshot) -> Cause:

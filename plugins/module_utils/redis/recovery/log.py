@@ -68,6 +68,13 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "Find out what uses the memory of this host, and set maxmemory.",
     ),
     (
+        r"Fatal error|exiting\.\.\.|Aborting",
+        "",
+        OTHER,
+        "it does not start, for a reason that only its log names",
+        "Read the last lines of its log; start it by hand once that is corrected.",
+    ),
+    (
         r"crashed by signal|BUG REPORT START",
         CRASHED,
         RESTART,

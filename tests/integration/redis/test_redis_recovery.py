@@ -1,0 +1,213 @@
+"""redis_recovery: each cause on a real server, and whether a restart is the cure."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import RunModule, by_name
+from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
+from tests.support.redis_server import PROGRAMS, Server, Start
+from tests.support.redis_truth import snapshot, until
+from tests.support.throwaway import listening
+
+Recover = Callable[..., dict[str, Any]]
+SECRET = "Zq7tOpSeCrEt"
+
+
+@pytest.fixture
+def recover(run_module: RunModule) -> Recover:
+    """Inspect a server; by default as one that is started by a command."""
+
+    def run(server: Server | None = None, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        given: dict[str, Any] = {"restart_command": ["true"], "timeout": 4}
+        if server:
+            file = server.folder / "for-the-module.conf"
+            if server.folder.exists():
+                file.write_text(f"port {server.port}\ndir {server.folder}\n")
+            given |= {"redis_url": server.url, "log_file": str(server.folder / "log")}
+            given["config_file"] = str(file)
+        answer = run_module("redis_recovery", {**given, **options}, check=check)
+        assert SECRET not in json.dumps(answer)
+        return answer
+
+    return run
+
+
+def found(answer: dict[str, Any]) -> tuple[str, bool, str]:
+    return answer["cure"], answer["restart"], by_name(answer, "redis.recovery")["summary"]
+
+
+def test_one_that_works(start_each: Start, recover: Recover) -> None:
+    answer = recover(start_each())
+    assert found(answer)[:2] == ("nothing", False)
+    assert (answer["works"], answer["changed"]) == (True, False)
+
+
+def test_one_that_was_stopped(start_each: Start, recover: Recover) -> None:
+    server = start_each()
+    server.process.terminate()
+    server.process.wait()
+    cure, restart, text = found(recover(server))
+    assert (cure, restart) == ("restart", True)
+    assert "it was stopped, it did not crash; a restart is the cure" in text
+    plan = recover(server, check=True)
+    assert [(a["name"], a["status"]) for a in plan["actions"]] == [("redis.restart", "planned")]
+    unknown = recover(server, restart_command=None)
+    assert found(unknown)[:2] == ("restart", False)
+    assert "nothing is known that starts Redis here" in found(unknown)[2]
+
+
+def test_one_that_was_killed(start: Start, recover: Recover) -> None:
+    server = start()
+    server.stop()
+    assert found(recover(server))[:2] == ("restart", True)
+
+
+def test_one_that_was_suspended(start: Start, recover: Recover) -> None:
+    server = start()
+    server.process.send_signal(signal.SIGSTOP)
+    answer = recover(server)
+    assert found(answer)[:2] == ("other", False)
+    assert f"kill -CONT {server.process.pid}" in by_name(answer, "redis.recovery")["remedy"]
+
+
+def test_clients_that_are_paused(start: Start, recover: Recover) -> None:
+    server = start()
+    server.client.execute_command("CLIENT", "PAUSE", "100000", "ALL")
+    cure, restart, text = found(recover(server))
+    assert (cure, restart) == ("restart", True)
+    assert "its clients are paused" in text
+
+
+@pytest.mark.parametrize("program", ["valkey", "redis-6.2"])
+def test_an_error_in_its_configuration(program: str, tmp_path: Path, recover: Recover) -> None:
+    path = PROGRAMS[program]
+    if not path:
+        pytest.skip(f"no server {program} is installed here")
+    file = tmp_path / "redis.conf"
+    file.write_text(f"maxmemory 1mb\nrequirepass {SECRET} and more\n")
+    with pytest.raises(AssertionError):
+        Server(tmp_path / "server", path, str(file))
+    assert SECRET in (tmp_path / "server" / "log").read_text()
+    log = str(tmp_path / "server" / "log")
+    answer = recover(redis_url="redis://127.0.0.1:1", log_file=log, config_file=_named(tmp_path, 1))
+    cure, restart, text = found(answer)
+    assert (cure, restart) == ("other", False)
+    assert "its configuration file has an error in line 2 (requirepass)" in text
+
+
+def _named(folder: Path, port: int) -> str:
+    file = folder / "named.conf"
+    file.write_text(f"port {port}\ndir {folder}\n")
+    return str(file)
+
+
+def test_a_port_that_another_process_has(tmp_path: Path, recover: Recover) -> None:
+    path = PROGRAMS["valkey"]
+    assert path
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        log = tmp_path / "log"
+        log.write_text(
+            "1:M 28 Nov 2026 12:00:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0OoO0Oo\n"
+            f"1:M 28 Nov 2026 12:00:00.001 # Warning: Could not create server TCP listening socket "
+            f"127.0.0.1:{port}: bind: Address already in use\n"
+        )
+        given = {
+            "redis_url": f"redis://127.0.0.1:{port}",
+            "log_file": str(log),
+            "config_file": _named(tmp_path, port),
+        }
+        assert found(recover(**given))[:2] == ("restart", True), "it does not listen"
+        taken.listen()
+        cure, restart, _text = found(recover(**given))
+        assert (cure, restart) == ("other", False)
+
+
+def test_data_that_cannot_be_read(tmp_path: Path, recover: Recover) -> None:
+    path = PROGRAMS["valkey"]
+    assert path
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dump.rdb").write_bytes(b"REDIS0009\xfa\x09redis-ver" + b"\xff" * 40)
+    with suppress(AssertionError):
+        server = Server(tmp_path / "server", path, "--dir", str(tmp_path / "data"))
+        until(lambda: server.process.poll() is not None)
+    log = str(tmp_path / "server" / "log")
+    answer = recover(redis_url="redis://127.0.0.1:1", log_file=log, config_file=_named(tmp_path, 1))
+    cure, restart, text = found(answer)
+    assert (cure, restart) == ("other", False), answer
+    assert "it cannot read its own data file" in text
+
+
+def test_writes_that_are_refused(start_each: Start, recover: Recover, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    server = start_each("--dir", str(tmp_path / "gone"))
+    server.client.config_set("save", "3600 1")
+    server.client.set("key", "value")
+    (tmp_path / "gone").rmdir()
+    snapshot(server, "err")
+    cure, restart, text = found(recover(server))
+    assert (cure, restart) == ("other", False)
+    assert "every write is refused, as the last snapshot failed (MISCONF)" in text
+
+
+@needs_mount
+def test_a_full_disk(tmp_path: Path, recover: Recover) -> None:
+    path = PROGRAMS["valkey"]
+    assert path
+    with mounts_of_its_own(), mounted(tmp_path / "disk", "tmpfs", options="size=1m"):
+        server = Server(tmp_path / "disk" / "server", path)
+        server.stop()
+        answer = recover(server)
+        assert found(answer)[:2] == ("other", False)
+        assert "is full" in found(answer)[2]
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory\r\n", "wait"),
+        (b"-ERR max number of clients reached\r\n", "other"),
+        (b"-NOAUTH Authentication required.\r\n", "other"),
+        (b"-BUSY Redis is busy running a script\r\n", "other"),
+        (b"-ERR something that no one has heard of\r\n", "other"),
+    ],
+)
+def test_one_that_answers_is_never_restarted(recover: Recover, said: bytes, cure: str) -> None:
+    def serve(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            connection.sendall(said)
+
+    with listening(serve) as port:
+        answer = recover(redis_url=f"redis://127.0.0.1:{port}")
+    assert found(answer)[:2] == (cure, False)
+
+
+def test_one_on_another_host_is_never_restarted(recover: Recover) -> None:
+    answer = recover(redis_url="redis://192.0.2.1:6379", timeout=1)
+    assert found(answer)[:2] == ("other", False)
+    assert "on the server's own host" in by_name(answer, "redis.recovery")["remedy"]
+
+
+def test_a_restart_is_verified(start: Start, recover: Recover) -> None:
+    server = start()
+    done = recover(server, attempt={"because": "Redis is down", "seconds": 0.5})
+    assert [(a["name"], a["status"]) for a in done["actions"]] == [("redis.restart", "done")]
+    assert (done["works"], done["changed"]) == (True, True)
+    server.stop()
+    failed = recover(server, wait=0.5, attempt={"because": "Redis is down"})
+    assert failed["failed"]
+    assert "restarted, and it still does not work" in failed["msg"]
+    refused = recover(
+        server, wait=0.5, attempt={"failed": True, "text": "no permission", "because": "Down"}
+    )
+    assert "the restart failed: no permission" in refused["msg"]

@@ -1,0 +1,77 @@
+"""Causes that need systemd, another host or the past; the others are tried on real servers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.programs import Program
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.errors import NoConnection
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.judge import judge
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.snapshot import (
+    Postmaster,
+    Snapshot,
+)
+
+
+def error(state: str = "", *, listens: bool = True, frozen: bool = False) -> NoConnection:
+    made = NoConnection("PostgreSQL refuses the connection")
+    made.state, made.nothing_listens, made.frozen = state, not listens, frozen
+    return made
+
+
+DOWN = Snapshot("127.0.0.1:5432", 5432, local=True, error=error(listens=False))
+FAILED = Unit("postgresql@15-main.service", active="failed", sub="failed", result="exit-code")
+MAIN = Program(5, "postgres", "S", "")
+FULL = ("LOG:  starting PostgreSQL 15", "PANIC:  could not write: No space left on device")
+REDO = ("LOG:  redo in progress, elapsed time: 10.01 s, current LSN: 0/5000028",)
+
+
+@pytest.mark.parametrize(
+    ("seen", "cure", "text"),
+    [
+        (replace(DOWN, error=error("57P03"), log=REDO), "wait", "redo in progress"),
+        (replace(DOWN, error=error("53300")), "other", "refuses"),
+        (replace(DOWN, error=error("28P01")), "other", "refuses"),
+        (replace(DOWN, unit=FAILED), "restart", "postgresql@15-main.service is failed"),
+        (replace(DOWN, unit=replace(FAILED, load="masked")), "other", "masked"),
+        (replace(DOWN, unit=replace(FAILED, active="activating")), "wait", "systemd is working"),
+        (replace(DOWN, log=FULL), "other", "its disk was full"),
+        (replace(DOWN, log=FULL, free=1 << 30), "restart", "has 1 GiB free now"),
+        (replace(DOWN, free=0, data="/data"), "other", "is full"),
+        (replace(DOWN, programs=[MAIN], orphans=[MAIN], data="/data"), "wait", "still ending"),
+        (replace(DOWN, programs=[MAIN]), "other", "1 other PostgreSQL runs"),
+        (
+            replace(DOWN, program=MAIN, postmaster=Postmaster(5, 5432, "starting")),
+            "wait",
+            "PostgreSQL is starting",
+        ),
+        (
+            replace(DOWN, program=MAIN, postmaster=Postmaster(5, 5433, "ready")),
+            "other",
+            "listens on port 5433",
+        ),
+        (
+            replace(DOWN, program=MAIN, postmaster=Postmaster(5, 5432, "ready")),
+            "other",
+            "nothing listens",
+        ),
+        (
+            replace(
+                DOWN,
+                error=error(frozen=True),
+                program=replace(MAIN, state="D"),
+                postmaster=Postmaster(5, 5432, "ready"),
+            ),
+            "other",
+            "waiting for a disk",
+        ),
+        (replace(DOWN, local=False), "other", "refuses"),
+    ],
+)
+def test_the_cure(seen: Snapshot, cure: str, text: str) -> None:
+    cause = judge(seen)
+    assert cause.cure == cure
+    assert text in cause.text
