@@ -23,6 +23,7 @@ COMPONENTS = {
     "host": "Host",
     "app": "App",
     "release": "Releases",
+    "vercel": "Vercel",
     "web": "Web",
     "certificate": "Certificates",
     "postgres": "PostgreSQL",
