@@ -25,15 +25,14 @@ _ID_OR_HOST = re.compile(r"dpl_\w+|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}", re.IGN
 
 
 def collect(options: Options, client: Client) -> Snapshot:
-    """What is live, and what there is to switch to; raises `UsageError` and what the client does."""
+    """What is live, and what there is to switch to; raises `UsageError` as well."""
     project = read_project(options, client)
     domains, uncertain = read_domains(client, project)
     snapshot = Snapshot(project, domains, (), uncertain=uncertain)
     live = snapshot.live_id
     found: list[Deployment] = []
-    for page in _pages(
-        client, project, {} if options.state == PROMOTED else {"target": PRODUCTION}
-    ):
+    query = {} if options.state == PROMOTED else {"target": PRODUCTION}
+    for page in _pages(client, project, query):
         found += page
         if _is_enough(options, found, live):
             break
@@ -42,8 +41,9 @@ def collect(options: Options, client: Client) -> Snapshot:
         named = _named(client, options.wanted)
         if named and named.project == project.id and options.state == ROLLED_BACK:
             named = _from_list(client, project, named)
-    if live and not any(each.id == live for each in found):
-        found.append(Deployment.parse(client.get("v13", "deployments", live)))
+    job = project.job
+    for needed in {live, job.target if job and job.running else ""} - {"", *(d.id for d in found)}:
+        found.append(Deployment.parse(client.get("v13", "deployments", needed)))
     found.sort(key=lambda each: each.created, reverse=True)
     return Snapshot(project, domains, tuple(found), named, uncertain)
 

@@ -89,7 +89,7 @@ def ask(url: Url, seconds: float) -> Answer:
         return Answer(problem=connection_failure(error, url.host, url.port).text)
 
 
-def _credentials(url: Url) -> tuple[bytes, bytes] | None:
+def _credentials(url: Url) -> Any:
     if url.credentials is None:
         return None
     user, password = url.credentials

@@ -72,7 +72,7 @@ class Operation:
 
     def _explained(self, work: Callable[[], Outcome]) -> Outcome:
         """The outcome of some work that has changed nothing if it raises."""
-        name = "vercel.live"
+        name, problem = "vercel.live", RunbookError("")
         try:
             return work()
         except _NoTarget as error:
@@ -159,9 +159,8 @@ class Operation:
         options, target, (action,) = self._options, planned.target, planned.actions
         switch = Switch(self._client, options, snapshot, target, self._report)
         began, problem = time.monotonic(), RunbookError("")
-        monitor = None
-        if options.health_urls:
-            monitor = Monitor(Url.parse("health_urls", options.health_urls[0])).start()
+        endpoint = Url.parse("health_urls", options.health_urls[0]) if options.health_urls else None
+        monitor = Monitor(endpoint).start() if endpoint else None
         try:
             job = switch.wait(planned.job or switch.request())
             if not succeeded(job):
@@ -171,15 +170,16 @@ class Operation:
         except (Refused, Unreachable, NotCollected) as error:
             problem = error
         except DeadlineExceeded:
-            problem = Stopped(
-                f"{switch.pending} after {format_duration(options.time_limit)}", _LATER
-            )
+            limit = format_duration(options.time_limit)
+            problem = Stopped(f"{switch.pending} after {limit}", _LATER)
         except OSError as error:
             switch.notes.append(f"the record could not be written: {error.strerror}")
         outage = monitor.stop() if monitor else None
         seconds = round(time.monotonic() - began, 3)
         action = _finished(action, seconds, str(problem), switch)
-        extra = [outage_check(outage, options.health_urls[0], self._thresholds)] if outage else []
+        extra = []
+        if outage and endpoint:
+            extra.append(outage_check(outage, endpoint.shown, self._thresholds))
         outcome = self._in_the_end(snapshot, planned, action, problem, extra)
         if outage and outage.requests:
             outcome.results["seconds_without_service"] = outage.seconds
