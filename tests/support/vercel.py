@@ -328,7 +328,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, content, headers = reply
         data = b"" if content is None else json.dumps(content).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
+        if data:
+            self.send_header("Content-Type", "application/json")
+        for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
