@@ -1,4 +1,4 @@
-"""What Vercel's API answers: the state of one project, in the shapes that the official SDK checks."""
+"""The state of one project on Vercel, in the shapes that the official SDK checks."""
 
 from __future__ import annotations
 

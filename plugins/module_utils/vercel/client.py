@@ -72,7 +72,6 @@ class Client:
         # As an auth object, or a .netrc of the user would replace it.
         self._session.auth = self._authorize
         self._session.headers.update(_HEADERS)
-        self._session.max_redirects = 0
 
     def get(self, *path: str, **query: Any) -> dict[str, Any]:
         """The JSON object at a path; asks again after a failure that may pass."""

@@ -18,7 +18,7 @@ from .snapshot import PROMOTE, SUCCEEDED, Deployment, Job, Snapshot
 #: Seconds between two questions whether it is done.
 _POLL = 0.5
 #: Times that are waited for a job whose request ended without a clear answer, and asked again.
-_LOOKS = 4
+_LOOKS = 3
 _REQUESTS = 3
 _CONFLICT = 409
 _QUEUED = 202
