@@ -108,7 +108,7 @@ options:
     description: URL of Vercel's API. Without https only on the loopback interface.
     type: str
     default: https://api.vercel.com
-  state_dir:
+  record_dir:
     description:
       - Folder for the lock, and for a record of which deployments were rolled back from.
       - Defaults to C(/var/lib/gpt-agent-runbook) for root, and to C(gpt-agent-runbook) in the XDG
@@ -290,7 +290,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "health_urls": {"type": "list", "elements": "str", "default": []},
     "requires": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}},
-    "state_dir": {"type": "path"},
+    "record_dir": {"type": "path"},
     "api_url": {"type": "str", "default": Options.api_url},
     **{
         name: {"type": "str"}

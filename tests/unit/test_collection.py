@@ -62,6 +62,8 @@ ACTIONS = {
     "release.remove",
     "release.revert",
     "release.switch",
+    "vercel.switch",
+    "vercel.wait",
 }
 
 

@@ -22,7 +22,7 @@ class Memory:
     """The lock and the marks of one project, on the host that runs the module."""
 
     def __init__(self, options: Options) -> None:
-        self._folder = options.state_dir or default_dir()
+        self._folder = options.record_dir or default_dir()
         service = f"{options.api_url} {options.team} {options.project}"
         digest = hashlib.sha256(service.encode()).hexdigest()[:16]
         self._path = os.path.join(self._folder, f"vercel_deployment-{digest}.json")

@@ -85,7 +85,7 @@ class Operation:
             problem = _late(self._options)
         except OSError as error:
             problem = NotCollected(
-                f"{error.filename or 'a file'}: {error.strerror}", "Set state_dir."
+                f"{error.filename or 'a file'}: {error.strerror}", "Set record_dir."
             )
         text = str(problem)
         check = self._thresholds.verdict(

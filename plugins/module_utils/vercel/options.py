@@ -58,7 +58,7 @@ class Options:
     time_limit: float = 300.0
     """Seconds for everything until the domains have moved."""
     api_url: str = API
-    state_dir: str = ""
+    record_dir: str = ""
     """Folder of the lock and of the record of rollbacks; empty for the default."""
 
     @classmethod

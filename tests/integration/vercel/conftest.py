@@ -34,7 +34,7 @@ def deployment(vercel: Vercel, run_module: RunModule, tmp_path: Path) -> Deploym
             "team": SLUG,
             "token": TOKEN,
             "api_url": vercel.address,
-            "state_dir": str(tmp_path / "state"),
+            "record_dir": str(tmp_path / "state"),
             "bake": 0,
             "start_within": 0.3,
             "state": state,

@@ -204,7 +204,7 @@ def test_a_killed_run(vercel: Vercel, deployment: Run, tmp_path: Path, ends_befo
         "team": SLUG,
         "api_url": vercel.address,
         "state": "rolled_back",
-        "state_dir": str(tmp_path / "state"),
+        "record_dir": str(tmp_path / "state"),
     }
     process = start_module("vercel_deployment", options, {"VERCEL_TOKEN": TOKEN})
     try:
