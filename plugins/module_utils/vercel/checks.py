@@ -25,8 +25,8 @@ CHECKS: dict[str, Definition] = {
     "vercel.auto_assign": Definition(
         "A new production deployment gets the production domains by itself. Vercel switches this "
         "off with a rollback.",
-        "Once the fix is deployed, promote it, with state=promoted or 'vercel promote URL'; until "
-        "then no push goes live.",
+        "Once the fix is deployed, promote it: 'ansible-playbook playbooks/deploy.yml -e "
+        "deploy_backend=vercel -e deploy_version=URL', or 'vercel promote URL'.",
     ),
     "vercel.environment": Definition(
         "No production variable of the project was changed after the live deployment was built, "

@@ -67,8 +67,8 @@ class Options:
         given = {key: value for key, value in params.items() if value is not None}
         if not given.get("project"):
             raise UsageError(
-                "project: name the Vercel project, by id or name: set vercel_project in the "
-                "inventory, or VERCEL_PROJECT_ID, and VERCEL_TOKEN, in the environment"
+                "project: is not set: set vercel_project in the inventory to the id or name of the "
+                "project on Vercel, and VERCEL_TOKEN in the environment to an access token"
             )
         if not given.get("token"):
             raise UsageError(
@@ -96,7 +96,7 @@ class Options:
 def _require_valid(options: Options) -> None:
     for option in ("project", "team"):
         value = getattr(options, option)
-        if value and not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+        if value and not re.fullmatch(r"\w[\w.-]*", value, re.ASCII):
             raise UsageError(f"{option}: {value!r} is neither an id nor a name")
     if not re.fullmatch(r"[\x21-\x7e]+", options.token):
         raise UsageError("token: it holds a space or a control character")
@@ -104,7 +104,7 @@ def _require_valid(options: Options) -> None:
         raise UsageError("version: is needed to promote: the id or URL of a deployment")
     for option in ("version", "rollback_to"):
         value = getattr(options, option)
-        if value and not re.fullmatch(r"[A-Za-z0-9_][\w./:+@-]*", value, re.ASCII):
+        if value and not re.fullmatch(r"\w[\w./:+@?=&%#-]*", value, re.ASCII):
             raise UsageError(f"{option}: {value!r} is not the name of a deployment")
     for url in options.health_urls:
         Url.parse("health_urls", url)

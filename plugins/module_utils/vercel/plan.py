@@ -61,8 +61,8 @@ def plan(options: Options, snapshot: Snapshot, left: Collection[str]) -> Plan:
         return Plan(target, note=f"{target.shown} is live already")
     reason = f"{'promotion' if kind == PROMOTE else 'rollback'} of {_count(snapshot)}"
     if kind == ROLLBACK:
-        reason += ". Variables and cron jobs come back as they were built, and Vercel gives no "
-        reason += "new push these domains until one is promoted"
+        reason += "; variables and cron jobs come back as they were built, and new pushes get "
+        reason += "these domains again once one is promoted"
     live = snapshot.live
     before = live.url if live else ""
     return Plan(

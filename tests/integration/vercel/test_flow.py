@@ -80,22 +80,6 @@ def test_a_deployment_that_was_rolled_back_from_is_not_chosen(
     assert (further["live"], further["proven"]) == ("dpl_1first", True)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "dpl_2second",
-        "gpt-agent-2bbb.vercel.app",
-        "https://gpt-agent-2bbb.vercel.app/",
-        "2222222",
-        "2" * 40,
-        "v1.1.0",
-    ],
-)
-def test_names_of_a_deployment(vercel: Vercel, deployment: Run, name: str) -> None:
-    planned = deployment("rolled_back", rollback_to=name, check=True)
-    assert planned["target_release"] == "dpl_2second"
-
-
 def test_a_deployment_that_is_not_in_the_newest_lists(vercel: Vercel, deployment: Run) -> None:
     for number in range(10, 620):
         push(vercel, number)
@@ -107,19 +91,12 @@ def test_a_deployment_that_is_not_in_the_newest_lists(vercel: Vercel, deployment
     ("name", "reason"),
     [
         ("gpt-agent-9zzz.vercel.app", "there is no such deployment of gpt-agent"),
-        ("v9.9.9", "there is no such deployment of gpt-agent"),
-        ("main", "is the name of 3 deployments of different commits"),
-        ("dpl_4preview", "is a preview, built with the variables of previews"),
-        ("dpl_5error", "is not ready: its state is ERROR"),
-        ("dpl_6staged", "it never had the production domains: use state=promoted"),
         ("dpl_7old", "Vercel does not offer it; a plan may be limited"),
         ("dpl_8other", "belongs to another project than gpt-agent"),
     ],
 )
 def test_refusals(vercel: Vercel, deployment: Run, name: str, reason: str) -> None:
     changes: dict[str, dict[str, Any]] = {
-        "dpl_5error": {"state": "ERROR"},
-        "dpl_6staged": {"substate": "STAGED"},
         "dpl_7old": {"candidate": False},
         "dpl_8other": {"project": "prj_other"},
     }
@@ -196,24 +173,15 @@ def test_variables_of_an_old_build(vercel: Vercel, deployment: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"project": ""}, "project: name the Vercel project"),
-        ({"token": ""}, "token: is needed to use Vercel's API: set VERCEL_TOKEN"),
+        ({"project": ""}, "project: is not set"),
         ({"token": "another-token-of-someone"}, "token: Vercel does not let it read the project"),
         ({"team": "team_other"}, "token: Vercel does not let it read the project 'gpt-agent'"),
         ({"project": "gpt-agnet"}, "project: there is no project 'gpt-agnet' in the team example"),
         ({"confirm": "worker"}, "confirm: it is 'worker', but the project is gpt-agent"),
-        ({"state": "promoted"}, "version: is needed to promote"),
-        ({"api_url": "http://example.com"}, "api_url: http://example.com/ would send the token"),
-        ({"rollback_to": "a b"}, "rollback_to: 'a b' is not the name of a deployment"),
-        ({"health_urls": ["your-domain.com"]}, "health_urls: 'your-domain.com' must start with"),
     ],
 )
-@pytest.mark.parametrize("check", [True, False])
-def test_mistakes(
-    vercel: Vercel, deployment: Run, options: dict[str, Any], message: str, check: bool
-) -> None:
-    given = {"state": "rolled_back", **options}
-    answer = deployment(given.pop("state"), check=check, **given)
+def test_mistakes(vercel: Vercel, deployment: Run, options: dict[str, Any], message: str) -> None:
+    answer = deployment("rolled_back", **options)
     assert answer["failed"]
     assert answer["msg"].startswith(message)
     assert vercel.posts() == []
