@@ -18,7 +18,7 @@ description:
     ready, and built for production.
   - It succeeds only when every production domain leads to the deployment. That Vercel accepted the
     request, or reports success, is not enough.
-  - After a request without a clear answer the module looks at the project before it asks again. A
+  - After a request without a clear answer the module reads the project before it asks again. A
     job that someone else, or a killed run, has begun to the same end is waited for.
   - During the switch it asks the first of O(health_urls) all the time. The report says for how
     long the app did not answer.

@@ -20,7 +20,7 @@ CHECKS: dict[str, Definition] = {
     ),
     "vercel.job": Definition(
         "The last request to move the production domains has ended, and it succeeded.",
-        "Look at the project's deployments on Vercel; state=verified shows what is live now.",
+        "Check the project's deployments on Vercel; state=verified shows what is live now.",
     ),
     "vercel.auto_assign": Definition(
         "A new production deployment gets the production domains by itself. Vercel switches this "

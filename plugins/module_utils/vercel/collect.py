@@ -17,7 +17,7 @@ from .snapshot import PRODUCTION, Deployment, Project, Snapshot, host_of
 #: Deployments in one answer, and answers that are read to find one.
 _PAGE = 100
 _PAGES = 5
-#: Production domains that are looked at, one request each.
+#: Production domains that are checked, one request each.
 _DOMAINS = 30
 _NOT_FOUND = 404
 _FORBIDDEN = (401, 403)
@@ -69,7 +69,7 @@ def read_project(options: Options, client: Client) -> Project:
 
 
 def read_domains(client: Client, project: Project) -> tuple[dict[str, str], str]:
-    """The deployment of each production domain, and why some were not looked at."""
+    """The deployment of each production domain, and why some were not checked."""
     answer = client.get(
         "v9", "projects", project.id, "domains", production=True, redirects=False, limit=_PAGE
     )
@@ -85,7 +85,7 @@ def read_domains(client: Client, project: Project) -> tuple[dict[str, str], str]
             "Give it a domain, or deploy it to production once.",
         )
     left = len(names) - _DOMAINS
-    uncertain = f"{left} further domains were not looked at" if left > 0 else ""
+    uncertain = f"{left} further domains were not checked" if left > 0 else ""
     return {name: read_domain(client, name) for name in names[:_DOMAINS]}, uncertain
 
 

@@ -221,7 +221,7 @@ class Operation:
                 job_check(after, self._thresholds, evidence),
                 status=CRITICAL,
                 summary=str(problem),
-                remedy=problem.remedy or "Look at the project on Vercel, then run this again.",
+                remedy=problem.remedy or "Check the project on Vercel, then run this again.",
                 not_judged="",
             )
             text = f"{_sentence(problem)} Live now: {after.name_of(after.live_id)}."

@@ -151,7 +151,7 @@ class Snapshot:
     named: Deployment | None = None
     """What the operator named, where it is not among the deployments."""
     uncertain: str = ""
-    """Why some domains were not looked at; empty if all were."""
+    """Why some domains were not checked; empty if all were."""
 
     @property
     def live_id(self) -> str:

@@ -131,7 +131,7 @@ class Switch:
                     return job
                 raise Stopped(
                     f"{refusal}: a {job.type} to {name}, requested {age(job)} ago, is running",
-                    "Wait until it has ended, then look at what is live with state=verified.",
+                    "Wait until it has ended, then check what is live with state=verified.",
                 )
         raise Stopped(str(refusal), _ADVICE.get(refusal.status, ""))
 
