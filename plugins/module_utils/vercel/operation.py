@@ -20,13 +20,14 @@ from ..core.progress import ProgressCallback, progress, running_item
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration
 from ..net.url import Url
+from .choose import is_rolled_back
 from .client import Client
 from .collect import changed_variables, collect, failed_domains, read_domains, read_project
 from .endpoint import Monitor
 from .memory import Memory
-from .options import LISTED, PROMOTED, ROLLED_BACK, VERIFIED, Options
+from .options import LISTED, VERIFIED, Options
 from .plan import Busy, Plan, plan, require_confirmed
-from .snapshot import Deployment, Job, Snapshot
+from .snapshot import ROLLBACK, Deployment, Job, Snapshot
 from .switch import Stopped, Switch, succeeded
 from .verify import (
     auto_assign_check,
@@ -146,6 +147,10 @@ class Operation:
             planned = self._plan(snapshot)
             if planned.actions:
                 return self._switch(snapshot, planned)
+            if snapshot.project.job and is_rolled_back(
+                snapshot
+            ):  # perhaps by a run that was killed
+                self._memory.leave(snapshot.project.job.source)
             checks = [
                 _with_note(live_check(snapshot, self._thresholds), planned),
                 *self._proof(snapshot, planned.target),
@@ -166,9 +171,9 @@ class Operation:
             if not succeeded(job):
                 raise Stopped(_ended(job, snapshot))
             switch.arrive(job)
-            self._remember(snapshot)
+            self._remember(job)
         except (Refused, Unreachable, NotCollected) as error:
-            problem = error
+            problem = switch.explained(error, _LATER)
         except DeadlineExceeded:
             limit = format_duration(options.time_limit)
             problem = Stopped(f"{switch.pending} after {limit}", _LATER)
@@ -185,14 +190,11 @@ class Operation:
             outcome.results["seconds_without_service"] = outage.seconds
         return outcome
 
-    def _remember(self, snapshot: Snapshot) -> None:
-        """What the next run without a named deployment must not choose."""
-        if self._options.state == ROLLED_BACK and snapshot.live_id:
-            self._memory.leave(snapshot.live_id)
-        if self._options.state == PROMOTED and self._options.version:
-            for deployment in snapshot.deployments:
-                if deployment.is_called(self._options.version):
-                    self._memory.forgive(deployment.id)
+    def _remember(self, job: Job) -> None:
+        """What the next run without a named deployment must not choose; raises OSError."""
+        self._memory.forgive(job.target)
+        if job.type == ROLLBACK and job.source != job.target:
+            self._memory.leave(job.source)
 
     def _in_the_end(
         self,

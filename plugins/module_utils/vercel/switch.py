@@ -46,6 +46,8 @@ class Switch:
     report: Callable[[str], None] = lambda phase: None
     notes: list[str] = field(default_factory=list)
     """What went other than planned, for the report."""
+    requested: bool = False
+    """Whether Vercel may act on it, whatever happens here."""
     pending: str = "Vercel has not answered"
     """What has not happened yet, for the message if the time limit passes."""
 
@@ -56,6 +58,7 @@ class Switch:
             try:
                 return self._request()
             except Unclear as problem:
+                self.requested = True
                 self.notes.append(f"the request ended without a clear answer: {problem}")
                 job = self._begun()
                 if job is not None:
@@ -98,6 +101,12 @@ class Switch:
             self.report(self.pending)
             self.client.sleep(_POLL)
 
+    def explained(self, error: RunbookError, remedy: str) -> RunbookError:
+        """The error, or that it came after the request: the domains may still move."""
+        if isinstance(error, Stopped) or not self.requested:
+            return error
+        return Stopped(f"the {job_type(self.options)} was requested, but then {error}", remedy)
+
     # --- steps ------------------------------------------------------------------------------------
 
     def _request(self) -> Job | None:
@@ -116,6 +125,7 @@ class Switch:
                     self.client.sleep(refusal.wait, _gave_up(refusal))
                     continue
                 return self._refused(refusal)
+            self.requested = True
             if reply.status == _QUEUED:
                 self.notes.append("Vercel has queued it behind a rolling release")
             return None

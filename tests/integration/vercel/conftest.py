@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import RunModule
 from tests.support.vercel import TOKEN, VALUE, Vercel, simulator
 from tests.support.vercel_answers import NAME, SLUG
+from tests.support.web import DIRECT
 
 #: Runs vercel_deployment: ``deployment("rolled_back", rollback_to="…", check=True)``.
 Deployment = Callable[..., dict[str, Any]]
@@ -42,7 +43,7 @@ def deployment(vercel: Vercel, run_module: RunModule, tmp_path: Path) -> Deploym
             "_ansible_verbosity": 4,
             **options,
         }
-        answer = run_module("vercel_deployment", given, check=check)
+        answer = run_module("vercel_deployment", given, check=check, env=DIRECT)
         assert TOKEN not in json.dumps(answer)
         assert VALUE not in json.dumps(answer)
         return answer

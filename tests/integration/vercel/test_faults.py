@@ -96,6 +96,14 @@ def test_vercel_is_down_for_good(vercel: Vercel, deployment: Run) -> None:
     assert "3 times in a row, and no job has begun" in answer["msg"]
 
 
+def test_an_outage_of_vercel_after_the_request(vercel: Vercel, deployment: Run) -> None:
+    at_the_request(vercel, lambda: vercel.faults.extend([Fault("GET .*/projects/", 503)] * 4))
+    answer = deployment("rolled_back")
+    assert answer["failed"]
+    assert "The rollback was requested, but then 127.0.0.1" in answer["msg"]
+    assert "state=verified shows whether it was done since" in answer["msg"]
+
+
 def test_a_slow_answer(vercel: Vercel, deployment: Run) -> None:
     """The request is carried out after it was given up."""
     given_up = threading.Event()
