@@ -26,7 +26,7 @@ CHECKS: dict[str, Definition] = {
         "A new production deployment gets the production domains by itself. Vercel switches this "
         "off with a rollback.",
         "Once the fix is deployed, promote it: 'ansible-playbook playbooks/deploy.yml -e "
-        "deploy_backend=vercel -e deploy_version=URL', or 'vercel promote URL'.",
+        "app_release_backend=vercel -e deploy_version=URL', or 'vercel promote URL'.",
     ),
     "vercel.environment": Definition(
         "No production variable of the project was changed after the live deployment was built, "
