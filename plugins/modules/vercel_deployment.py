@@ -39,13 +39,15 @@ options:
     type: str
   state:
     description:
+      - V(diagnosed) says whether the newest production deployment, or O(version), was built, with
+        the lines of its build log that tell why not, and what is live. Changes nothing.
       - V(listed) lists the newest production deployments and changes nothing.
       - V(verified) checks what is live, and changes nothing.
       - V(rolled_back) returns to O(rollback_to).
       - V(promoted) puts O(version) into service. It also ends a rollback, so that new production
         deployments get the domains again.
     type: str
-    choices: [listed, promoted, rolled_back, verified]
+    choices: [diagnosed, listed, promoted, rolled_back, verified]
     required: true
   confirm:
     description:
@@ -55,9 +57,9 @@ options:
     default: ""
   version:
     description:
-      - What to promote; needed for O(state=promoted). Id or URL of a deployment, the commit that it
-        was built from, or a value in its meta such as a tag.
-      - A preview is refused, as it was built with the variables of previews.
+      - What to promote or to diagnose; needed to promote. Id or URL of a deployment, the commit
+        that it was built from, or a value in its meta such as a tag.
+      - A preview is not promoted, as it was built with the variables of previews.
     type: str
   rollback_to:
     description:

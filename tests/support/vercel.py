@@ -30,6 +30,7 @@ _SCOPE = {"teamId", "slug"}
 _PAGE = {"limit", "since", "until", "from", "to"}
 _FILTERS = {"projectId", "app", "target", "state", "rollbackCandidate", "branch", "sha", "users"}
 _DOMAINS = {"production", "target", "redirects", "verified", "order", "gitBranch", "redirect"}
+_EVENTS = {"builds", "direction", "follow", "name", "statusCode", "delimiter"}
 
 #: An answer: status, content, headers.
 Reply = tuple[int, Any, dict[str, str]]
@@ -220,6 +221,10 @@ class Vercel:
     def get_team(self, query: dict[str, str], name: str) -> Any:
         return answers.team()
 
+    def get_events(self, query: dict[str, str], name: str) -> Any:
+        found = self.deployment(name).events()
+        return found[::-1] if query.get("direction") == "backward" else found
+
     def get_builds(self, query: dict[str, str], name: str) -> Any:
         return {"builds": []}
 
@@ -292,6 +297,7 @@ ROUTES: list[tuple[str, set[str], bool, Callable[..., Any]]] = [
     (rf"GET /v10{_P}/env", {"decrypt", "gitBranch", "source"}, True, Vercel.get_variables),
     (r"GET /v4/aliases/([^/]+)", _PAGE | {"projectId"}, True, Vercel.get_alias),
     (r"GET /v13/deployments/([^/]+)", {"withGitRepoInfo"}, True, Vercel.get_deployment),
+    (r"GET /v3/deployments/([^/]+)/events", _PAGE | _EVENTS, True, Vercel.get_events),
     (r"GET /v11/deployments/([^/]+)/builds", set(), True, Vercel.get_builds),
     (r"GET /v[67]/deployments", _PAGE | _FILTERS, True, Vercel.get_deployments),
     (rf"POST /v[19]{_P}/rollback/([^/]+)", {"description"}, True, Vercel.request_rollback),

@@ -37,6 +37,7 @@ class Deployment:
     candidate: bool = True
     project: str = PROJECT
     healthy: bool = True
+    log: list[str] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,6 +65,22 @@ class Deployment:
             "isRollbackCandidate": self.candidate,
             "meta": {"githubCommitSha": self.commit, "githubCommitRef": "main", **self.meta},
         }
+
+    def events(self) -> list[dict[str, Any]]:
+        """Its build log."""
+        return [
+            {
+                "id": f"{self.id}-{number}",
+                "type": "stderr" if "rror" in line else "stdout",
+                "created": self.created + number,
+                "date": self.created + number,
+                "deploymentId": self.id,
+                "serial": str(number),
+                "text": line,
+                "info": {"type": "build", "name": "bld_1", "entrypoint": "."},
+            }
+            for number, line in enumerate(self.log)
+        ]
 
     def single(self) -> dict[str, Any]:
         """As it is answered alone, which does not say whether it can be rolled back to."""

@@ -22,6 +22,11 @@ CHECKS: dict[str, Definition] = {
         "The last request to move the production domains has ended, and it succeeded.",
         "Check the project's deployments on Vercel; state=verified shows what is live now.",
     ),
+    "vercel.build": Definition(
+        "The newest production deployment, or the one that was named, was built.",
+        "Fix what the log in the evidence names, and push again; 'vercel inspect URL --logs' shows "
+        "all of it.",
+    ),
     "vercel.auto_assign": Definition(
         "A new production deployment gets the production domains by itself. Vercel switches this "
         "off with a rollback.",

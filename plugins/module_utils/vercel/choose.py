@@ -31,7 +31,7 @@ def choose(options: Options, snapshot: Snapshot, left: Collection[str]) -> Deplo
     """
     if not options.wanted:
         return previous(snapshot, left)
-    target = _named(options.wanted, snapshot)
+    target = named(options.wanted, snapshot)
     if target.id == snapshot.live_id:
         return target
     _require_usable(target, options, snapshot)
@@ -72,7 +72,8 @@ def _is_candidate(deployment: Deployment, rejected: Collection[str]) -> bool:
     )
 
 
-def _named(wanted: str, snapshot: Snapshot) -> Deployment:
+def named(wanted: str, snapshot: Snapshot) -> Deployment:
+    """The deployment of that name; raises `NotCollected` if none or several have it."""
     found = [each for each in snapshot.deployments if each.is_called(wanted)]
     if snapshot.named is not None and not found:
         found = [snapshot.named]

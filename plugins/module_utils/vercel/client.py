@@ -9,6 +9,7 @@ CA are set in the environment.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,9 @@ from urllib.parse import quote
 from ..core.deadline import Deadline, DeadlineExceeded
 from ..core.errors import Refused, RunbookError, Unreachable
 from ..core.text import redact, shorten
-from ..net.failures import connection_failure, timed_out
+from ..net.failures import timed_out
 from ..net.url import Url
+from .failures import failure_of
 from .options import Options
 
 IMPORT_ERROR: str | None = None
@@ -36,6 +38,9 @@ _PAUSES = (0.5, 1.0, 2.0)
 #: Seconds to wait after a 429 that does not say how long.
 _UNSAID = 5.0
 RATE_LIMITED = 429
+_OUTAGE = "Check the network, and https://www.vercel-status.com, then run this again."
+_ACCESS = "Give the token access to the team and the project, with a role that may promote."
+_REMEDIES = {401: _ACCESS, 403: _ACCESS, RATE_LIMITED: "Run this again in some minutes."}
 _SERVER_ERROR = 500
 
 
@@ -44,7 +49,10 @@ class Refusal(Refused):
 
     def __init__(self, status: int, code: str, message: str, wait: float | None = None) -> None:
         said = ": ".join(part for part in (code, message) if part)
-        super().__init__(f"Vercel answered with status {status}" + (f" ({said})" if said else ""))
+        super().__init__(
+            f"Vercel answered with status {status}" + (f" ({said})" if said else ""),
+            _REMEDIES.get(status, ""),
+        )
         self.status = status
         self.code = code
         self.wait = wait
@@ -53,6 +61,9 @@ class Refusal(Refused):
 
 class Unclear(Unreachable):
     """No answer, or one of a server in trouble: the request may have been carried out or not."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy or _OUTAGE)
 
 
 @dataclass(frozen=True)
@@ -75,21 +86,30 @@ class Client:
 
     def get(self, *path: str, **query: Any) -> dict[str, Any]:
         """The JSON object at a path; asks again after a failure that may pass."""
+        found: dict[str, Any] = self._read(dict, path, query)
+        return found
+
+    def get_list(self, *path: str, **query: Any) -> list[Any]:
+        """The same for a JSON array."""
+        found: list[Any] = self._read(list, path, query)
+        return found
+
+    def _read(self, kind: type, path: tuple[str, ...], query: Mapping[str, Any]) -> Any:
         pauses = iter(_PAUSES)
         content = None
         while content is None:
-            content = self._question(path, query, pauses)
+            content = self._question(kind, path, query, pauses)
         return content
 
     def _question(
-        self, path: tuple[str, ...], query: Mapping[str, Any], pauses: Iterator[float]
-    ) -> dict[str, Any] | None:
+        self, kind: type, path: tuple[str, ...], query: Mapping[str, Any], pauses: Iterator[float]
+    ) -> Any:
         """The answer; none, after a wait, if it is to be asked again."""
         try:
             content = self._send("GET", path, query).content
-            if isinstance(content, dict):
+            if isinstance(content, kind):
                 return content
-            raise Unclear(f"{self._where} did not answer with a JSON object")
+            raise Unclear(f"{self._where} did not answer with the JSON that is documented")
         except Refusal as refusal:
             if refusal.wait is None:
                 raise
@@ -138,7 +158,7 @@ class Client:
         except (requests.RequestException, OSError) as error:
             if timed_out(error):
                 raise Unclear(f"{self._where} did not answer within {seconds:.3g} s") from None
-            failure = connection_failure(error, self._url.host, self._url.port)
+            failure = failure_of(error, self._url)
             raise Unclear(redact(failure.text, [self._options.token]), failure.remedy) from None
         return self._judged(response)
 
@@ -146,7 +166,10 @@ class Client:
         """The reply; raises `Unclear` or `Refusal` for one that is an error."""
         content: Any = None
         with suppress(ValueError):
-            content = response.json()
+            if "stream+json" in response.headers.get("Content-Type", ""):
+                content = [json.loads(line) for line in response.text.splitlines() if line.strip()]
+            else:
+                content = response.json()
         if 200 <= response.status_code < 300:
             return Reply(response.status_code, content)
         error = content.get("error") if isinstance(content, dict) else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import NotCollected, UsageError
 from .client import Client, Refusal
-from .options import LISTED, PROMOTED, ROLLED_BACK, VERIFIED, Options
+from .options import ROLLED_BACK, Options
 from .snapshot import PRODUCTION, Deployment, Project, Snapshot, host_of
 
 #: Deployments in one answer, and answers that are read to find one.
@@ -31,7 +31,7 @@ def collect(options: Options, client: Client) -> Snapshot:
     snapshot = Snapshot(project, domains, (), uncertain=uncertain)
     live = snapshot.live_id
     found: list[Deployment] = []
-    query = {} if options.state == PROMOTED else {"target": PRODUCTION}
+    query = {} if options.wanted and options.state != ROLLED_BACK else {"target": PRODUCTION}
     for page in _pages(client, project, query):
         found += page
         if _is_enough(options, found, live):
@@ -138,10 +138,10 @@ def _pages(client: Client, project: Project, query: dict[str, Any]) -> Iterator[
 
 
 def _is_enough(options: Options, found: list[Deployment], live: str) -> bool:
-    if options.state in (LISTED, VERIFIED):
-        return True
     if options.wanted:
         return any(each.is_called(options.wanted) for each in found)
+    if options.state != ROLLED_BACK:
+        return True
     current = next((each for each in found if each.id == live), None)
     return current is not None and any(
         each.candidate and each.created < current.created for each in found

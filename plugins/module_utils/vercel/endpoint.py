@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.units import format_duration, pluralize
-from ..net.failures import connection_failure, timed_out
+from ..net.failures import timed_out
 from ..net.url import Url
+from .failures import failure_of
 
 with suppress(ImportError):  # the module reports that it is missing
     import requests
@@ -86,7 +87,7 @@ def ask(url: Url, seconds: float) -> Answer:
     except (requests.RequestException, OSError) as error:
         if timed_out(error):
             return Answer(problem=f"no answer within {seconds:g} s")
-        return Answer(problem=connection_failure(error, url.host, url.port).text)
+        return Answer(problem=failure_of(error, url).text)
 
 
 def _credentials(url: Url) -> Any:

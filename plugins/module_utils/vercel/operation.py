@@ -20,12 +20,13 @@ from ..core.progress import ProgressCallback, progress, running_item
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration
 from ..net.url import Url
-from .choose import is_rolled_back
+from .build import build_check
+from .choose import is_rolled_back, named
 from .client import Client
 from .collect import changed_variables, collect, failed_domains, read_domains, read_project
 from .endpoint import Monitor
 from .memory import Memory
-from .options import LISTED, VERIFIED, Options
+from .options import DIAGNOSED, LISTED, VERIFIED, Options
 from .plan import Busy, Plan, plan, require_confirmed
 from .snapshot import ROLLBACK, Deployment, Job, Snapshot
 from .switch import Stopped, Switch, succeeded
@@ -65,7 +66,7 @@ class Operation:
 
     def run(self) -> Outcome:
         """Carry it out."""
-        if self._options.state in (LISTED, VERIFIED):
+        if self._options.state in (DIAGNOSED, LISTED, VERIFIED):
             return self.preview()
         return self._explained(self._run)
 
@@ -121,6 +122,8 @@ class Operation:
             return Outcome(checks, [], results=_results(snapshot, listed=True))
         if self._options.state == VERIFIED:
             return self._verified(snapshot)
+        if self._options.state == DIAGNOSED:
+            return self._diagnosed(snapshot)
         planned = self._plan(snapshot)
         results = _results(snapshot, planned.target)
         checks = [_with_note(live, planned), self._environment(snapshot, planned.target)]
@@ -136,6 +139,23 @@ class Operation:
             checks += watch(snapshot.live, self._options, self._thresholds, self._report)
         problem = _problem(checks)
         return Outcome(checks, [], problem, {**_results(snapshot), "proven": not problem})
+
+    def _diagnosed(self, snapshot: Snapshot) -> Outcome:
+        """A failed build is a finding, not a failure of this module."""
+        wanted = self._options.wanted
+        try:
+            if not wanted and not snapshot.deployments:
+                raise NotCollected("the project has no production deployment")
+            deployment = named(wanted, snapshot) if wanted else snapshot.deployments[0]
+        except NotCollected as error:
+            raise _NoTarget(error) from None
+        checks = [
+            build_check(self._client, deployment, self._thresholds),
+            live_check(snapshot, self._thresholds),
+            job_check(snapshot, self._thresholds),
+            auto_assign_check(snapshot, self._thresholds),
+        ]
+        return Outcome(checks, [], results=_results(snapshot, deployment))
 
     # --- for real ---------------------------------------------------------------------------------
 
@@ -168,7 +188,9 @@ class Operation:
         monitor = Monitor(endpoint).start() if endpoint else None
         try:
             job = switch.wait(planned.job or switch.request())
-            if not succeeded(job):
+            if switch.is_needless(job):
+                switch.notes.append("Vercel skipped it, as the domains led there already")
+            elif not succeeded(job):
                 raise Stopped(_ended(job, snapshot))
             switch.arrive(job)
             self._remember(job)

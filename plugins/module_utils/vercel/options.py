@@ -15,11 +15,12 @@ from ..core.options import LONGEST, checked_seconds
 from ..net.url import Url, is_loopback
 
 #: Values of the module's option ``state``.
+DIAGNOSED = "diagnosed"
 LISTED = "listed"
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled_back"
 VERIFIED = "verified"
-STATES = (LISTED, PROMOTED, ROLLED_BACK, VERIFIED)
+STATES = (DIAGNOSED, LISTED, PROMOTED, ROLLED_BACK, VERIFIED)
 
 API = "https://api.vercel.com"
 
@@ -38,7 +39,7 @@ class Options:
     confirm: str = ""
     """Must be the name or the id of the project, unless it is empty."""
     version: str = ""
-    """What to promote: id or URL of a deployment, or a commit or tag it was built from."""
+    """What to promote or to diagnose: id or URL of a deployment, or its commit or tag."""
     rollback_to: str = ""
     """What to roll back to, likewise; empty for the production deployment before."""
     health_urls: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class Options:
     @property
     def wanted(self) -> str:
         """The deployment that the operator named; empty for none."""
-        return self.version if self.state == PROMOTED else self.rollback_to
+        return self.rollback_to if self.state == ROLLED_BACK else self.version
 
     @property
     def scope(self) -> dict[str, str]:

@@ -42,6 +42,8 @@ class Deployment:
     substate: str = ""
     """``PROMOTED`` if it has ever had the production domains, ``STAGED`` if not."""
     meta: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    """Why it was not built, as Vercel says."""
 
     @classmethod
     def parse(cls, item: Mapping[str, Any]) -> Deployment:
@@ -59,6 +61,7 @@ class Deployment:
             meta={str(key): str(value) for key, value in meta.items()}
             if isinstance(meta, Mapping)
             else {},
+            error=str(item.get("errorMessage") or item.get("errorCode") or ""),
         )
 
     @property

@@ -13,7 +13,7 @@ from .client import Client, Refusal, Unclear
 from .collect import read_domain, read_project
 from .options import Options
 from .plan import age, job_type
-from .snapshot import PROMOTE, SUCCEEDED, Deployment, Job, Snapshot
+from .snapshot import PROMOTE, SKIPPED, SUCCEEDED, Deployment, Job, Snapshot
 
 #: Seconds between two questions whether it is done.
 _POLL = 0.5
@@ -26,7 +26,6 @@ _QUEUED = 202
 _ADVICE = {
     402: "The plan allows to roll back only to the production deployment before, or not at all: "
     "name that one, or upgrade.",
-    403: "Give the token access to the project, with a role that may promote deployments.",
     422: "Name another deployment; state=listed shows which Vercel offers.",
 }
 
@@ -101,6 +100,13 @@ class Switch:
             self.report(self.pending)
             self.client.sleep(_POLL)
 
+    def is_needless(self, job: Job) -> bool:
+        """Whether a job was skipped because someone else was quicker."""
+        domains = self.snapshot.domains
+        return job.status == SKIPPED and all(
+            read_domain(self.client, each) == self.target.id for each in domains
+        )
+
     def explained(self, error: RunbookError, remedy: str) -> RunbookError:
         """The error, or that it came after the request: the domains may still move."""
         if isinstance(error, Stopped) or not self.requested:
@@ -143,7 +149,7 @@ class Switch:
                     f"{refusal}: a {job.type} to {name}, requested {age(job)} ago, is running",
                     "Wait until it has ended, then check what is live with state=verified.",
                 )
-        raise Stopped(str(refusal), _ADVICE.get(refusal.status, ""))
+        raise Stopped(str(refusal), _ADVICE.get(refusal.status, refusal.remedy))
 
     def _begun(self) -> Job | None:
         """The job that a request without a clear answer has begun, if it has."""

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import by_name, start_module
+from tests.conftest import RunModule, by_name, start_module
 from tests.support.vercel import TOKEN, Fault, Vercel
 from tests.support.vercel_answers import NAME, SLUG
+from tests.support.web import DIRECT
 
 from .conftest import Deployment as Run
 
@@ -37,7 +38,7 @@ def nothing_moved(answer: dict[str, Any]) -> bool:
     ("status", "advice"),
     [
         (402, "only to the production deployment before"),
-        (403, "Give the token access to the project"),
+        (403, "Give the token access to the team and the project"),
         (422, "Name another deployment"),
         (302, "status 302"),
     ],
@@ -189,6 +190,25 @@ def test_someone_else_was_quicker(vercel: Vercel, deployment: Run) -> None:
     answer = deployment("rolled_back")
     assert (answer["proven"], vercel.live) == (True, "dpl_2second")
     assert "someone else requested the same" in answer["actions"][0]["reason"]
+
+
+def test_someone_else_was_quicker_and_is_done(vercel: Vercel, deployment: Run) -> None:
+    def move() -> None:
+        vercel.project.domains = dict.fromkeys(vercel.project.domains, "dpl_2second")
+
+    vercel.job_ends = "skipped"
+    at_the_request(vercel, move)
+    answer = deployment("rolled_back")
+    assert answer["proven"], answer
+    assert "the domains led there already" in answer["actions"][0]["reason"]
+
+
+def test_a_proxy_that_does_not_work(vercel: Vercel, run_module: RunModule) -> None:
+    options = {"state": "listed", "project": NAME, "token": TOKEN, "time_limit": 1}
+    proxy = {**DIRECT, "HTTP_PROXY": "http://user:s3cret@127.0.0.1:1"}
+    answer = run_module("vercel_deployment", {**options, "api_url": vercel.address}, env=proxy)
+    assert "the proxy http://***@127.0.0.1:1 failed: connection refused" in answer["msg"]
+    assert "s3cret" not in str(answer)
 
 
 def test_someone_else_wants_something_else(vercel: Vercel, deployment: Run) -> None:

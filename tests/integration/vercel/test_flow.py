@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunModule, by_name
-from tests.support.vercel import TOKEN, Vercel
+from tests.support.vercel import TOKEN, Fault, Vercel
 from tests.support.vercel_answers import NAME, PROJECT, TEAM, Deployment, Job
 
 from .conftest import Deployment as Run
@@ -193,3 +193,31 @@ def test_the_variables_of_the_official_command_line(vercel: Vercel, run_module: 
     answer = run_module("vercel_deployment", options, env=environment)
     assert answer["live"] == "dpl_3third"
     assert TOKEN not in str(answer)
+
+
+def test_a_build_that_failed(vercel: Vercel, deployment: Run) -> None:
+    assert by_name(deployment("diagnosed"), "vercel.build")["status"] == "ok"
+    broken = push(vercel, 5, live=False)
+    broken.state = "ERROR"
+    broken.log = [
+        *(f"Compiling page {number}" for number in range(40)),
+        "\x1b[31mError:\x1b[0m Cannot find module 'left-pad'",
+        "DB_PASSWORD=hunter2 is not valid: error",
+    ]
+    answer = deployment("diagnosed")
+    build = by_name(answer, "vercel.build")
+    assert "failed" not in answer
+    assert (build["status"], answer["target_release"], answer["live"]) == (
+        "critical",
+        "dpl_5new",
+        "dpl_3third",
+    )
+    assert [row["line"] for row in build["evidence"]] == [
+        "Error: Cannot find module 'left-pad'",
+        "DB_PASSWORD=*** is not valid: error",
+    ]
+    named = deployment("diagnosed", version="dpl_4preview")
+    assert by_name(named, "vercel.build")["status"] == "ok"
+    vercel.faults += [Fault("GET .*/events", 403)]
+    unseen = by_name(deployment("diagnosed", version="5555555"), "vercel.build")
+    assert "its log cannot be read: Vercel answered with status 403" in unseen["summary"]

@@ -35,6 +35,7 @@ def node() -> str:
 def test_the_sdk(vercel: Vercel) -> None:
     """It validates every answer against the published specification."""
     modules = installed("vercel-sdk")
+    vercel.project.deployments[0].log = ["npm run build", "Error: no"]
     given = {"ADDRESS": vercel.address, "TOKEN": TOKEN, "TEAM": TEAM, "PROJECT": PROJECT}
     with (ROOT / "tests/vercel/vercel-sdk/calls.mjs").open("rb") as script:
         done = subprocess.run(
@@ -54,6 +55,7 @@ def test_the_sdk(vercel: Vercel) -> None:
         "domains": ["your-domain.com", "gpt-agent.vercel.app"],
         "alias": "dpl_3third",
         "variables": ["API_KEY"],
+        "events": ["Error: no", "npm run build"],
         "rollback": None,
         "rolled back": ["rollback", "succeeded", "dpl_2second"],
         "promote": None,

@@ -53,6 +53,15 @@ await ask(
   () => vercel.projects.filterProjectEnvs({ idOrName: PROJECT, ...scope }),
   (found) => found.envs.map((each) => each.key),
 );
+await ask(
+  "events",
+  () =>
+    vercel.deployments.getDeploymentEvents({
+      ...{ idOrUrl: "dpl_1first", builds: 1, direction: "backward", follow: 0, limit: 100 },
+      ...scope,
+    }),
+  (events) => events.map((each) => each.text),
+);
 const request = { projectId: PROJECT, deploymentId: "dpl_2second", ...scope };
 await ask("rollback", () => vercel.projects.requestRollback({ ...request, description: "slow" }));
 await ask("rolled back", end, (last) => [last.type, last.jobStatus, last.toDeploymentId]);
