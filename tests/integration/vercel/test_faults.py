@@ -205,7 +205,7 @@ def test_someone_else_was_quicker_and_is_done(vercel: Vercel, deployment: Run) -
 
 def test_a_proxy_that_does_not_work(vercel: Vercel, run_module: RunModule) -> None:
     options = {"state": "listed", "project": NAME, "token": TOKEN, "time_limit": 1}
-    proxy = {**DIRECT, "HTTP_PROXY": "http://user:s3cret@127.0.0.1:1"}
+    proxy = {**DIRECT, "http_proxy": "http://user:s3cret@127.0.0.1:1"}
     answer = run_module("vercel_deployment", {**options, "api_url": vercel.address}, env=proxy)
     assert "the proxy http://***@127.0.0.1:1 failed: connection refused" in answer["msg"]
     assert "s3cret" not in str(answer)
