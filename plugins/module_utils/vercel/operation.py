@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..core.check import CRITICAL, DONE, FAILED, UNKNOWN, Action, Check
+from ..core.check import CRITICAL, DONE, FAILED, SKIPPED, UNKNOWN, Action, Check
 from ..core.deadline import Deadline, DeadlineExceeded
 from ..core.errors import NotCollected, Refused, RunbookError, Unreachable
 from ..core.lock import Locked, exclusive_lock
@@ -27,7 +27,7 @@ from .collect import changed_variables, collect, failed_domains, read_domains, r
 from .endpoint import Monitor
 from .memory import Memory
 from .options import DIAGNOSED, LISTED, VERIFIED, Options
-from .plan import Busy, Plan, plan, require_confirmed
+from .plan import SWITCH, Busy, Plan, plan, require_confirmed
 from .snapshot import ROLLBACK, Deployment, Job, Snapshot
 from .switch import Stopped, Switch, succeeded
 from .verify import (
@@ -126,8 +126,8 @@ class Operation:
             return self._diagnosed(snapshot)
         planned = self._plan(snapshot)
         results = _results(snapshot, planned.target)
-        checks = [_with_note(live, planned), self._environment(snapshot, planned.target)]
-        return Outcome(checks, planned.actions, results=results)
+        checks = [live, self._environment(snapshot, planned.target)]
+        return Outcome(checks, planned.actions or [_skipped(planned, snapshot)], results=results)
 
     def _verified(self, snapshot: Snapshot) -> Outcome:
         checks = [
@@ -172,12 +172,12 @@ class Operation:
             ):  # perhaps by a run that was killed
                 self._memory.leave(snapshot.project.job.source)
             checks = [
-                _with_note(live_check(snapshot, self._thresholds), planned),
+                live_check(snapshot, self._thresholds),
                 *self._proof(snapshot, planned.target),
             ]
             problem = _problem(checks)
             results = {**_results(snapshot, planned.target), "proven": not problem}
-            return Outcome(checks, [], problem, results)
+            return Outcome(checks, [_skipped(planned, snapshot)], problem, results)
 
     def _switch(self, snapshot: Snapshot, planned: Plan) -> Outcome:
         """Move the domains, and prove what is live then; says what is known, whatever happens."""
@@ -331,8 +331,10 @@ def _problem(checks: Sequence[Check]) -> str:
     return "; ".join(f"{check.name} {check.subject}: {check.summary}" for check in bad) + "."
 
 
-def _with_note(live: Check, planned: Plan) -> Check:
-    return replace(live, summary=f"{live.summary}; {planned.note}") if planned.note else live
+def _skipped(planned: Plan, snapshot: Snapshot) -> Action:
+    """Nothing to do, in words that the operator sees: an ok check is only counted."""
+    url = planned.target.url
+    return Action(SWITCH, SKIPPED, planned.note, snapshot.project.name, url, url)
 
 
 def _rows(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..core.check import PLANNED, Action
-from ..core.errors import Refused, UsageError
+from ..core.errors import NotCollected, Refused, UsageError
 from ..core.units import format_duration
-from .choose import choose, is_rolled_back
+from .choose import choose, is_rolled_back, previous
 from .options import PROMOTED, ROLLED_BACK, Options
 from .snapshot import PROMOTE, ROLLBACK, Deployment, Job, Snapshot
 
@@ -55,7 +55,7 @@ def plan(options: Options, snapshot: Snapshot, left: Collection[str]) -> Plan:
     if options.state == ROLLED_BACK and not options.wanted and is_rolled_back(snapshot):
         live = snapshot.live
         if job is not None and live is not None:
-            return Plan(live, note=_note(snapshot, job))
+            return Plan(live, note=_note(snapshot, left, job))
     target = choose(options, snapshot, left)
     if target.id == snapshot.live_id:
         return Plan(target, note=f"{target.shown} is live already")
@@ -93,11 +93,13 @@ def _joined(options: Options, snapshot: Snapshot, left: Collection[str], job: Jo
     )
 
 
-def _note(snapshot: Snapshot, job: Job) -> str:
-    return (
-        f"already rolled back from {snapshot.name_of(job.source)} {age(job)} ago; to go further "
-        "back, name a deployment in rollback_to"
-    )
+def _note(snapshot: Snapshot, left: Collection[str], job: Job) -> str:
+    note = f"already rolled back from {snapshot.name_of(job.source)} {age(job)} ago"
+    try:
+        further = previous(snapshot, left).url
+    except NotCollected:
+        return f"{note}, and Vercel offers no deployment before it"
+    return f"{note}; to go further back: rollback_to={further}"
 
 
 def age(job: Job) -> str:

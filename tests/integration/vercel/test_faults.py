@@ -246,8 +246,9 @@ def test_a_killed_run(vercel: Vercel, deployment: Run, tmp_path: Path, ends_befo
         vercel.get_project({}, NAME)
     answer = deployment("rolled_back", bake=0)
     assert (answer["proven"], vercel.live, len(vercel.posts())) == (True, "dpl_2second", 1)
+    assert answer["changed"] is not ends_before
     assert [action["name"] for action in answer["actions"]] == (
-        [] if ends_before else ["vercel.wait"]
+        ["vercel.switch"] if ends_before else ["vercel.wait"]
     )
 
 

@@ -52,8 +52,9 @@ def test_back_and_forth(vercel: Vercel, deployment: Run) -> None:
     assert set(checks.values()) == {"ok"}
 
     again = deployment("rolled_back", **asked)
-    assert (again["changed"], again["actions"], again["proven"]) == (False, [], True)
-    assert "already rolled back from gpt-agent-3ccc" in by_name(again, "vercel.live")["summary"]
+    (skipped,) = again["actions"]
+    assert (again["changed"], skipped["status"], again["proven"]) == (False, "skipped", True)
+    assert "already rolled back from gpt-agent-3ccc" in skipped["reason"]
     assert len(vercel.posts()) == 1
 
     forward = deployment("promoted", version="3333333")

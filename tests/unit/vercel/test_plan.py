@@ -42,6 +42,8 @@ def test_a_project_that_is_rolled_back_stays_so() -> None:
     planned = plan(options(), found, [])
     assert (planned.actions, planned.target.id) == ([], "dpl_2")
     assert "already rolled back from app-3.vercel.app" in planned.note
+    assert planned.note.endswith("to go further back: rollback_to=app-1.vercel.app")
+    assert plan(options(), found, ["dpl_1"]).note.endswith("no deployment before it")
     further = plan(options(rollback_to="dpl_1"), found, [])
     assert further.target.id == "dpl_1"
     # Not if something else went live since.
