@@ -244,7 +244,7 @@ class Operation:
             job = replace(
                 job_check(after, self._thresholds, evidence),
                 status=CRITICAL,
-                summary=str(problem),
+                summary=f"{problem}. Live now: {after.name_of(after.live_id)}",
                 remedy=problem.remedy or "Check the project on Vercel, then run this again.",
                 not_judged="",
             )
@@ -333,8 +333,7 @@ def _problem(checks: Sequence[Check]) -> str:
 
 def _skipped(planned: Plan, snapshot: Snapshot) -> Action:
     """Nothing to do, in words that the operator sees: an ok check is only counted."""
-    url = planned.target.url
-    return Action(SWITCH, SKIPPED, planned.note, snapshot.project.name, url, url)
+    return Action(SWITCH, SKIPPED, planned.note, snapshot.project.name)
 
 
 def _rows(snapshot: Snapshot) -> list[dict[str, Any]]:

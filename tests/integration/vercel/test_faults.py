@@ -31,6 +31,7 @@ def nothing_moved(answer: dict[str, Any]) -> bool:
         and not answer["proven"]
         and [action["status"] for action in answer["actions"]] == ["failed"]
         and "Live now: gpt-agent-3ccc.vercel.app" in answer["msg"]
+        and "Live now: gpt-agent-3ccc" in by_name(answer, "vercel.job")["summary"]
     )
 
 
