@@ -24,7 +24,7 @@ _FAILED = ("ERROR", "BLOCKED")
 _LINES = 100
 _LENGTH = 300
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_SUSPECT = re.compile(r"\berr(or)?\b|\bfail(ed|ure)?\b|not found|cannot|exited with", re.IGNORECASE)
+_SUSPECT = re.compile(r"\berr(or)?\b|\bfail\w*|not found|cannot|exited with", re.IGNORECASE)
 
 
 def build_log(client: Client, deployment: Deployment) -> list[dict[str, Any]]:
