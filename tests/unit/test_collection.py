@@ -71,6 +71,8 @@ ACTIONS = {
     "release.remove",
     "release.revert",
     "release.switch",
+    "vercel.switch",
+    "vercel.wait",
 }
 
 

@@ -15,12 +15,13 @@ from ..pm2 import checks as pm2
 from ..postgres import checks as postgres
 from ..redis import checks as redis
 from ..release import checks as release
+from ..vercel import checks as vercel
 from ..web import checks as web
 from . import checks as core
 from .definition import Definition
 
 CATALOG: dict[str, Definition] = {
     name: definition
-    for technology in (host, pm2, release, npm, web, postgres, redis, certificates, core)
+    for technology in (host, pm2, release, vercel, npm, web, postgres, redis, certificates, core)
     for name, definition in technology.CHECKS.items()
 }

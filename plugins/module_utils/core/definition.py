@@ -23,6 +23,7 @@ COMPONENTS = {
     "host": "Host",
     "app": "App",
     "release": "Releases",
+    "vercel": "Vercel",
     "npm": "npm packages",
     "web": "Web",
     "certificate": "Certificates",

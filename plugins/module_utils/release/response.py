@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from ..net.http import Answer, Target, ask
 from ..net.url import Url
-from .http import Answer, Target, ask
 
 #: Longest wait for one answer.
 PATIENCE = 10.0

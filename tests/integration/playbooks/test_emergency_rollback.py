@@ -70,3 +70,9 @@ def test_another_app_is_not_confirmed(stack: Stack, history: Path, tmp_path: Pat
     assert run.code == 2
     assert "it is 'worker', but the app is gpt-agent" in run.table
     assert live(stack) == "1.1.0"
+
+
+def test_vercel_without_a_project(stack: Stack, tmp_path: Path) -> None:
+    run = run_playbook(stack, tmp_path, "emergency_rollback", rollback_backend="vercel")
+    assert run.code == 2
+    assert "project: is not set: set vercel_project in the inventory" in run.table
