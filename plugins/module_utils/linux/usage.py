@@ -29,10 +29,23 @@ class Thread:
     name: str
     user: float
     system: float
+    wanted: float = 0.0
+    """Seconds for which it used a processor or waited for one; 0 if the kernel does not count."""
 
     @property
     def cpu(self) -> float:
         return self.user + self.system
+
+
+def busy_share(first: Usage, last: Usage, seconds: float) -> float:
+    """Percent of the time for which the main thread had something to compute.
+
+    It may have got less of a processor, on a host that is overloaded.
+    """
+    before, after = first.main_thread, last.main_thread
+    if before is None or after is None or seconds <= 0:
+        return 0.0
+    return 100 * max(after.cpu - before.cpu, after.wanted - before.wanted) / seconds
 
 
 @dataclass(frozen=True)
@@ -91,8 +104,16 @@ def _threads(pid: int) -> list[Thread]:
             fields = stat_fields(f"{pid}/task/{tid}")
             if len(fields) > _SYSTEM:
                 user, system = int(fields[_USER]) / _TICKS, int(fields[_SYSTEM]) / _TICKS
-                found.append(Thread(int(tid), _name(pid, tid), user, system))
+                found.append(Thread(int(tid), _name(pid, tid), user, system, _wanted(pid, tid)))
     return found
+
+
+def _wanted(pid: int, tid: str) -> float:
+    try:
+        ran, waited = read_text(f"/proc/{pid}/task/{tid}/schedstat").split()[:2]
+        return (int(ran) + int(waited)) / 1e9
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _name(pid: int, tid: str) -> str:

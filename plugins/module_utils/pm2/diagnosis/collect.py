@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from ...core.deadline import Deadline
@@ -53,10 +53,8 @@ def collect(options: Options, deadline: Deadline) -> list[Snapshot]:
     watched = [] if hidden else [row for app in apps for row in app.online]
     ports = {row.pm_id: _ports(before.get(row.pm_id), options) for row in watched}
     began = time.monotonic()
-    looks = _watch(watched, ports, options.window, deadline) if watched else {}
+    looks, after = _watch(watched, ports, options, deadline)
     seconds = time.monotonic() - began
-    with Client(options.home, deadline) as client:
-        after = reported(client.rows())
     return [
         Snapshot(
             app=app,
@@ -90,26 +88,28 @@ def _ports(known: Reported | None, options: Options) -> tuple[int, ...]:
 
 
 def _watch(
-    watched: Iterable[Instance],
+    watched: Sequence[Instance],
     ports: Mapping[int, tuple[int, ...]],
-    window: float,
+    options: Options,
     deadline: Deadline,
-) -> dict[int, list[Look]]:
-    """Looks at each instance until the window ends, by PM2's id."""
+) -> tuple[dict[int, list[Look]], dict[int, Reported]]:
+    """Looks at each instance until the window ends, by PM2's id, and the last figures."""
     found: dict[int, list[Look]] = {row.pm_id: [] for row in watched}
-    pids = {row.pm_id: row.pid for row in watched}
-    pause = min(_POLL, window / (_LOOKS - 1))
-    end = time.monotonic() + window
-    while True:
-        for pm_id, pid in pids.items():
-            usage = read_usage(pid)
-            if usage:
-                near = _database(usage, ports[pm_id])
-                found[pm_id].append(Look(time.monotonic(), usage, near))
-        left = end - time.monotonic()
-        if left <= 0:
-            return found
-        time.sleep(deadline.remaining(min(pause, left)))
+    pause = min(_POLL, options.window / (_LOOKS - 1))
+    end = time.monotonic() + options.window
+    with Client(options.home, deadline) as client:
+        while True:
+            figures = reported(client.rows())
+            for row in watched:
+                usage = read_usage(row.pid)
+                if usage:
+                    near = _database(usage, ports[row.pm_id])
+                    said = figures.get(row.pm_id, Reported()).figures
+                    found[row.pm_id].append(Look(time.monotonic(), usage, near, said))
+            left = end - time.monotonic()
+            if left <= 0 or not watched:
+                return found, figures
+            time.sleep(deadline.remaining(min(pause, left)))
 
 
 def _established(usage: Usage) -> list[Connection]:

@@ -15,8 +15,8 @@ from ...linux.sockets import Connection
 from .signs import POOL
 from .snapshot import Snapshot, Trend
 
-#: Seconds since the last message of an empty pool within which it still counts as going on.
-RECENT = 900.0
+#: Seconds before the window within which a message is about the connections of now.
+_NOW = 30.0
 
 
 def longest_wait(trend: Trend) -> float:
@@ -28,7 +28,11 @@ def assess_database(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     """The longest wait for the database."""
     label, trends = snapshot.app.label, snapshot.trends
     evidence = [_row(trend) for trend in trends]
-    more: dict[str, Any] = {"subject": label, "evidence": evidence, "window": f"{snapshot.seconds:.0f} s"}
+    more: dict[str, Any] = {
+        "subject": label,
+        "evidence": evidence,
+        "window": f"{snapshot.seconds:.0f} s",
+    }
     last = [each for trend in trends for each in trend.looks[-1].database]
     count = pluralize(len(last), "connection")
     if not last and not any(look.database for trend in trends for look in trend.looks):
@@ -62,20 +66,25 @@ def assess_pool(snapshot: Snapshot, thresholds: Thresholds) -> Check | None:
     if not count:
         return None
     label, trends = snapshot.app.label, snapshot.trends
-    evidence = [*(_row(trend) for trend in trends)]
+    evidence = [_row(trend) for trend in trends]
     latest = max((sign.last for sign in signs if sign.last is not None), default=None)
     ago = None if latest is None else max(0.0, snapshot.taken - latest)
     summary = f"{pluralize(count, 'request')} found no free connection in time"
     if ago is not None:
         summary += f", the last {format_duration(ago)} ago"
-    cause, remedy = _cause(trends, snapshot.seconds)
-    status = CRITICAL if ago is not None and ago < RECENT else WARNING
+    cause, remedy = "; what the connections do now says nothing about it", ""
+    if ago is not None and ago <= snapshot.seconds + _NOW:
+        cause, remedy = _cause(trends, snapshot.seconds)
+        cause = f"; {cause}"
+    elif latest is not None and all(latest < (trend.instance.started or 0) for trend in trends):
+        cause = ", before the app was started again"
+    status = CRITICAL if ago is not None and ago <= snapshot.seconds + _NOW else WARNING
     if thresholds.of("app.pool", label).status_of(count) not in (WARNING, CRITICAL):
         return thresholds.evaluate("app.pool", count, summary, subject=label, evidence=evidence)
     return thresholds.verdict(
         "app.pool",
         status,
-        f"{summary}; {cause}",
+        f"{summary}{cause}",
         subject=label,
         value=count,
         remedy=remedy,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
+from dataclasses import dataclass
 from typing import Any
 
 from ...core.check import UNKNOWN, Check
@@ -16,30 +16,77 @@ from .signs import HEAP, MEMORY_LIMIT
 from .snapshot import Snapshot, Trend
 
 _MIB = 1 << 20
-#: Growth in the window below which memory counts as steady: bytes, and share of the memory.
-_LEAST_BYTES = 8 * _MIB
-_LEAST_SHARE = 0.05
-#: The window has so many parts, and memory must grow from each to the next.
-_PARTS = 4
-#: Growth in the last step, as a share of that in an average step: a heap that warms up slows down.
+#: Growth in the window below which memory counts as steady: bytes, and share of it.
+_LEAST_BYTES = 16 * _MIB
+_LEAST_SHARE = 0.1
+#: JavaScript heaps below this are still warming up.
+_SMALL_HEAP = 64 * _MIB
+#: Growth without which only a full garbage collection tells garbage from a leak, as V8 collects
+#: before that; and seconds of a window in which several take place.
+_BEYOND_GARBAGE = 2.5
+_SEVERAL_COLLECTIONS = 120.0
+#: Without the figures of the heap, a process under load warms up by so much.
+_WARM_UP = 160 * _MIB
+#: The window has so many parts, and the least memory of each must be above that of the one before.
+_PARTS = 3
+#: Growth in the last step, as a share of an average step: what warms up slows down.
 _STEADY = 0.5
 
+HEAP_GROWS, OUTSIDE_GROWS, SOMETHING_GROWS = "heap", "outside", "something"
 
-def growth(trend: Trend) -> float:
-    """Bytes a second by which the memory grows steadily; 0 if it does not."""
-    sizes = [look.usage.resident for look in trend.looks]
+
+@dataclass(frozen=True)
+class Growth:
+    """Memory that grows steadily."""
+
+    what: str
+    rate: float
+    """Bytes a second."""
+    factor: float
+    """How large the last level is, as a multiple of the first."""
+    amount: float
+    """Bytes in the window."""
+
+
+def growth(trend: Trend) -> Growth | None:
+    """What grows steadily in an instance; none if nothing does.
+
+    The memory of a process grows under load until V8 has found its size. So the figures that count
+    are the least heap in use of each part of the window, which is what collections leave, and the
+    memory outside the heap.
+    """
+    looks = [look for look in trend.looks if "heap_used" in look.figures]
+    if len(looks) < len(trend.looks) / 2 or not trend.has_reported:
+        sizes = [float(look.usage.resident) for look in trend.looks]
+        found = _levels(SOMETHING_GROWS, sizes, trend.seconds)
+        return found if found and found.amount >= _WARM_UP else None
+    used = [look.figures["heap_used"] for look in looks]
+    outside = [
+        look.usage.resident - look.figures.get("heap_total", look.figures["heap_used"])
+        for look in looks
+    ]
+    heap = _levels(HEAP_GROWS, used, trend.seconds)
+    if heap and max(used) >= _SMALL_HEAP:
+        return heap
+    return _levels(OUTSIDE_GROWS, outside, trend.seconds)
+
+
+def _levels(what: str, sizes: Sequence[float], seconds: float) -> Growth | None:
+    """The growth of these sizes, if it is steady."""
     length = len(sizes) // _PARTS
     if length < 2:
-        return 0.0
+        return None
     sizes = sizes[-length * _PARTS :]
-    levels = [median(sizes[part * length : (part + 1) * length]) for part in range(_PARTS)]
+    parts = [sizes[part * length : (part + 1) * length] for part in range(_PARTS)]
+    levels = [min(part) for part in parts]
     steps = [after - before for before, after in zip(levels, levels[1:])]
-    total = levels[-1] - levels[0]
-    if total < max(_LEAST_BYTES, _LEAST_SHARE * levels[0]) or min(steps) <= 0:
-        return 0.0
-    if steps[-1] < _STEADY * total / len(steps):
-        return 0.0
-    return total / (trend.seconds * (_PARTS - 1) / _PARTS)
+    amount = levels[-1] - levels[0]
+    if amount < max(_LEAST_BYTES, _LEAST_SHARE * levels[0]) or levels[-1] <= max(parts[0]):
+        return None
+    if min(steps) <= 0 or steps[-1] < _STEADY * amount / len(steps):
+        return None
+    rate = amount / (seconds * (_PARTS - 1) / _PARTS)
+    return Growth(what, rate, levels[-1] / max(1.0, levels[0]), amount)
 
 
 def assess_growth(snapshot: Snapshot, thresholds: Thresholds) -> Check:
@@ -50,22 +97,39 @@ def assess_growth(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         "window": f"{snapshot.seconds:.0f} s",
         "evidence": [_row(trend) for trend in snapshot.trends],
     }
-    growing = [trend for trend in snapshot.trends if growth(trend)]
+    growing = [(found, trend) for trend in snapshot.trends if (found := growth(trend))]
     if not growing:
         return _steady(snapshot, thresholds, more)
-    soonest = min(growing, key=_seconds_left)
-    pm_id, rate = soonest.instance.pm_id, format_value(60 * growth(soonest), "bytes")
-    summary = f"id {pm_id} grows by {rate} a minute, steadily, to {_size(soonest)} now"
-    where, remedy = _where(soonest)
-    summary += f"; {where}"
+    found, soonest = min(growing, key=lambda each: _seconds_left(*each))
+    pm_id, rate = soonest.instance.pm_id, format_value(60 * found.rate, "bytes")
+    where, remedy = _where(found)
+    summary = f"id {pm_id} uses {_size(soonest)}, {where} by {rate} a minute, steadily"
     if len(snapshot.trends) > 1:
         summary += f"; {len(growing)} of {len(snapshot.trends)} instances grow"
     if soonest.limit is None:
         return thresholds.not_judged("app.memory_growth", summary, "there is no limit", **more)
-    left = _seconds_left(soonest)
-    summary += f"; reaches its limit of {format_value(soonest.limit, 'bytes')} in "
-    summary += format_duration(left)
+    left = _seconds_left(found, soonest)
+    limit = format_value(soonest.limit, "bytes")
+    summary += f"; at this rate it reaches its limit of {limit} in {format_duration(left)}"
+    if not _is_proven(found, snapshot):
+        return thresholds.not_judged(
+            "app.memory_growth",
+            summary,
+            "only a full garbage collection tells a leak from garbage; watch for longer (-e "
+            "app_diagnosis_window=300)",
+            **more,
+        )
     return thresholds.evaluate("app.memory_growth", round(left), summary, remedy=remedy, **more)
+
+
+def _is_proven(found: Growth, snapshot: Snapshot) -> bool:
+    """Whether it is more than the garbage that V8 lets pile up between two full collections."""
+    return (
+        found.what != HEAP_GROWS
+        or found.factor >= _BEYOND_GARBAGE
+        or snapshot.seconds >= _SEVERAL_COLLECTIONS
+        or snapshot.signs.count(HEAP, MEMORY_LIMIT) > 0
+    )
 
 
 def _steady(snapshot: Snapshot, thresholds: Thresholds, more: dict[str, Any]) -> Check:
@@ -79,29 +143,24 @@ def _steady(snapshot: Snapshot, thresholds: Thresholds, more: dict[str, Any]) ->
     return thresholds.not_judged("app.memory_growth", summary, reason, **more)
 
 
-def _where(trend: Trend) -> tuple[str, str]:
+def _where(found: Growth) -> tuple[str, str]:
     """Which memory grows, and the remedy that follows from it."""
-    before, after = (each.figures.get("heap_used") for each in (trend.before, trend.after))
-    grown = trend.last.resident - trend.first.resident
-    if before is None or after is None or not trend.has_reported:
-        return "whether the JavaScript heap grows is not reported", ""
-    heap = after - before
-    if heap >= grown / 2:
-        text = f"the JavaScript heap grows with it, by {format_value(heap, 'bytes')}"
-        return text, ""
-    return (
-        f"the JavaScript heap does not ({format_value(after, 'bytes')}): memory outside it, such "
-        "as buffers",
-        "A heap snapshot does not show it: look for buffers, streams and native add-ons; "
-        "'external' and 'arrayBuffers' of process.memoryUsage() in a profile "
-        "(-e app_profile_cpu=true) tell buffers from add-ons.",
-    )
+    if found.what == HEAP_GROWS:
+        return "and its JavaScript heap grows", ""
+    if found.what == OUTSIDE_GROWS:
+        return (
+            "and its memory outside the JavaScript heap grows (buffers, native add-ons)",
+            "A heap snapshot hardly shows it: look for buffers and streams that are kept, and for "
+            "native add-ons. 'external' and 'arrayBuffers' in app.heap (-e app_profile_cpu=true) "
+            "tell buffers from add-ons.",
+        )
+    return "and grows; the app reports no figures of its heap to PM2", ""
 
 
-def _seconds_left(trend: Trend) -> float:
+def _seconds_left(found: Growth, trend: Trend) -> float:
     if trend.limit is None:
         return float("inf")
-    return max(0.0, trend.limit - trend.last.resident) / growth(trend)
+    return max(0.0, trend.limit - trend.last.resident) / found.rate
 
 
 def _size(trend: Trend) -> str:
@@ -156,10 +215,7 @@ def _share(trend: Trend) -> float:
 
 
 def _files_row(trend: Trend) -> dict[str, object]:
-    before, after = (
-        list((trend.first.files or {}).values()),
-        list((trend.last.files or {}).values()),
-    )
+    before, after = (list((usage.files or {}).values()) for usage in (trend.first, trend.last))
     return {
         "id": trend.instance.pm_id,
         "open_before": len(before),

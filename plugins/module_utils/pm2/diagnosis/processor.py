@@ -13,7 +13,7 @@ from ...core.thresholds import Thresholds
 from ...core.units import format_value
 from .snapshot import Snapshot, Trend
 
-#: Percent of a processor from which the main thread has no time for anything else.
+#: Percent of the window from which the main thread has no time for anything else.
 BUSY = 85
 #: Percent of a processor from which an instance is under load.
 LOADED = 50
@@ -29,7 +29,7 @@ def is_blocked(trend: Trend) -> bool:
     A loop that turns reads: requests, answers of the database, wake-ups of other threads. A busy
     app that serves reads all the time, however busy it is.
     """
-    if trend.seconds < ENOUGH or trend.main_cpu < BUSY or trend.has_reported:
+    if trend.seconds < ENOUGH or trend.main_busy < BUSY or trend.has_reported:
         return False
     return trend.reads == 0
 
@@ -39,9 +39,12 @@ def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     label, trends = snapshot.app.label, snapshot.trends
     busiest = max(trends, key=lambda trend: trend.cpu)
     summary = f"id {busiest.instance.pm_id} uses {busiest.cpu:.0f} % of a processor"
+    waits = busiest.main_busy - busiest.main_cpu
+    if waits >= LOADED / 2:
+        summary += f", and waits for one for {waits:.0f} % of the time: the host is overloaded"
     threshold = thresholds.of("app.cpu", label)
     cause, remedy = "", ""
-    if threshold.warning is not None and busiest.cpu > threshold.warning:
+    if threshold.warning is not None and (busiest.cpu > threshold.warning or is_blocked(busiest)):
         cause, remedy = _cause(busiest, trends)
         summary += f"; {cause}"
     return thresholds.evaluate(
@@ -107,7 +110,7 @@ def assess_event_loop(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             f"{snapshot.seconds:.0f} s: the main thread computes all the time and reads nothing"
         )
         return thresholds.verdict("app.event_loop", CRITICAL, summary, remedy=_PROFILE, **more)
-    silent = [trend for trend in trends if trend.main_cpu >= BUSY and trend.reads is None]
+    silent = [trend for trend in trends if trend.main_busy >= BUSY and trend.reads is None]
     if silent and not all(trend.has_reported for trend in silent):
         return thresholds.verdict(
             "app.event_loop",
@@ -149,6 +152,7 @@ def _loop_row(trend: Trend) -> dict[str, object]:
     return {
         "id": trend.instance.pm_id,
         "turns": "no" if is_blocked(trend) else "yes",
+        "main_thread_busy": f"{trend.main_busy:.0f} %",
         "main_thread_cpu": f"{trend.main_cpu:.0f} %",
         "reads": trend.reads,
         "delay": format_value(figures.get("delay"), "seconds"),

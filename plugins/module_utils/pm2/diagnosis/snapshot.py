@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...linux.sockets import Connection
-from ...linux.usage import Usage
+from ...linux.usage import Usage, busy_share
 from ..instance import App, Instance
 from .reported import Reported
 from .signs import Signs
@@ -24,6 +24,8 @@ class Look:
     usage: Usage
     database: tuple[Connection, ...] = ()
     """Its established connections to the database."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What the app reported to PM2 last, see `Reported.figures`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Trend:
         """Percent of one processor, of the thread that runs JavaScript."""
         first, last = self.first.main_thread, self.last.main_thread
         return 100 * (last.cpu - first.cpu) / self.seconds if first and last else 0.0
+
+    @property
+    def main_busy(self) -> float:
+        """Percent of the window in which that thread computed, or waited for a processor."""
+        return busy_share(self.first, self.last, self.seconds)
 
     @property
     def helpers_cpu(self) -> float:

@@ -14,17 +14,17 @@ from ...core.errors import Refused, UsageError
 from ...core.files import free_bytes
 from ...linux.cgroup import memory_group
 from ...linux.proc import read_text
-from ...linux.usage import Usage, read_usage
+from ...linux.usage import Usage, busy_share, read_usage
 from ..client import Client
 from ..evidence import sees_processes_of, with_evidence
 from ..instance import App, Instance, group_apps
 from .heap import Room
 from .options import Options
 
-#: Seconds to watch the instances before one is chosen, and the share of a processor from which one
-#: that reads nothing meanwhile does not serve.
+#: Seconds to watch the instances before one is chosen, and the percentage of it from which a busy
+#: one that reads nothing does not serve.
 _WATCH = 1.0
-_BUSY = 0.85
+_BUSY = 85.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Watched:
 
     instance: Instance
     usage: Usage
-    cpu: float
-    """Share of a processor."""
+    busy: float
+    """Percent of the time for which its main thread had something to compute."""
     serves: bool
 
 
@@ -63,9 +63,9 @@ def _watch(rows: Sequence[Instance], deadline: Deadline) -> list[Watched]:
     for row in rows:
         before, after = first[row.pm_id], read_usage(row.pid)
         if before and after and before.started == after.started:
-            cpu = (after.cpu - before.cpu) / seconds
+            busy = busy_share(before, after, seconds)
             reads = (after.reads or 0) - (before.reads or 0)
-            watched.append(Watched(row, after, cpu, cpu < _BUSY or reads > 0))
+            watched.append(Watched(row, after, busy, busy < _BUSY or reads > 0))
     return watched
 
 
@@ -74,7 +74,7 @@ def choose(watched: Sequence[Watched], pm_id: int | None) -> Watched:
     if not watched:
         raise Refused("no instance is online")
     if pm_id is None:
-        return max(watched, key=lambda each: (round(each.cpu, 1), each.usage.resident))
+        return max(watched, key=lambda each: (round(each.busy, -1), each.usage.resident))
     for each in watched:
         if each.instance.pm_id == pm_id:
             return each
@@ -86,7 +86,10 @@ def room(chosen: Watched, watched: Sequence[Watched], dest: str) -> Room:
     """What a heap snapshot of the instance could use, right now."""
     others = [each for each in watched if each is not chosen]
     return Room(
-        sum(each.serves for each in others), _free_memory(chosen.instance.pid), _free_disk(dest)
+        chosen.serves,
+        sum(each.serves for each in others),
+        _free_memory(chosen.instance.pid),
+        _free_disk(dest),
     )
 
 

@@ -116,6 +116,8 @@ def _sizes(facts: Facts) -> list[tuple[str, float]]:
 class Room:
     """What a heap snapshot can use."""
 
+    turns: bool
+    """Whether the instance itself is between two computations now and then."""
     serving: int
     """Other instances that are online and whose event loop turns."""
     memory: int | None
@@ -129,6 +131,8 @@ def refusal(used: float, room: Room) -> str:
     The process stands still while it writes the snapshot, and needs about as much memory again as
     its heap.
     """
+    if not room.turns:
+        return "it is in the middle of a computation, during which V8 takes no heap snapshot"
     if room.serving < 1:
         return "no other instance serves requests while this one stands still"
     if not used:

@@ -34,8 +34,8 @@ from .session import NoReply, Session
 CPU, HEAP, CLOSE = "app.profile", "app.heap_snapshot", "app.inspector_close"
 #: Microseconds between two samples of a profile.
 _SAMPLING = 1000
-#: Seconds for V8 to put a profile together, and to begin with a snapshot; seconds to close.
-_STOP, _SNAPSHOT, _CLOSE = 30.0, 120.0, 5.0
+#: Longest silence while V8 puts a profile or a snapshot together; seconds to close.
+_STOP, _SNAPSHOT, _CLOSE = 30.0, 60.0, 5.0
 #: Seconds beyond the profile and ``timeout`` that a run can take.
 OVERHEAD = _STOP + 4 * _CLOSE
 #: The longest that a run can take.
@@ -178,10 +178,9 @@ def _inspector(work: Work) -> Iterator[Target]:
 def _close(work: Work, target: Target) -> bool:
     """Close an inspector, and prove it."""
     pid = work.target.instance.pid
-    with suppress(RunbookError, DeadlineExceeded):
-        # The process closes the connection in place of an answer.
-        with Session(target, Deadline(_CLOSE)) as session:
-            session.evaluate("process._debugEnd()", _CLOSE)
+    # The process closes the connection in place of an answer.
+    with suppress(RunbookError, DeadlineExceeded), Session(target, Deadline(_CLOSE)) as session:
+        session.evaluate("process._debugEnd()", _CLOSE)
     closed = is_closed(pid, target.port, _CLOSE)
     summary = f"the inspector of process {pid} is closed again"
     if not closed:
@@ -272,7 +271,7 @@ def _heap(work: Work, session: Session, facts: Facts) -> None:
     with files.streamed(path) as stream:
         session.call("HeapProfiler.enable")
         session.call(
-            "HeapProfiler.takeHeapSnapshot", {"reportProgress": False}, _SNAPSHOT, stream.write
+            "HeapProfiler.takeHeapSnapshot", {"reportProgress": True}, _SNAPSHOT, stream.write
         )
     work.add(
         HEAP,
