@@ -35,6 +35,7 @@ _SIGNS = {
     MEMORY_LIMIT: r"exceeds --max-memory-restart value",
 }
 _PATTERN = re.compile("|".join(f"({words})" for words in _SIGNS.values()), re.IGNORECASE)
+_RESTARTED = "PM2 restarted it at its memory limit"
 _INSTANCE = re.compile(r"Process (\d+) restarted because it exceeds")
 #: Bytes at the end of each log that are searched.
 _TAIL = 4 << 20
@@ -125,7 +126,9 @@ def _matches(
             record = next(parser.parse(line[:_LINE]), None)
             text = record.text if record and _PATTERN.search(record.text) else match[0]
             before = reversed(lines[max(0, position - _NEIGHBOURS) : position + 1])
-            yield kinds[(match.lastindex or 1) - 1], fingerprint(text), _time(before, parser)
+            kind = kinds[(match.lastindex or 1) - 1]
+            text = _RESTARTED if kind == MEMORY_LIMIT else fingerprint(text)
+            yield kind, text, _time(before, parser)
 
 
 def _is_about(line: str, ids: Collection[int]) -> bool:
