@@ -25,8 +25,9 @@ description:
     peer.
   - C(app.database) is the longest time for which a connection waited for the database's answer, as
     the kernel knows it.
-  - C(app.pool) counts messages about an empty connection pool in the logs. It tells a leaking pool,
-    whose connections are open and silent, from one that waits for slow statements.
+  - C(app.pool) counts messages about an empty connection pool in the logs. It says whether
+    that is a leaking pool, whose connections are open and silent, or one that waits for slow
+    statements.
   - C(app.log_signs) counts messages about the heap, endless recursion and leaks in the logs, and
     restarts at the memory limit in PM2's own log.
 extends_documentation_fragment:
@@ -96,7 +97,7 @@ collected:
   type: bool
   sample: true
 checks:
-  description: One check for each thing that was looked at.
+  description: One check for each thing that was checked.
   returned: success
   type: list
   elements: dict

@@ -24,7 +24,7 @@ _SIGNS = (HEAP, MEMORY_LIMIT, RECURSION, LEAK)
 def assess(
     snapshots: Sequence[Snapshot], options: Options, thresholds: Thresholds
 ) -> Iterator[Check]:
-    """The checks of each app; one if there is no app to look at."""
+    """The checks of each app; one if there is no app to watch."""
     found = {snapshot.app.name for snapshot in snapshots}
     for name in [name for name in options.names if name not in found]:
         yield _nothing(name, f"{name} is not in PM2's list", thresholds)

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watches the apps under PM2 from outside: looks at /proc every second, and changes nothing."""
+"""Watches the apps under PM2 from outside: reads /proc every second, and changes nothing."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _watch(
     options: Options,
     deadline: Deadline,
 ) -> tuple[dict[int, list[Look]], dict[int, Reported]]:
-    """Looks at each instance until the window ends, by PM2's id, and the last figures."""
+    """What was seen of each instance until the window ended, by PM2's id; the last figures."""
     found: dict[int, list[Look]] = {row.pm_id: [] for row in watched}
     pause = min(_POLL, options.window / (_LOOKS - 1))
     end = time.monotonic() + options.window

@@ -24,7 +24,7 @@ class Options:
     home: str
     """PM2's folder."""
     names: tuple[str, ...] = ()
-    """Apps to look at; none means all that PM2 has."""
+    """Apps to watch; none means all that PM2 has."""
     namespace: str | None = None
     window: float = 15.0
     """Seconds to watch the app."""

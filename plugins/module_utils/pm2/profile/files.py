@@ -19,7 +19,7 @@ from ...core.units import format_value
 
 _MARK = re.compile(r"inspector-(\d+)-(\d+)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-#: Free bytes below which a heap snapshot is given up; and bytes between two looks at the disk.
+#: Free bytes below which a heap snapshot is given up; and bytes between two checks of the disk.
 _RESERVE = 128 << 20
 _LOOK = 8 << 20
 

@@ -95,8 +95,8 @@ def open_ports(pid: int) -> list[int]:
 
 
 def find_target(pid: int, *, ours: bool) -> Target | None:
-    """The inspector of a process, if it is open on a usual port."""
-    for port in open_ports(pid):
+    """The inspector of a process, if it is open: on a usual port, or on any if it is ours."""
+    for port in sorted(listeners(pid)) if ours else open_ports(pid):
         target = ask(port, ours=ours)
         if target:
             return target
@@ -128,6 +128,10 @@ def open_inspector(pid: int, started: str, deadline: Deadline) -> Target:
         if read_usage(pid) is None:
             raise Unreachable(f"process {pid} ended when it got SIGUSR1")
         time.sleep(deadline.remaining(_POLL))
+    for port in sorted(before):  # it was open before, on an unusual port
+        target = ask(port, ours=False)
+        if target:
+            return target
     raise Unreachable(
         f"process {pid} opened no inspector within {_OPENS_WITHIN:g} s after SIGUSR1: its port "
         "(--inspect-port, by default 9229) is in use, the app handles the signal itself, or it is "

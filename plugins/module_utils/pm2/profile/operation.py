@@ -204,7 +204,7 @@ def _left_open(work: Work, target: Target) -> Check:
         f"the inspector of process {work.target.instance.pid} was open before, on port "
         f"{target.port}, and was left open",
         subject=work.subject,
-        remedy="Whoever can connect to it controls the app. If nobody is debugging it, restart the "
+        remedy="Whoever can connect to it controls the app. If no one is debugging it, restart the "
         "instance; remove --inspect from its arguments.",
     )
 
