@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...core.check import OK, WARNING, Check
+from ...core.check import OK, UNKNOWN, WARNING, Check
 from ...core.text import shorten
 from ...core.thresholds import Thresholds
 
@@ -105,6 +105,9 @@ def assess_profile(profile: Profile, subject: str, thresholds: Thresholds, path:
         "window": f"{profile.seconds:.0f} s",
         "evidence": evidence,
     }
+    if not profile.seconds:
+        text = "the profile contains no samples"
+        return thresholds.verdict("app.profile", UNKNOWN, text, subject=subject)
     top = profile.functions[0] if profile.functions else None
     first = f"{top.name} ({top.place or 'V8'}) with {top.own:.0f} %" if top else "none"
     if profile.garbage >= _COLLECTING:
