@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +23,8 @@ _OWN = (_IDLE, _GARBAGE, "(root)", "(program)")
 _BUSY, _COLLECTING, _DOMINANT = 80.0, 30.0, 40.0
 #: Functions that are shown.
 _SHOWN = 10
+#: Functions of a stack that are shown.
+_CALLERS = 6
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Profile:
     """Percent of the time."""
     garbage: float
     functions: tuple[Hot, ...]
+    halted: str = ""
+    """Where a busy process was whenever it was halted: the function and those that called it."""
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.seconds) and 100 - self.idle >= _BUSY
 
 
 def summarize(profile: Mapping[str, Any], folder: str = "") -> Profile:
@@ -61,7 +69,7 @@ def summarize(profile: Mapping[str, Any], folder: str = "") -> Profile:
         functions = []
         at: Any = node
         while at in nodes:
-            functions.append(_function(nodes[at], folder))
+            functions.append(_function(nodes[at]["callFrame"], folder))
             at = parents.get(at)
         if functions:
             own[functions[0]] += time
@@ -82,8 +90,31 @@ def summarize(profile: Mapping[str, Any], folder: str = "") -> Profile:
     )
 
 
-def _function(node: Mapping[str, Any], folder: str) -> tuple[str, str]:
-    frame = node["callFrame"]
+def with_stacks(
+    profile: Profile, stacks: Sequence[Sequence[Mapping[str, Any]]], folder: str = ""
+) -> Profile:
+    """The profile, with what the stacks have in common: V8 may have missed the innermost function.
+
+    That comes first if it was the innermost most of the times.
+    """
+    tops = Counter(_function(stack[0], folder) for stack in stacks if stack)
+    if not tops:
+        return profile
+    (top, count) = tops.most_common(1)[0]
+    stack = next(stack for stack in stacks if stack and _function(stack[0], folder) == top)
+    callers = [_function(frame, folder) for frame in stack[:_CALLERS]]
+    halted = " < ".join(f"{name} ({place})" for name, place in callers)
+    known = profile.functions[0] if profile.functions else None
+    if count <= len(stacks) / 2 or (known and (known.name, known.place) == top):
+        return replace(profile, halted=halted)
+    others = [each for each in profile.functions if (each.name, each.place) != top]
+    # The time that the profile gives to its callers is its own.
+    own = sum(each.own for each in profile.functions if (each.name, each.place) in {top, *callers})
+    first = Hot(*top, own, max(own, *(each.total for each in profile.functions[:1])))
+    return replace(profile, functions=(first, *others), halted=halted)
+
+
+def _function(frame: Mapping[str, Any], folder: str) -> tuple[str, str]:
     name, url = frame.get("functionName") or "(anonymous)", frame.get("url") or ""
     if not url:
         return name, ""
@@ -97,6 +128,8 @@ def assess_profile(profile: Profile, subject: str, thresholds: Thresholds, path:
     """What took the time: garbage collection, one function, many, or nothing."""
     busy = 100 - profile.idle
     evidence = [_row(each) for each in profile.functions[:_SHOWN]]
+    if profile.halted:
+        evidence.append({"function": "halted in", "place": profile.halted, "self": "", "total": ""})
     if path:
         evidence.append({"function": "the profile", "place": path, "self": "", "total": ""})
     more = {

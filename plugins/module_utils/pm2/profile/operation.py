@@ -25,11 +25,12 @@ from ...linux.proc import working_directory
 from ...linux.usage import read_usage
 from . import files
 from .collect import Watched, choose, collect, room
-from .cpu import assess_profile, summarize
+from .cpu import assess_profile, summarize, with_stacks
 from .heap import BEGIN, END, Facts, assess_heap, facts_from, refusal
 from .inspector import Target, find_target, is_closed, obstacle, open_inspector
 from .options import Options
 from .session import NoReply, Session
+from .stacks import stacks
 
 CPU, HEAP, CLOSE = "app.profile", "app.heap_snapshot", "app.inspector_close"
 #: Microseconds between two samples of a profile.
@@ -158,10 +159,13 @@ def _inspector(work: Work) -> Iterator[Target]:
     mark = files.mark(dest, usage.pid, usage.started)
     try:
         target = open_inspector(usage.pid, usage.started, work.deadline)
+    except Refused:
+        files.unmark(mark)  # the signal was not sent
+        raise
     except BaseException:
-        # It may open a moment later.
+        # It may open later still, so the mark stays for the next run.
         late = find_target(usage.pid, ours=True)
-        if late is None or _close(work, late):
+        if late and _close(work, late):
             files.unmark(mark)
         raise
     if not target.ours:
@@ -238,6 +242,13 @@ def _cpu(work: Work, session: Session) -> Facts:
     facts = Facts()
     with suppress(NoReply, Refused):
         facts = facts_from(session.evaluate(END))
+    _save(work, session, profile, began)
+    return facts
+
+
+def _save(work: Work, session: Session, profile: dict[str, Any], began: float) -> None:
+    """Keep the profile, and judge it; of a busy process also where it is right now."""
+    options = work.options
     pm_id = work.target.instance.pm_id
     path = files.path_for(options.dest, work.label, pm_id, "cpuprofile")
     text = json.dumps(profile)
@@ -246,6 +257,8 @@ def _cpu(work: Work, session: Session) -> Facts:
     with suppress(OSError):
         folder = working_directory(work.target.instance.pid)
     summary = summarize(profile, folder)
+    if summary.is_busy:
+        summary = with_stacks(summary, stacks(session), folder)
     work.checks.append(assess_profile(summary, work.subject, work.thresholds, path))
     work.add(
         CPU,
@@ -255,7 +268,6 @@ def _cpu(work: Work, session: Session) -> Facts:
         seconds=round(time.monotonic() - began, 1),
         bytes=len(text),
     )
-    return facts
 
 
 def _heap(work: Work, session: Session, facts: Facts) -> None:

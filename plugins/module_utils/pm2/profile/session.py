@@ -60,6 +60,14 @@ class Session:
             if "method" in message:
                 event(str(message["method"]), message.get("params") or {})
 
+    def wait(self, name: str, seconds: float) -> Mapping[str, Any]:
+        """The parameters of the next event of this name."""
+        until = time.monotonic() + seconds
+        while True:
+            message = self._message(name, until - time.monotonic())
+            if message.get("method") == name:
+                return message.get("params") or {}
+
     def evaluate(self, expression: str, seconds: float = 5.0) -> Any:
         """The value of a JavaScript expression, which may use ``require``."""
         answer = self.call(

@@ -7,6 +7,7 @@ from typing import Any
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.profile.cpu import (
     assess_profile,
     summarize,
+    with_stacks,
 )
 from tests.support.app_watch import THRESHOLDS
 
@@ -66,3 +67,23 @@ def test_an_idle_process_and_a_busy_one_without_a_dominant_function() -> None:
 
 def test_a_profile_without_samples() -> None:
     assert assess_profile(summarize({}), "web", THRESHOLDS).status == "unknown"
+
+
+def frame(name: str, line: int) -> dict[str, Any]:
+    return {"functionName": name, "url": "file:///srv/web/src/a%20b.js", "lineNumber": line}
+
+
+def test_code_that_the_profiler_does_not_know_is_found_by_halting_the_process() -> None:
+    """V8 takes its caller for it."""
+    stacks = [[frame("loop", 9), frame("serve", 4)]] * 4 + [[frame("serve", 4)]]
+    found = with_stacks(summarize(profile(serve=100)), stacks)
+    check = assess_profile(found, "web id 0", THRESHOLDS)
+    assert "most of it in one function: loop (/srv/web/src/a b.js:10) with 100 %" in check.summary
+    assert check.evidence[-1]["place"].startswith("loop (/srv/web/src/a b.js:10) < serve (")
+
+
+def test_stacks_that_agree_with_the_profile_or_with_nothing() -> None:
+    seen = summarize(profile(serve=100))
+    assert with_stacks(seen, []) == seen
+    for stacks in ([[frame("serve", 4)]], [[frame(name, 9)] for name in "abcd"]):
+        assert with_stacks(seen, stacks).functions == seen.functions
