@@ -104,7 +104,8 @@ notes:
   - Run it as the user who owns PM2 (O(ignore:become_user)) or as root.
   - Open a C(.cpuprofile) or a C(.heapsnapshot) in Chrome DevTools. The profile is that of the main
     thread; worker threads are not in it.
-  - Node.js writes three lines about the debugger to the app's error log.
+  - Node.js writes three lines about the debugger to its error output. They are not counted as
+    errors by M(gpt_agent.runbook.pm2_health).
   - A run that is killed leaves the inspector open; the next run closes it.
   - A process that is stuck outside JavaScript, in a native add-on or a synchronous system call,
     does not answer. The run then fails and says so, and C(app.inspector) whether the inspector is

@@ -29,20 +29,14 @@ def names(report: dict[str, Any]) -> set[str]:
     return {check["name"] for check in report["checks"]}
 
 
-def test_without_options_it_only_collects(stack: Stack, playbook: Playbook) -> None:
-    before = stack.status()["app"]["pids"]
-    run = playbook()
-    assert actions(run.report) == []
-    assert {"app.event_loop", "app.database", "app.process"} <= names(run.report)
-    assert {"postgres.slow_statements", "postgres.connections"} <= names(run.report)
-    assert stack.status()["app"]["pids"] == before
-
-
 def test_the_plan_then_the_restart_after_the_evidence(stack: Stack, playbook: Playbook) -> None:
     before = stack.status()["app"]["pids"]
     plan = playbook(**CHANGE, app_limit_memory="310M")
     assert ("app.restart", "planned") in actions(plan.report)
     assert ("app.reload", "planned") in actions(plan.report)
+    assert {status for _name, status in actions(plan.report)} == {"planned"}
+    assert {"app.event_loop", "app.database", "app.process"} <= names(plan.report)
+    assert {"postgres.slow_statements", "postgres.connections"} <= names(plan.report)
     assert stack.status()["app"]["pids"] == before
     done = playbook(**CONFIRMED)
     assert actions(done.report) == [("app.restart", "done")] * 2

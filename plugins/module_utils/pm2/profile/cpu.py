@@ -127,16 +127,11 @@ def _function(frame: Mapping[str, Any], folder: str) -> tuple[str, str]:
 def assess_profile(profile: Profile, subject: str, thresholds: Thresholds, path: str = "") -> Check:
     """What took the time: garbage collection, one function, many, or nothing."""
     busy = 100 - profile.idle
-    evidence = [_row(each) for each in profile.functions[:_SHOWN]]
-    if profile.halted:
-        evidence.append({"function": "halted in", "place": profile.halted, "self": "", "total": ""})
-    if path:
-        evidence.append({"function": "the profile", "place": path, "self": "", "total": ""})
     more = {
         "subject": subject,
         "value": round(busy, 1),
         "window": f"{profile.seconds:.0f} s",
-        "evidence": evidence,
+        "evidence": _evidence(profile, path),
     }
     if not profile.seconds:
         text = "the profile contains no samples"
@@ -166,6 +161,15 @@ def assess_profile(profile: Profile, subject: str, thresholds: Thresholds, path:
     text = f"busy for {busy:.0f} % of the time, {profile.garbage:.0f} % in garbage collection; "
     text += f"the busiest function is {first}"
     return thresholds.verdict("app.profile", WARNING if busy >= _BUSY else OK, text, **more)
+
+
+def _evidence(profile: Profile, path: str) -> list[dict[str, object]]:
+    evidence = [_row(each) for each in profile.functions[:_SHOWN]]
+    if profile.halted:
+        evidence.append({"function": "halted in", "place": profile.halted, "self": "", "total": ""})
+    if path:
+        evidence.append({"function": "the profile", "place": path, "self": "", "total": ""})
+    return evidence
 
 
 def _row(each: Hot) -> dict[str, object]:
