@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,9 @@ APPS: list[dict[str, Any]] = [
     {"name": "shell", "script": "./app.sh", "interpreter": "bash"},
 ]
 
+#: Another Node.js than the demo's, if there is one.
+OTHER_NODE = shutil.which("node")
+
 Profile = Callable[..., dict[str, Any]]
 
 
@@ -50,7 +54,8 @@ def apps() -> Iterator[Pm2]:
         (own.folder / "app.js").write_text(APP)
         (own.folder / "app.sh").write_text("echo runs\nwhile :; do read -t 1 < /dev/zero; done\n")
         os.mkfifo(own.folder / "fifo")
-        own.run(*APPS)
+        other = {"name": "other", "interpreter": OTHER_NODE, "env": {"LOOP": "1"}, **ANY_PORT}
+        own.run(*APPS, *([other] if OTHER_NODE else []))
         yield own
         for pid in pids(own, "deaf").values():
             os.kill(pid, signal.SIGKILL)
@@ -107,6 +112,14 @@ def test_a_busy_loop_is_named(profile: Profile, apps: Pm2, tmp_path: Path) -> No
     (file,) = (tmp_path / "profiles").glob("*.cpuprofile")
     assert file.stat().st_mode & 0o777 == 0o600
     assert json.loads(file.read_text())["nodes"]
+
+
+@pytest.mark.skipif(not OTHER_NODE, reason="there is no other Node.js")
+def test_a_busy_loop_is_named_by_another_node(profile: Profile, apps: Pm2) -> None:
+    answer = profile("other", cpu=True)
+    check = next(check for check in answer["checks"] if check["name"] == "app.profile")
+    assert "most of it in one function: rank (app.js:2)" in check["summary"]
+    assert open_inspectors(apps, "other") == []
 
 
 def test_an_idle_app(profile: Profile, apps: Pm2) -> None:
