@@ -19,15 +19,19 @@ from tests.conftest import RunModule, start_module
 from tests.support.faults import wait_for
 from tests.support.pm2 import SECRET, Pm2, own_pm2, pids
 
-#: LOOP computes for ever, in instance 0 only; DEAF waits outside JavaScript for ever.
+#: LOOP computes while there is a file ``spin``, in instance 0 only; DEAF waits outside JavaScript.
 APP = """
-function rank() { let sum = 0; for (;;) for (let i = 1; i < 1e7; i++) sum += Math.sqrt(i) % 3; }
+const fs = require('fs'), spin = `${__dirname}/spin`;
+function rank() {
+  let sum = 0;
+  while (fs.existsSync(spin)) for (let i = 1; i < 1e7; i++) sum += Math.sqrt(i) % 3;
+}
 const secret = process.env.DATABASE_PASSWORD;
 globalThis.kept = Array.from({ length: 1000 }, () => ({ secret }));
 const first = (process.env.NODE_APP_INSTANCE ?? '0') === '0';
-if (process.env.LOOP && first) setTimeout(rank, 100);
+if (process.env.LOOP && first) setInterval(rank, 50);
 if (process.env.DEAF) {
-  setTimeout(() => require('fs').openSync(`${__dirname}/fifo`), 100);
+  setTimeout(() => fs.openSync(`${__dirname}/fifo`), 100);
 }
 setInterval(() => {}, 1000);
 console.log('runs');
@@ -80,6 +84,14 @@ def profile(run_module: RunModule, apps: Pm2, tmp_path: Path) -> Profile:
     return run
 
 
+@pytest.fixture
+def spinning(apps: Pm2) -> Iterator[None]:
+    """The apps with LOOP are in a busy loop."""
+    (apps.folder / "spin").touch()
+    yield
+    (apps.folder / "spin").unlink()
+
+
 def open_inspectors(apps: Pm2, app: str) -> list[int]:
     return [pid for pid in pids(apps, app).values() if find_target(pid, ours=True)]
 
@@ -100,13 +112,14 @@ def test_nothing_is_touched_unless_asked_for(profile: Profile, apps: Pm2) -> Non
     assert open_inspectors(apps, "web") == []
 
 
+@pytest.mark.usefixtures("spinning")
 def test_a_busy_loop_is_named(profile: Profile, apps: Pm2, tmp_path: Path) -> None:
     answer = profile("loop", cpu=True)
     assert (actions(answer), answer["taken"]) == ([("app.profile", "done")], True)
     check = next(check for check in answer["checks"] if check["name"] == "app.profile")
     assert check["status"] == "warning"
     assert check["subject"] == f"loop id {min(pids(apps, 'loop'))}"
-    assert "most of it in one function: rank (app.js:2)" in check["summary"]
+    assert "most of it in one function: rank (app.js:3)" in check["summary"]
     assert statuses(answer)["app.inspector"] == "ok"
     assert open_inspectors(apps, "loop") == []
     (file,) = (tmp_path / "profiles").glob("*.cpuprofile")
@@ -114,11 +127,12 @@ def test_a_busy_loop_is_named(profile: Profile, apps: Pm2, tmp_path: Path) -> No
     assert json.loads(file.read_text())["nodes"]
 
 
+@pytest.mark.usefixtures("spinning")
 @pytest.mark.skipif(not OTHER_NODE, reason="there is no other Node.js")
 def test_a_busy_loop_is_named_by_another_node(profile: Profile, apps: Pm2) -> None:
     answer = profile("other", cpu=True)
     check = next(check for check in answer["checks"] if check["name"] == "app.profile")
-    assert "most of it in one function: rank (app.js:2)" in check["summary"]
+    assert "most of it in one function: rank (app.js:3)" in check["summary"]
     assert open_inspectors(apps, "other") == []
 
 
@@ -143,6 +157,7 @@ def test_a_heap_snapshot_is_taken_when_it_is_safe_and_confirmed(
     assert open_inspectors(apps, "web") == []
 
 
+@pytest.mark.usefixtures("spinning")
 @pytest.mark.parametrize(
     ("app", "reason"),
     [("one", "no other instance serves"), ("loop", "in the middle of a computation")],
@@ -157,6 +172,7 @@ def test_a_heap_snapshot_is_refused_where_it_could_take_the_app_down(
     assert open_inspectors(apps, app) == []
 
 
+@pytest.mark.usefixtures("spinning")
 def test_the_other_instance_is_in_a_busy_loop(profile: Profile, apps: Pm2) -> None:
     answer = profile("loop", heap=True, confirm="loop", instance=max(pids(apps, "loop")))
     assert "no other instance serves" in answer["msg"]

@@ -19,9 +19,11 @@ _REQUIRE = (
     " : process.getBuiltinModule(name);"
 )
 _DELAY = "Symbol.for('gpt_agent.runbook.delay')"
+#: Seconds between two measurements, which are a part of each; none is made in a busy loop.
+_RESOLUTION = 0.01
 #: Begins to measure the delay of the event loop.
 BEGIN = f"""(() => {{ {_REQUIRE}
-const delay = load('perf_hooks').monitorEventLoopDelay({{ resolution: 10 }});
+const delay = load('perf_hooks').monitorEventLoopDelay({{ resolution: {1000 * _RESOLUTION:.0f} }});
 delay.enable(); globalThis[{_DELAY}] = delay; return true; }})()"""
 #: Ends that, and returns all figures as JSON.
 END = f"""(() => {{ {_REQUIRE}
@@ -34,8 +36,9 @@ const answer = {{
 }};
 if (delay) {{
   delay.disable();
-  answer.delay = {{
-    mean: delay.mean / 1e9, p95: delay.percentile(95) / 1e9, max: delay.max / 1e9,
+  const seconds = (measured) => Math.max(0, measured / 1e9 - {_RESOLUTION});
+  if (delay.count) answer.delay = {{
+    mean: seconds(delay.mean), p95: seconds(delay.percentile(95)), max: seconds(delay.max),
   }};
 }}
 return JSON.stringify(answer); }})()"""

@@ -37,6 +37,8 @@ CPU, HEAP, CLOSE = "app.profile", "app.heap_snapshot", "app.inspector_close"
 _SAMPLING = 1000
 #: Longest silence while V8 puts a profile or a snapshot together; seconds to close.
 _STOP, _SNAPSHOT, _CLOSE = 30.0, 60.0, 5.0
+#: Seconds to wait before another attempt to close it, and how many there are.
+_SOON, _ATTEMPTS = 1.0, 3
 #: Seconds beyond the profile and ``timeout`` that a run can take.
 OVERHEAD = _STOP + 4 * _CLOSE
 #: The longest that a run can take.
@@ -142,6 +144,8 @@ def _profile(work: Work) -> None:
     try:
         with _inspector(work) as target, Session(target, work.deadline) as session:
             _use(work, session)
+            if target.ours:
+                _ask_to_close(session)
     except (RunbookError, DeadlineExceeded) as error:
         reason = str(error) or "the time limit has passed"
         if read_usage(pid) is None:
@@ -179,13 +183,22 @@ def _inspector(work: Work) -> Iterator[Target]:
             files.unmark(mark)
 
 
+def _ask_to_close(session: Session) -> None:
+    # The process closes the connection in place of an answer.
+    with suppress(RunbookError, DeadlineExceeded):
+        session.evaluate("process._debugEnd()", _CLOSE)
+
+
 def _close(work: Work, target: Target) -> bool:
     """Close an inspector, and prove it."""
     pid = work.target.instance.pid
-    # The process closes the connection in place of an answer.
-    with suppress(RunbookError, DeadlineExceeded), Session(target, Deadline(_CLOSE)) as session:
-        session.evaluate("process._debugEnd()", _CLOSE)
-    closed = is_closed(pid, target.port, _CLOSE)
+    closed = is_closed(pid, target.port, _SOON)
+    for _attempt in range(_ATTEMPTS):
+        if closed:
+            break
+        with suppress(RunbookError, DeadlineExceeded), Session(target, Deadline(_CLOSE)) as session:
+            _ask_to_close(session)
+        closed = is_closed(pid, target.port, _CLOSE)
     summary = f"the inspector of process {pid} is closed again"
     if not closed:
         summary = (
