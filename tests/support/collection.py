@@ -17,7 +17,8 @@ from tests.conftest import ROOT
 PLUGINS = "ansible_collections.gpt_agent.runbook.plugins"
 NAMESPACE = "gpt_agent.runbook."
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-PROBES = [module for module in MODULES if module.endswith(("_health", "_check", "_review"))]
+PROBE_NAMES = ("_health", "_check", "_review", "_diagnosis")
+PROBES = [module for module in MODULES if module.endswith(PROBE_NAMES)]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 FRAGMENTS = {path.stem for path in (ROOT / "plugins/doc_fragments").glob("*.py")}

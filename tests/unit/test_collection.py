@@ -51,6 +51,8 @@ ACTIONS = {
     *(f"backup.{verb}" for verb in ("dump", "keep", "remove", "sweep", "verify")),
     *(f"app.{verb}" for verb in ("recreate", "reload", "remove", "restart", "scale")),
     *(f"app.{verb}" for verb in ("start", "stop", "trial")),
+    "app.heap_snapshot",
+    "app.inspector_close",
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",

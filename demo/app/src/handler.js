@@ -17,7 +17,7 @@ module.exports = ({ services, pages }) =>
   async (request, response) => {
     const url = new URL(request.url, 'http://localhost');
     try {
-      if (await fault.answers(url.pathname, response)) return;
+      if (await fault.answers(url.pathname, response, services)) return;
       if (!['GET', 'HEAD'].includes(request.method)) {
         sendJson(response, 405, { error: 'method not allowed' });
       } else if (pages[url.pathname]) {

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .formats import Line, read_line
-from .levels import WARNING, level_of_fields
+from .levels import INFO, WARNING, level_of_fields
 from .timestamps import TimestampParser
 
 #: Maximum number of characters kept of a message.
@@ -37,6 +37,10 @@ _STACK_FRAME = re.compile(r"\s+at \S")
 _ERROR = re.compile(
     r"(?:Uncaught |\[)?(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception|Rejection)\b"
     r"|Uncaught\b|\(node:\d+\)"
+)
+#: What Node.js writes to stderr when its inspector is opened, as a profile does (app_profile).
+_INSPECTOR = re.compile(
+    r"Debugger (?:listening on ws|attached\.|ending on ws)|For help, see: https://nodejs\.org/"
 )
 _CRASH_LOCATION = re.compile(
     r"(?:[^\s:]*[/\\]\S*|file://\S+|node:\S+|undefined|evalmachine\.<anonymous>):\d+$"
@@ -96,7 +100,8 @@ class LineParser:
             yield _marked(time, _headline(fields), level_of_fields(fields), standalone=True)
 
     def _plain(self, time: float | None, found: Line, by_pm2: bool) -> Record:
-        record = _marked(time, found.text[:HEADLINE_LENGTH], found.level)
+        level = INFO if _INSPECTOR.match(found.text) else found.level
+        record = _marked(time, found.text[:HEADLINE_LENGTH], level)
         if found.time is not None or found.level is not None:
             return replace(record, headed=True)
         return replace(record, same_time_as_previous=by_pm2 and self._each_line)

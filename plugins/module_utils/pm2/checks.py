@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from ..core.definition import METRICS, Definition, above
+from .diagnosis import checks as diagnosis
 
-CHECKS: dict[str, Definition] = {
+#: The checks of pm2_health, and those that other modules share with it.
+HEALTH: dict[str, Definition] = {
     "app.process": Definition(
         "All expected instances of the app are online under PM2, and none is in a crash loop.",
         "Read the app's error log, then 'pm2 restart APP'; if it fails again, roll back the last "
@@ -50,3 +52,5 @@ CHECKS: dict[str, Definition] = {
         "the runbook asks to review them and gives no limit",
     ),
 }
+
+CHECKS: dict[str, Definition] = {**HEALTH, **diagnosis.CHECKS}

@@ -18,7 +18,7 @@ _NAMESPACES = re.compile(r"^NSpid:\s+(\d+(?:\s+\d+)*)$", re.MULTILINE)
 def with_evidence(rows: Iterable[Instance], daemon_pid: int) -> list[Instance]:
     """The instances, those without a process of their own marked as `Instance.absent`."""
     found = list(rows)
-    if not _sees_processes_of(daemon_pid):
+    if not sees_processes_of(daemon_pid):
         return found
     latest: dict[int, Instance] = {}
     for row in sorted(found, key=lambda row: row.started or 0.0):
@@ -52,7 +52,7 @@ def _absence(row: Instance, daemon_pid: int, is_latest: bool) -> str:
     return ""
 
 
-def _sees_processes_of(daemon_pid: int) -> bool:
+def sees_processes_of(daemon_pid: int) -> bool:
     """Whether the numbers that the daemon gives its processes mean the same here.
 
     They do not if the daemon runs in a container of its own, or /proc hides other processes.

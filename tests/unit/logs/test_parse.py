@@ -187,3 +187,17 @@ def test_an_uncaught_exception_in_cluster_mode_carries_no_time_and_still_counts(
         "Error: it broke",
         "TypeError: again",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Debugger listening on ws://127.0.0.1:9229/8ab68703-957d-462a-97fe-2c3ee1bc2c62",
+        "For help, see: https://nodejs.org/learn/getting-started/debugging",
+        "Debugger attached.",
+        "Debugger ending on ws://127.0.0.1:9229/8ab68703-957d-462a-97fe-2c3ee1bc2c62",
+    ],
+)
+def test_what_node_says_of_its_inspector_is_no_error(line: str) -> None:
+    assert parse_one(line).error is False
+    assert parse_one(line.replace("Debugger", "The debugger").replace("For", "for")).error is None
