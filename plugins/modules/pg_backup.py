@@ -234,7 +234,7 @@ actions:
     - name: backup.dump
       subject: gpt_agent
       status: done
-      reason: 42 tables with 20,167 rows, 44.1 MiB (zstd:3), level 3
+      reason: 42 tables with 20,167 rows, 44.1 MiB (zstd:2), level 3
       before: null
       after: /var/backups/postgres/gpt_agent/20261128T030000Z.dir
       seconds: 2.9

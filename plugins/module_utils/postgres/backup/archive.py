@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from ...core.errors import NotCollected, RunbookError
-from ...core.processes import Command, Ended, run_pipeline
+from ...core.processes import Command, Ended, run_pipeline, run_together
 from ..programs import Programs
 from .naming import Name
 
@@ -33,6 +33,8 @@ class Reader:
     """File with the key of an encrypted backup; empty without one."""
     age: str = "age"
     """The program that decrypts."""
+    jobs: int = 1
+    """Processes that read one backup at the same time, where its form allows that."""
 
     def pg_restore(self, *arguments: str) -> Command:
         return Command([self.programs.path("pg_restore"), *arguments])
@@ -96,10 +98,27 @@ def run(
     try:
         ended = run_pipeline(commands, sink=sink, watch=watch, copies=copies)
     except OSError as error:
-        program = error.filename or commands[0].argv[0]
-        raise NotCollected(
-            f"{program} cannot be started: {error.strerror}", f"Install {program}."
-        ) from None
+        raise _not_started(error, commands[0]) from None
+    return _succeeded(ended)
+
+
+def run_each(
+    programs: Sequence[tuple[Command, IO[bytes]]], watch: Callable[[], None]
+) -> list[Ended]:
+    """Run programs at the same time, each with its source; raises like `run`."""
+    try:
+        ended = run_together(programs, watch)
+    except OSError as error:
+        raise _not_started(error, programs[0][0]) from None
+    return _succeeded(ended)
+
+
+def _not_started(error: OSError, first: Command) -> NotCollected:
+    program = error.filename or first.argv[0]
+    return NotCollected(f"{program} cannot be started: {error.strerror}", f"Install {program}.")
+
+
+def _succeeded(ended: list[Ended]) -> list[Ended]:
     guilty = culprit(ended)
     if guilty is not None:
         raise failure(guilty)

@@ -30,7 +30,7 @@ def dump_database(
     options: Options,
 ) -> list[Command]:
     """Dump one database as the snapshot shows it; the last program writes to its output if it is
-    a stream, and else to ``path``."""
+    a stream, and else to ``path``, which is not flushed to disk yet."""
     arguments = [
         f"--snapshot={snapshot}",
         f"--lock-wait-timeout={int(options.lock_wait * 1000)}",
@@ -41,6 +41,7 @@ def dump_database(
         arguments += ["--format=custom"]
     else:
         arguments += ["--format=directory", f"--jobs={options.processes}", f"--file={path}"]
+        arguments += ["--no-sync"]
     dump = login.command(
         programs.path("pg_dump"), *arguments, database=database, application=APPLICATION
     )

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .manifest import Table
 
 #: ID of the entry; OIDs of the catalog and of the object.
-_ENTRY = re.compile(r"\d+; \d+ \d+ (.+)")
+_ENTRY = re.compile(r"(\d+); \d+ \d+ (.+)")
 _DATA = {"r": "TABLE DATA", "m": "MATERIALIZED VIEW DATA"}
 
 
@@ -45,7 +45,41 @@ class Toc:
 def read_toc(text: str) -> Toc:
     """The entries in the output of ``pg_restore --list``."""
     found = (_ENTRY.fullmatch(line) for line in text.splitlines())
-    return Toc(tuple(match[1] for match in found if match))
+    return Toc(tuple(match[2] for match in found if match))
+
+
+def shared_out(text: str, sizes: Mapping[str, int], parts: int) -> list[str]:
+    """The output of ``pg_restore --list`` for a folder in at most so many parts with as much data.
+
+    Every entry is in exactly one of them. ``sizes`` are those of the folder's files, which are
+    called after the ID of their entry; the files of large objects, which are not, go with theirs.
+    """
+    found = [match for line in text.splitlines() if (match := _ENTRY.fullmatch(line))]
+    of_entry, of_objects = _data_sizes(sizes)
+    objects = [match for match in found if match[2].startswith("BLOBS")]
+    weights = {match[1]: of_entry.get(match[1], 0) for match in found}
+    for match in objects:
+        weights[match[1]] += of_objects // len(objects)
+    shares: list[list[str]] = [[] for _part in range(parts)]
+    filled = [0] * parts
+    for match in sorted(found, key=lambda each: -weights[each[1]]):
+        least = filled.index(min(filled)) if weights[match[1]] else 0
+        shares[least].append(match[0])
+        filled[least] += weights[match[1]]
+    return ["".join(f"{line}\n" for line in share) for share in shares if share]
+
+
+def _data_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, int], int]:
+    """Bytes of the data of each entry by its ID, and of all large objects together."""
+    of_entry: dict[str, int] = {}
+    of_objects = 0
+    for path, size in sizes.items():
+        number = path.partition(".")[0]
+        if number.isdigit():
+            of_entry[number] = size
+        elif path.startswith("blob_"):
+            of_objects += size
+    return of_entry, of_objects
 
 
 def _line(name: str) -> str:

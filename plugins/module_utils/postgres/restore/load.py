@@ -16,8 +16,11 @@ from ..backup.naming import Name
 from ..programs import Login
 from ..url import Target
 from ..worker import StatementFailed, Worker
-from .failures import Failure, is_reported, is_tolerated, parse_errors
+from .failures import Failure, is_reported, is_tolerated, parse_cut_errors, parse_errors
 from .server import APPLICATION, session_in
+
+#: Bytes of white space around error output, which are not kept.
+_STRIPPED = 16
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,28 @@ def judge(ended: list[Ended], login: Login, database: str) -> list[Failure]:
     others = [one for one in ended[:-1] if one.failed]
     restored = ended[-1]
     failures, rest = parse_errors(redact(restored.errors, login.target.secrets))
-    complete = restored.code in (0, 1) and len(restored.errors.encode()) < KEPT
     if restored.code == 0 and not others:
         return []
-    if others or rest or not failures or not complete:
+    if restored.code == 1 and not others and len(restored.errors.encode()) > KEPT - _STRIPPED:
+        _judge_some(restored, login, database)
+    if others or rest or not failures or restored.code not in (0, 1):
         guilty = culprit(ended) or restored
         if guilty is restored and failures:
             raise LoadFailed(shorten(failures[0].shown, 300))
         raise LoadFailed(shorten(redact(str(PipelineFailed(guilty)), login.target.secrets), 300))
     return _judge(failures, login.target, database)
+
+
+def _judge_some(restored: Ended, login: Login, database: str) -> None:
+    """Raise `LoadFailed` if an error that was kept is a real one, and `NotCollected` if none is:
+    then those that were not kept are as unknown as whether the backup is good."""
+    failures = parse_cut_errors(redact(restored.errors, login.target.secrets), KEPT // 2)
+    _judge(failures, login.target, database)
+    first = f", such as {failures[0].shown}" if failures else ""
+    raise NotCollected(
+        shorten(f"pg_restore reports too many errors to judge each of them{first}", 300),
+        "Create the roles of the backup first; @globals in backup_dir holds them all.",
+    )
 
 
 def run_programs(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -175,6 +175,27 @@ def programs_for(manifest: Manifest, server: Mapping[str, Any], bin_dir: str) ->
     """Programs that are not older than the server, nor than those that wrote the backup."""
     wrote = int(manifest.client_version.partition(".")[0]) * 10000
     return find_programs(max(wrote, server.get("version", 0)), bin_dir or None)
+
+
+def newest_programs(backups: Sequence[Backup], bin_dir: str) -> Programs:
+    """Programs for a server on which every one of the backups can be restored."""
+    wrote = [
+        int(each.manifest.client_version.partition(".")[0]) for each in backups if each.manifest
+    ]
+    return find_programs(max(wrote, default=0) * 10000, bin_dir or None)
+
+
+def create_roles(session: Control, manifest: Manifest, entries: Sequence[str]) -> None:
+    """Create the roles of a backup, without any right, on a server that is thrown away.
+
+    Its manifest lacks the role that created the server which was backed up. ``entries`` are those
+    of its table of contents, at whose ends stand the owners; what is none there does no harm.
+    """
+    known = {name for (name,) in session.ask("its roles", "SELECT rolname FROM pg_roles")}
+    owners = {entry.rpartition(" ")[2] for entry in entries if not entry.endswith(" ")}
+    for role in sorted({*manifest.roles, *owners} - known):
+        if not role.startswith(("pg_", "-")):
+            session.execute("its roles", f"CREATE ROLE {identifier(role)}")
 
 
 def require_room(snapshot: Snapshot, manifest: Manifest) -> None:

@@ -5,6 +5,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.toc import (
     read_toc,
+    shared_out,
 )
 
 LIST = """;
@@ -42,3 +43,22 @@ def test_a_table_without_data_is_missing() -> None:
 def test_line_breaks_in_names_are_spaces_in_the_list() -> None:
     toc = read_toc("1; 0 2 TABLE DATA public a b app\n")
     assert toc.missing([Table("public", "a\nb", "r", 0)]) == []
+
+
+def test_entries_are_shared_out_by_the_size_of_their_data() -> None:
+    sizes = {"toc.dat": 999, "3350.dat.zst": 60, "3351.dat.zst": 50, "blob_16400.dat.zst": 20}
+    shares = shared_out(LIST, sizes, 2)
+    entries = [line for line in LIST.splitlines() if not line.startswith(";")]
+    assert sorted(line for share in shares for line in share.splitlines()) == sorted(entries)
+    assert [("TABLE DATA public users" in each, "Line items" in each) for each in shares] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "BLOBS" in shares[1]
+
+
+def test_one_table_needs_one_process() -> None:
+    assert shared_out("1; 0 2 TABLE DATA public a app\n", {"1.dat": 5}, 4) == [
+        "1; 0 2 TABLE DATA public a app\n"
+    ]
+    assert shared_out(";\n", {}, 4) == []
