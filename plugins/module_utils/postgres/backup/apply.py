@@ -34,7 +34,7 @@ from .options import Options
 from .proof import COMPLETE, prove
 from .repository import folder_path, list_backups
 from .space import expected_bytes, require_space, watch_space
-from .toc import read_toc
+from .toc import decoded, read_toc
 from .verify import DUMP
 
 GLOBALS = "globals"
@@ -261,7 +261,7 @@ def _write(job: Job, commands: Sequence[Command], path: str, watch: Callable[[],
         run(commands, watch, sink, copies)
         os.fsync(sink.fileno())
         output.seek(0)
-        return output.read().decode(errors="replace")
+        return decoded(output.read())
 
 
 def _manifest(
@@ -290,7 +290,7 @@ def _manifest(
     )
     if contents is None:
         return replace(manifest, properties={"passwords": job.server.superuser})
-    missing = read_toc(toc).missing(contents.tables)
+    missing = read_toc(toc).missing(contents.tables, contents.properties["encoding"])
     if missing:
         first = f"{missing[0].schema}.{missing[0].name}"
         raise Bad(f"the new backup is bad: it lacks the data of {first}")

@@ -16,6 +16,7 @@ from ...core.errors import NotCollected, RunbookError
 from ...core.processes import Command, Ended, run_pipeline, run_together
 from ..programs import Programs
 from .naming import Name
+from .toc import decoded
 
 #: What `age` says if none of the identities opens a file; then nothing is known about the file.
 WRONG_KEY = ("no identity matched", "incorrect identity")
@@ -159,7 +160,7 @@ def output_of(commands: Sequence[Command], watch: Callable[[], None]) -> str:
 
 
 def listing(path: str, name: Name, reader: Reader, watch: Callable[[], None]) -> str:
-    """What ``pg_restore --list`` prints; raises like `run`.
+    """What ``pg_restore --list`` prints, as `toc` has it; raises like `run`.
 
     It stops reading after the table of contents, so the programs before it may lose their reader.
     """
@@ -168,7 +169,7 @@ def listing(path: str, name: Name, reader: Reader, watch: Callable[[], None]) ->
         with os.fdopen(os.memfd_create("output"), "w+b") as output:
             ended = run_pipeline(commands, sink=output, watch=watch)
             output.seek(0)
-            text = output.read().decode(errors="replace")
+            text = decoded(output.read())
     except OSError as error:
         raise NotCollected(f"pg_restore cannot be started: {error.strerror}") from None
     if not ended[-1].failed:

@@ -24,7 +24,7 @@ from .archive import PipelineFailed, Reader, listing, output_of, reading, run, r
 from .checksums import checksum, list_files
 from .manifest import Manifest, Proof
 from .naming import DIRECTORY, SQL, Name, parse_name
-from .toc import read_toc, shared_out
+from .toc import encoded, read_toc, shared_out
 
 #: The last line of a complete dump of pg_dumpall, or of pg_dump in plain SQL.
 COMPLETE = re.compile(r"^-- PostgreSQL database (cluster )?dump complete$", re.MULTILINE)
@@ -130,7 +130,7 @@ def _readable(
             f"its table of contents has {pluralize(len(toc.entries), 'entry', 'entries')}, "
             f"not {manifest.toc_entries:,} as when written"
         )
-    lost_tables = toc.missing(manifest.tables)
+    lost_tables = toc.missing(manifest.tables, manifest.properties.get("encoding", "UTF8"))
     if lost_tables:
         first = lost_tables[0]
         raise _Bad(
@@ -161,7 +161,7 @@ def _decoded(
         programs = []
         for share in shares:
             chosen = stack.enter_context(os.fdopen(os.memfd_create("entries"), "w+b"))
-            chosen.write(share.encode())
+            chosen.write(encoded(share))
             chosen.seek(0)
             programs.append((replace(decode, argv=[*decode.argv, USE_LIST, path]), chosen))
         run_each(programs, watch)

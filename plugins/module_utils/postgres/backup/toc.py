@@ -1,7 +1,11 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of contents of an archive, as ``pg_restore --list`` prints it. Pure."""
+"""The table of contents of an archive, as ``pg_restore --list`` prints it. Pure.
+
+It is in the encoding of the database, whatever that is, and so is its text here: bytes as UTF-8
+has them, and those that are none escaped (`decoded`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .manifest import Table
+
+try:
+    from psycopg2.extensions import encodings
+except ImportError:  # modules report that it is missing
+    encodings = {}
 
 #: ID of the entry; OIDs of the catalog and of the object.
 _ENTRY = re.compile(r"(\d+); \d+ \d+ (.+)")
@@ -28,8 +37,12 @@ class Toc:
         kinds = (*_DATA.values(), "BLOBS")
         return sum(entry.startswith(kinds) for entry in self.entries)
 
-    def missing(self, tables: Iterable[Table]) -> list[Table]:
-        """The tables that have no data in the archive; partitioned ones have none themselves."""
+    def missing(self, tables: Iterable[Table], encoding: str = "UTF8") -> list[Table]:
+        """The tables that have no data in the archive; partitioned ones have none themselves.
+
+        ``encoding`` is the database's, as PostgreSQL calls it.
+        """
+        codec = _codec(encoding)
         # Names may hold spaces, and the owner follows: so every beginning is compared.
         beginnings = {
             entry[: match.start()] for entry in self.entries for match in re.finditer(" ", entry)
@@ -38,13 +51,13 @@ class Toc:
             table
             for table in tables
             if table.kind in _DATA
-            and f"{_DATA[table.kind]} {_line(table.schema)} {_line(table.name)}" not in beginnings
+            and _line(f"{_DATA[table.kind]} {table.schema} {table.name}", codec) not in beginnings
         ]
 
 
 def read_toc(text: str) -> Toc:
     """The entries in the output of ``pg_restore --list``."""
-    found = (_ENTRY.fullmatch(line) for line in text.splitlines())
+    found = (_ENTRY.fullmatch(line) for line in text.split("\n"))
     return Toc(tuple(match[2] for match in found if match))
 
 
@@ -54,7 +67,7 @@ def shared_out(text: str, sizes: Mapping[str, int], parts: int) -> list[str]:
     Every entry is in exactly one of them. ``sizes`` are those of the folder's files, which are
     called after the ID of their entry; the files of large objects, which are not, go with theirs.
     """
-    found = [match for line in text.splitlines() if (match := _ENTRY.fullmatch(line))]
+    found = [match for line in text.split("\n") if (match := _ENTRY.fullmatch(line))]
     of_entry, of_objects = _data_sizes(sizes)
     objects = [match for match in found if match[2].startswith("BLOBS")]
     weights = {match[1]: of_entry.get(match[1], 0) for match in found}
@@ -82,6 +95,20 @@ def _data_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, int], int]:
     return of_entry, of_objects
 
 
-def _line(name: str) -> str:
-    """A name as it stands in the list, where line breaks are spaces."""
-    return re.sub(r"[\r\n]", " ", name)
+def decoded(data: bytes) -> str:
+    """The text of a list; `encoded` gives the same bytes again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _codec(encoding: str) -> str:
+    """What Python calls an encoding; SQL_ASCII means any, and the names were read as UTF-8."""
+    return "utf-8" if encoding == "SQL_ASCII" else encodings.get(encoding, "utf-8")
+
+
+def _line(entry: str, codec: str) -> str:
+    """The beginning of an entry as it stands in the list, where line breaks are spaces."""
+    return decoded(re.sub(r"[\r\n]", " ", entry).encode(codec, "replace"))

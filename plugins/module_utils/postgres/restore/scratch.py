@@ -193,7 +193,7 @@ def create_roles(session: Control, manifest: Manifest, entries: Sequence[str]) -
     """
     known = {name for (name,) in session.ask("its roles", "SELECT rolname FROM pg_roles")}
     owners = {entry.rpartition(" ")[2] for entry in entries if not entry.endswith(" ")}
-    for role in sorted({*manifest.roles, *owners} - known):
+    for role in sorted({*manifest.roles, *(owner for owner in owners if owner.isascii())} - known):
         if not role.startswith(("pg_", "-")):
             session.execute("its roles", f"CREATE ROLE {identifier(role)}")
 

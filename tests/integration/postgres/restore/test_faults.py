@@ -20,6 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
 )
 from demo.stack import Stack
 from tests.conftest import RunModule, by_name, start_module
+from tests.support.backup_runs import program
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.postgres import Server, Throwaway, eventually, throwaway
 from tests.support.restores import Restore, address, flip, run_sql
@@ -167,6 +168,70 @@ def test_a_role_that_is_missing_is_named(server: Server, restore: Restore, backu
         assert any("OWNER TO passing" in text for text in load["after"]), load
     finally:
         server.admin("CREATE ROLE passing")
+
+
+def test_the_backup_of_another_database_replaces_nothing(
+    server: Server, run_module: RunModule, restore: Restore, backup: Path, client: Path
+) -> None:
+    """Its path alone is no sign that it is meant: ``source`` has to name it, too."""
+    server.admin("CREATE DATABASE other OWNER app")
+    url = address(server, "other")
+    run_sql(url, "CREATE TABLE t AS SELECT 1 AS id")
+    given = {"database_url": url, "backup_dir": str(backup.parent.parent), "globals": False}
+    assert not run_module("pg_backup", {**given, "bin_dir": str(client)}).get("failed")
+    path = str(next((backup.parent.parent / "other").glob("*.dir")))
+    for more in ({}, {"source": "live"}, {"check": True}):
+        answer = restore(state="restored", confirm="live", backup=path, **more)
+        assert answer["msg"].startswith("source: the backup is of database 'other'"), answer
+    assert (rows(server), others(server)) == (5, [])
+    # In the folder of the other one it is not taken for one of its backups either.
+    for left in (backup.parent.parent / "other").iterdir():
+        left.rename(backup.parent / left.name.replace("20", "30", 1))
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert rows(server) == 20000
+
+
+def test_programs_older_than_those_that_wrote_it(
+    server: Server, restore: Restore, backup: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "pg_dump", "echo 'pg_dump (PostgreSQL) 12.1'")
+    older = str(tmp_path / "bin")
+    answer = restore(state="restored", confirm="live", bin_dir=older)
+    refused(answer, server, "pg_dump 12.1 is older than")
+    answer = restore(bin_dir=older)
+    assert by_name(answer, "backup.restorable", "live")["status"] == "unknown"
+    assert "12.1 is older" in by_name(answer, "backup.restorable", "live")["summary"]
+    assert by_name(restore(level=3), "backup.restorable", "live")["status"] == "ok"
+
+
+def test_a_database_without_tables(
+    server: Server, run_module: RunModule, restore: Restore, client: Path, tmp_path: Path
+) -> None:
+    server.admin("CREATE DATABASE live OWNER app")
+    given = {"database_url": address(server, "live"), "backup_dir": str(tmp_path / "backups")}
+    for form in ("directory", "custom"):
+        options = {**given, "bin_dir": str(client), "globals": False, "form": form}
+        assert not run_module("pg_backup", options).get("failed")
+        time.sleep(1)  # a backup is named after its second
+        check = by_name(restore(), "backup.restorable", "live")
+        assert (check["status"], check["evidence"][0]["level"]) == ("ok", 6), check
+    run_sql(given["database_url"], "CREATE TABLE new AS SELECT 1 AS id")
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert run_sql(given["database_url"], "SELECT to_regclass('new')") == [(None,)]
+
+
+def test_rights_to_connect_alone_prove_and_restore_nothing(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    """Nor do they make a good backup look bad."""
+    with server.role("weak") as url:
+        for more in ({"state": "restored", "confirm": "live", "database": "live"}, {}):
+            answer = restore(database_url=url, **more)
+            assert "permission" in str(answer["checks"]), answer
+            assert (rows(server), others(server)) == (5, [])
+    manifest = json.loads(next(backup.parent.glob("*.json")).read_text())
+    assert [proof["problem"] for proof in manifest["proofs"]] == [""]
 
 
 def test_two_runs_never_work_at_the_same_time(

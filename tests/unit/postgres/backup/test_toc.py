@@ -4,6 +4,8 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.
     Table,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.backup.toc import (
+    decoded,
+    encoded,
     read_toc,
     shared_out,
 )
@@ -62,3 +64,16 @@ def test_one_table_needs_one_process() -> None:
         "1; 0 2 TABLE DATA public a app\n"
     ]
     assert shared_out(";\n", {}, 4) == []
+
+
+def test_names_are_in_the_encoding_of_the_database() -> None:
+    lines = ["1; 0 2 TABLE DATA public Öl app", "2; 0 3 TABLE DATA public 漢\u2028字 app"]
+    latin = decoded(f"{lines[0]}\n".encode("latin-1"))
+    assert read_toc(latin).missing([Table("public", "Öl", "r", 0)], "LATIN1") == []
+    assert encoded(shared_out(latin, {}, 2)[0]) == f"{lines[0]}\n".encode("latin-1")
+    unicode = decoded("\n".join(lines).encode())
+    tables = [Table("public", "Öl", "r", 0), Table("public", "漢\u2028字", "r", 0)]
+    for encoding in ("UTF8", "SQL_ASCII"):
+        assert read_toc(unicode).missing(tables, encoding) == []
+    japanese = decoded("1; 0 2 TABLE DATA public 漢字 app\n".encode("euc_jp"))
+    assert read_toc(japanese).missing([Table("public", "漢字", "r", 0)], "EUC_JP") == []
