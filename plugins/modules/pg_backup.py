@@ -90,10 +90,6 @@ options:
       - File on the host with a secret key of one of O(age_recipients), to verify the encrypted file
         itself. The host that is backed up should not have it.
     type: path
-  age_program:
-    description: Name or path of the program C(age).
-    type: str
-    default: age
   keep:
     description:
       - Which backups of a database are kept after a run. The newest one of each of the last days,
@@ -134,33 +130,9 @@ options:
     description: Maximum seconds for the whole run, after which it ends and fails.
     type: float
     default: 21600.0
-  bin_dir:
-    description:
-      - Folder of pg_dump, pg_dumpall and pg_restore. Without it, PATH and the folders of packages
-        are searched.
-    type: path
-  thresholds:
-    description:
-      - Thresholds that differ from the runbook's, by name of the check, as
-        M(gpt_agent.runbook.pg_health) takes them. The check of this module has none.
-    type: dict
-    default: {}
-  timeout:
-    description:
-      - Seconds to wait for PostgreSQL to answer one question; the run itself is limited by
-        O(time_limit).
-    type: float
-    default: 30.0
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.backup
+  - gpt_agent.runbook.backup.operation
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:

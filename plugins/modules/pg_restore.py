@@ -136,16 +136,6 @@ options:
     description:
       - File with the key of encrypted backups, on the host where the module runs.
     type: path
-  age_program:
-    description:
-      - Program that decrypts, a name in C(PATH) or a path.
-    type: str
-    default: age
-  bin_dir:
-    description:
-      - Folder of PostgreSQL's client programs. Found in C(PATH) and where packages put them if not
-        given.
-    type: path
   jobs:
     description:
       - Number of processes that restore, compare and analyze at the same time.
@@ -162,27 +152,9 @@ options:
         as it is.
     type: float
     default: 14400.0
-  timeout:
-    description:
-      - Seconds to wait for PostgreSQL to answer one question.
-    type: float
-    default: 30.0
-  thresholds:
-    description:
-      - Thresholds that differ from the runbook's, by name of the check, as
-        M(gpt_agent.runbook.pg_health) takes them.
-    type: dict
-    default: {}
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.backup
+  - gpt_agent.runbook.backup.operation
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:

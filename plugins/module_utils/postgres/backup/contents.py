@@ -67,14 +67,15 @@ class Snapshot:
     """A session in one read-only transaction, whose snapshot others can use while it is open.
 
     ``seconds`` is the time limit of a short question, ``lock_wait`` that of waiting for a lock.
+    ``workers`` are the server's processes that help to count one table.
     Raises `Unreachable`, `NotCollected`, or `UsageError` behind a pooler.
     """
 
-    def __init__(self, target: Target, seconds: float, lock_wait: float) -> None:
+    def __init__(self, target: Target, seconds: float, lock_wait: float, workers: int = 0) -> None:
         settings = {
             "lock_timeout": str(int(lock_wait * 1000)),
             "idle_in_transaction_session_timeout": "0",
-            "max_parallel_workers_per_gather": "0",
+            "max_parallel_workers_per_gather": str(workers),
             "row_security": "off",  # an error instead of too few rows, as for pg_dump
         }
         self.worker = Worker(target, APPLICATION, seconds, settings)
@@ -185,9 +186,9 @@ def _batches(relations: list[_Relation]) -> list[list[_Relation]]:
     return batches
 
 
-def read_contents(target: Target, seconds: float, lock_wait: float) -> Contents:
+def read_contents(target: Target, seconds: float, lock_wait: float, workers: int = 0) -> Contents:
     """What a database holds now, with exact counts; raises like `Snapshot`."""
-    snapshot = Snapshot(target, seconds, lock_wait)
+    snapshot = Snapshot(target, seconds, lock_wait, workers)
     try:
         snapshot.open()
         snapshot.start_counting()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ...core.errors import NotCollected, Refused
@@ -42,16 +42,20 @@ def load(
     database: str,
     jobs: int,
     watch: Callable[[], None],
+    settings: Mapping[str, str],
 ) -> list[Failure]:
     """Load a whole backup into an empty database; returns what it lacks, such as owners.
 
-    Raises `LoadFailed` if anything else is missing, and `NotCollected` if a program is.
+    ``settings`` are those of the sessions that load it. Raises `LoadFailed` if anything else is
+    missing, and `NotCollected` if a program is.
     """
     arguments = ["--no-subscriptions"]
     if jobs > 1 and is_seekable(source.name):
         arguments.append(f"--jobs={jobs}")
     program = source.reader.programs.path("pg_restore")
-    last = login.command(program, *arguments, database=database, application=APPLICATION)
+    last = login.command(
+        program, *arguments, database=database, application=APPLICATION, settings=settings
+    )
     ended = run_programs(reading(source.path, source.name, last, source.reader), watch)
     return judge(ended, login, database)
 

@@ -35,6 +35,8 @@ from .server import APPLICATION, Control, Snapshot, in_database, session_in
 
 #: Free space that a restore needs, as a multiple of the size of the database that was backed up.
 _DISK_MARGIN = 1.1
+#: Most bytes of memory for building an index, and for all those that are built at the same time.
+_INDEX_MEMORY, _INDEX_MEMORY_OF_ALL = 256 << 20, 1 << 30
 #: pg_amcheck's exit code if it has found something.
 _CORRUPT = 2
 
@@ -80,7 +82,8 @@ class Scratch:
                     self.backup, self.reader.programs, own, self.name, self.session.version, watch
                 )
             else:
-                lacking = load(source, own, self.name, self.run.options.jobs, watch)
+                jobs = self.run.options.jobs
+                lacking = load(source, own, self.name, jobs, watch, self._settings(jobs))
             fields["bytes"] = self._size()
             if lacking:
                 what = pluralize(len(lacking), "owner or grant", "owners and grants")
@@ -88,11 +91,22 @@ class Scratch:
                 fields["reason"] = f"{reason}, without {what}"
         return lacking
 
+    def _settings(self, jobs: int) -> dict[str, str]:
+        """Memory for the indexes that are built, if the server gives them less by itself."""
+        name = "maintenance_work_mem"
+        size = f"SELECT pg_size_bytes(current_setting('{name}'))"
+        ((own,),) = self.session.ask("its settings", size)
+        wanted = min(_INDEX_MEMORY, _INDEX_MEMORY_OF_ALL // jobs)
+        return {name: f"{wanted >> 10}kB"} if wanted > own else {}
+
     def compare(self) -> Comparison:
         """Compare it with the manifest; raises `LoadFailed` if anything differs."""
         tables = pluralize(len(self.manifest.tables), "table")
         with self.run.step("restore.compare", self.name, f"{tables} with the manifest") as fields:
-            contents = read_contents(in_database(self.target, self.name), self.run.left, 60)
+            # No one else uses the database yet.
+            workers = self.run.options.jobs if self.run.options.jobs > 1 else 0
+            here = in_database(self.target, self.name)
+            contents = read_contents(here, self.run.left, 60, workers)
             with session_in(self.target, self.name, self.run.left) as session:
                 invalid = [name for (name,) in session.ask("the indexes", INVALID_INDEXES)]
             if isinstance(self.backup, PlainDump):  # it holds no count of them
