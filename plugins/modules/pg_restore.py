@@ -154,7 +154,7 @@ options:
     default: 14400.0
 extends_documentation_fragment:
   - gpt_agent.runbook.backup
-  - gpt_agent.runbook.backup.operation
+  - gpt_agent.runbook.backup_operation
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:
