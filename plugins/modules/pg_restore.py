@@ -113,7 +113,7 @@ options:
         rights.
       - It needs C(initdb) and C(postgres) beside C(pg_restore), and the extensions of the backups.
         It listens on a socket in a private folder alone. Where the module runs as root, the server
-        runs as C(postgres) or C(nobody).
+        runs as C(postgres), or as a user without rights.
     type: bool
     default: false
   temporary_dir:

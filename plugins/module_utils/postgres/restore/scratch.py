@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from ...core.files import free_bytes
 from ...core.text import redact, shorten
 from ...core.units import pluralize
 from ..backup.archive import Reader, main_line
-from ..backup.contents import read_contents
+from ..backup.contents import Contents
+from ..backup.contents import Snapshot as Counting
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
 from ..data_directory import is_this_server
@@ -99,14 +100,14 @@ class Scratch:
         wanted = min(_INDEX_MEMORY, _INDEX_MEMORY_OF_ALL // jobs)
         return {name: f"{wanted >> 10}kB"} if wanted > own else {}
 
-    def compare(self) -> Comparison:
-        """Compare it with the manifest; raises `LoadFailed` if anything differs."""
+    def compare(self, analyze: bool = False) -> Comparison:
+        """Compare it with the manifest; raises `LoadFailed` if anything differs.
+
+        With ``analyze`` it also gets statistics, at the same time.
+        """
         tables = pluralize(len(self.manifest.tables), "table")
         with self.run.step("restore.compare", self.name, f"{tables} with the manifest") as fields:
-            # No one else uses the database yet.
-            workers = self.run.options.jobs if self.run.options.jobs > 1 else 0
-            here = in_database(self.target, self.name)
-            contents = read_contents(here, self.run.left, 60, workers)
+            contents = self._contents(analyze)
             with session_in(self.target, self.name, self.run.left) as session:
                 invalid = [name for (name,) in session.ask("the indexes", INVALID_INDEXES)]
             if isinstance(self.backup, PlainDump):  # it holds no count of them
@@ -116,6 +117,20 @@ class Scratch:
                 raise LoadFailed(f"It differs from what was backed up: {found.problem}")
             fields["after"] = {"rows": found.rows, "notes": list(found.notes)}
         return found
+
+    def _contents(self, analyze: bool) -> Contents:
+        """What it holds; no one else uses it yet, so several processes may count."""
+        workers = self.run.options.jobs if self.run.options.jobs > 1 else 0
+        here = in_database(self.target, self.name)
+        with closing(Counting(here, self.run.left, 60, workers)) as counting:
+            counting.open()
+            counting.start_counting()
+            if analyze:
+                self._analyze(counting.step)
+            while counting.counting:
+                self.run.require_time()
+                counting.wait()
+            return counting.contents()
 
     def check_indexes(self) -> None:
         """Check that every index holds every row; raises `LoadFailed` if one does not.
@@ -140,7 +155,7 @@ class Scratch:
                 text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise NotCollected(shorten(f"pg_amcheck: {text}", 300))
 
-    def analyze(self) -> None:
+    def _analyze(self, meanwhile: Callable[[], None]) -> None:
         """Give it statistics, without which the first queries would be slow."""
         program = self.reader.programs.path("vacuumdb")
         arguments = ["--analyze-only", "--quiet", f"--jobs={self.run.options.jobs}"]
@@ -150,7 +165,12 @@ class Scratch:
                     program, *arguments, database=self.name, application=APPLICATION
                 )
                 watch = self.run.watch("restore.analyze", self.name)
-                ended = run_programs([command], watch)[0]
+
+                def look() -> None:
+                    watch()
+                    meanwhile()
+
+                ended = run_programs([command], look)[0]
             if ended.failed:
                 text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise Refused(shorten(f"vacuumdb: {text}", 300))

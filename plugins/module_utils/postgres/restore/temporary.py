@@ -33,7 +33,7 @@ ROLE = "postgres"
 #: Users that the server runs as where this process is root's, which PostgreSQL refuses; the first
 #: that there is.
 USERS = ("postgres", "nobody")
-#: It is thrown away: nothing has to survive a crash.
+#: It is thrown away: nothing needs to survive a crash.
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",

@@ -52,6 +52,21 @@ def words_of(kind: str) -> list[str]:
     return WORDS
 
 
+def statements(kind: str) -> list[str]:
+    """Statements for what only comes back in the same encoding and collation."""
+    name = words_of(kind)[0]
+    values = ", ".join(f"('{word}')" for word in words_of(kind))
+    found = [f'CREATE TABLE "{name}" (w text PRIMARY KEY)', f'INSERT INTO "{name}" VALUES {values}']
+    if kind.startswith("icu"):
+        found += [
+            "CREATE COLLATION blind"
+            " (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+            "CREATE TABLE collated (w text COLLATE blind UNIQUE)",
+            "INSERT INTO collated VALUES ('x')",
+        ]
+    return found
+
+
 @pytest.mark.every_version
 @pytest.mark.parametrize("kind", KINDS)
 def test_encoding_and_collation_come_back(
@@ -66,19 +81,7 @@ def test_encoding_and_collation_come_back(
     server.admin(f"CREATE DATABASE live OWNER app TEMPLATE template0 {KINDS[kind]}")
     url = f"{address(server, 'live')}?client_encoding=utf8"
     name = words_of(kind)[0]
-    values = ", ".join(f"('{word}')" for word in words_of(kind))
-    statements = [
-        f'CREATE TABLE "{name}" (w text PRIMARY KEY)',
-        f'INSERT INTO "{name}" VALUES {values}',
-    ]
-    if kind.startswith("icu"):
-        statements += [
-            "CREATE COLLATION blind"
-            " (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
-            "CREATE TABLE collated (w text COLLATE blind UNIQUE)",
-            "INSERT INTO collated VALUES ('x')",
-        ]
-    run_sql(url, *statements)
+    run_sql(url, *statements(kind))
     query = f'SELECT w FROM "{name}" ORDER BY w'
     before = (server.admin(FACTS), run_sql(url, query), content(url))
     options = {"database_url": url, "backup_dir": str(tmp_path / "backups"), "globals": False}
