@@ -232,7 +232,7 @@ def _dump(job: Job, database: Database, path: str, expected: int, progress: Prog
             progress("dumping", share)
 
         commands = dump_database(
-            job.login, job.programs, database.name, snapshot.id, path, job.compression, options
+            job.login, job.programs, database, snapshot.id, path, job.compression, options
         )
         try:
             toc = _write(job, commands, path, watch)

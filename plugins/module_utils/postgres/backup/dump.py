@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...core.processes import Command
 from ..programs import Login, Programs
+from .collect import Database
 from .compression import Compression
 from .options import Options
 
@@ -23,7 +24,7 @@ APPLICATION = "gpt_agent.runbook/pg_backup"
 def dump_database(
     login: Login,
     programs: Programs,
-    database: str,
+    database: Database,
     snapshot: str,
     path: str,
     compression: Compression,
@@ -35,6 +36,8 @@ def dump_database(
         f"--snapshot={snapshot}",
         f"--lock-wait-timeout={int(options.lock_wait * 1000)}",
         "--no-password",
+        # Its own, whatever the role or the URL sets: nothing is converted, so nothing can be lost.
+        f"--encoding={database.encoding}",
         compression.argument(programs.major),
     ]
     if options.stream:
@@ -43,7 +46,7 @@ def dump_database(
         arguments += ["--format=directory", f"--jobs={options.processes}", f"--file={path}"]
         arguments += ["--no-sync"]
     dump = login.command(
-        programs.path("pg_dump"), *arguments, database=database, application=APPLICATION
+        programs.path("pg_dump"), *arguments, database=database.name, application=APPLICATION
     )
     zstd = ["zstd", f"-{compression.level}", "--threads=0", "--quiet", "--stdout"]
     return [

@@ -50,8 +50,7 @@ class Toc:
         return [
             table
             for table in tables
-            if table.kind in _DATA
-            and _line(f"{_DATA[table.kind]} {table.schema} {table.name}", codec) not in beginnings
+            if table.kind in _DATA and beginnings.isdisjoint(_lines(table, codec))
         ]
 
 
@@ -109,6 +108,10 @@ def _codec(encoding: str) -> str:
     return "utf-8" if encoding == "SQL_ASCII" else encodings.get(encoding, "utf-8")
 
 
-def _line(entry: str, codec: str) -> str:
-    """The beginning of an entry as it stands in the list, where line breaks are spaces."""
-    return decoded(re.sub(r"[\r\n]", " ", entry).encode(codec, "replace"))
+def _lines(table: Table, codec: str) -> tuple[str, str]:
+    """How the entry of a table begins in the list, where line breaks are spaces.
+
+    A dump may be in UTF-8 all the same, if a client was told so.
+    """
+    entry = re.sub(r"[\r\n]", " ", f"{_DATA[table.kind]} {table.schema} {table.name}")
+    return decoded(entry.encode(codec, "replace")), entry
