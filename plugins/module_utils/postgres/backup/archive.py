@@ -20,6 +20,8 @@ from .toc import decoded
 
 #: What `age` says if none of the identities opens a file; then nothing is known about the file.
 WRONG_KEY = ("no identity matched", "incorrect identity")
+#: Exit codes of a program that was ended by another.
+_ENDED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 _CONSEQUENCE = "a worker process died unexpectedly"
 _PIPE_CLOSED = "broken pipe"
 
@@ -127,8 +129,11 @@ def _succeeded(ended: list[Ended]) -> list[Ended]:
 
 
 def failure(guilty: Ended) -> RunbookError:
-    """The error for the program that failed; a wrong key says nothing about the backup."""
+    """The error for the program that failed; a wrong key says nothing about the backup, nor does
+    someone, or a lack of memory, that has ended the program."""
     failed = PipelineFailed(guilty)
+    if guilty.code in _ENDED:
+        return NotCollected(str(failed))
     if not failed.wrong_key:
         return failed
     return NotCollected(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ...core.errors import NotCollected, Refused
 from ...core.processes import KEPT, Command, Ended, run_pipeline
 from ...core.text import redact, shorten
-from ..backup.archive import PipelineFailed, Reader, culprit, is_seekable, reading
+from ..backup.archive import PipelineFailed, Reader, culprit, failure, is_seekable, reading
 from ..backup.naming import Name
 from ..programs import Login
 from ..url import Target
@@ -21,6 +21,20 @@ from .server import APPLICATION, session_in
 
 #: Bytes of white space around error output, which are not kept.
 _STRIPPED = 16
+
+
+#: What pg_restore quotes if the server could not load it, whatever it is.
+OF_THE_SERVER = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "out of memory",
+    "out of shared memory",
+    "server closed the connection",
+    "terminating connection",
+    "connection to server",
+    "the database system is",
+    "canceling statement due to user request",
+)
 
 
 @dataclass(frozen=True)
@@ -71,10 +85,18 @@ def judge(ended: list[Ended], login: Login, database: str) -> list[Failure]:
         _judge_some(restored, login, database)
     if others or rest or not failures or restored.code not in (0, 1):
         guilty = culprit(ended) or restored
+        _require_server(guilty, login)
         if guilty is restored and failures:
             raise LoadFailed(shorten(failures[0].shown, 300))
         raise LoadFailed(shorten(redact(str(PipelineFailed(guilty)), login.target.secrets), 300))
     return _judge(failures, login.target, database)
+
+
+def _require_server(guilty: Ended, login: Login) -> None:
+    """Raise `NotCollected` if it is not the backup that made a program fail."""
+    text = redact(str(failure(guilty)), login.target.secrets)
+    if guilty.how.startswith("killed") or any(words in guilty.errors for words in OF_THE_SERVER):
+        raise NotCollected(shorten(text, 300), "Once the cause is gone, run this again.")
 
 
 def _judge_some(restored: Ended, login: Login, database: str) -> None:
@@ -106,10 +128,10 @@ def _judge(failures: list[Failure], target: Target, database: str) -> list[Failu
     """The failures with their SQLSTATE; raises `LoadFailed` unless all are tolerated."""
     with session_in(target, database, 30) as session:
         known = [replace(each, sqlstate=_sqlstate(session, each)) for each in failures]
-    for failure in known:
-        if not is_tolerated(failure):
-            raise LoadFailed(shorten(failure.shown, 300))
-    return [failure for failure in known if is_reported(failure)]
+    for each in known:
+        if not is_tolerated(each):
+            raise LoadFailed(shorten(each.shown, 300))
+    return [each for each in known if is_reported(each)]
 
 
 def _sqlstate(session: Worker, failure: Failure) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore.names import (
@@ -19,53 +16,20 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
     format_time,
 )
 from demo.stack import Stack
-from tests.conftest import RunModule, by_name, start_module
+from tests.conftest import RunModule, by_name
 from tests.support.backup_runs import program
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
-from tests.support.postgres import Server, Throwaway, eventually, throwaway
-from tests.support.restores import Restore, address, flip, run_sql
-
-#: Moments at which a restore is killed.
-KILLS = 20
-
-
-@pytest.fixture
-def backup(server: Server, run_module: RunModule, client: Path, tmp_path: Path) -> Path:
-    return made_backup(server, run_module, client, tmp_path)
-
-
-def made_backup(
-    server: Server, run_module: RunModule, client: Path, folder: Path, more: str = ""
-) -> Path:
-    """The backup of a small database ``live``, whose rows have changed since."""
-    server.admin("CREATE DATABASE live OWNER app")
-    url = address(server, "live")
-    run_sql(
-        url,
-        f"CREATE TABLE t (id int PRIMARY KEY, word text) {more}",
-        "INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g",
-    )
-    backups = folder / "backups"
-    options = {"database_url": url, "backup_dir": str(backups), "bin_dir": str(client)}
-    answer = run_module("pg_backup", {**options, "globals": False})
-    assert not answer.get("failed"), answer
-    run_sql(url, "DELETE FROM t WHERE id > 5")
-    return next((backups / "live").glob("*.dir"))
-
-
-def rows(server: Server) -> int:
-    return int(run_sql(address(server, "live"), "SELECT count(*) FROM t")[0][0])
-
-
-def others(server: Server) -> list[str]:
-    """Databases that a restore has made."""
-    found = server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live!_%' ESCAPE '!'")
-    return [name for (name,) in found]
-
-
-def unfinished(server: Server) -> list[str]:
-    """New databases that are not in use yet."""
-    return [name for name in others(server) if "_restore_" in name]
+from tests.support.postgres import Server, throwaway
+from tests.support.restores import (
+    Restore,
+    address,
+    arguments,
+    flip,
+    made_backup,
+    others,
+    rows,
+    run_sql,
+)
 
 
 def refused(answer: dict[str, Any], server: Server, words: str) -> None:
@@ -73,17 +37,6 @@ def refused(answer: dict[str, Any], server: Server, words: str) -> None:
     assert answer.get("failed"), answer
     assert words in answer["msg"], answer["msg"]
     assert (rows(server), others(server)) == (5, [])
-
-
-def arguments(server: Server, backup: Path, client: Path) -> dict[str, Any]:
-    return {
-        "database_url": address(server, "live"),
-        "backup_dir": str(backup.parent.parent),
-        "bin_dir": str(client),
-        "safety_backup": False,
-        "state": "restored",
-        "confirm": "live",
-    }
 
 
 def test_damage_is_found_before_anything_is_made(
@@ -296,92 +249,3 @@ def test_the_disk_is_full(
 def free_bytes(path: Path) -> int:
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
-
-
-def test_the_server_restarts_meanwhile(
-    server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore
-) -> None:
-    run_sql(address(server, "live"), "SELECT 1")
-    given = arguments(server, backup, client)
-    with start_module("pg_restore", given) as module:
-        eventually(lambda: others(server))
-        own.stop()
-        own.start()
-        output, _errors = module.communicate(timeout=60)
-    assert "The live database was not touched" in json.loads(output)["msg"]
-    assert rows(server) == 5
-    assert not restore(state="restored", confirm="live").get("failed")
-    assert rows(server) == 20000
-
-
-def test_a_kill_at_any_moment_leaves_the_old_or_the_new(
-    server: Server, backup: Path, client: Path, restore: Restore
-) -> None:
-    """The next run drops what the killed one has left, so kills can follow each other."""
-    chosen = random.Random(11)
-    for _kill in range(KILLS):
-        swapped = rows(server) == 20000
-        with start_module("pg_restore", arguments(server, backup, client)) as module:
-            time.sleep(chosen.uniform(0.2, 2.0))
-            module.send_signal(signal.SIGKILL)
-            module.communicate()
-        eventually(lambda: not server.admin(SESSIONS))
-        assert rows(server) in ((20000,) if swapped else (5, 20000))
-        assert len(unfinished(server)) <= 1, others(server)
-    answer = restore(state="restored", confirm="live")
-    assert not answer.get("failed"), answer
-    assert rows(server) == 20000
-    assert all("_before_" in name for name in others(server)), others(server)
-
-
-def test_a_kill_before_a_database_was_marked(
-    server: Server, restore: Restore, backup: Path
-) -> None:
-    """What no one ever could connect to is dropped; what someone made by hand is not."""
-    by_hand, filled, left = (f"live_restore_20260101_00000{number}" for number in range(3))
-    server.admin(f"CREATE DATABASE {by_hand}", f"CREATE DATABASE {filled}")
-    run_sql(address(server, filled), "CREATE TABLE t AS SELECT generate_series(1, 20000) g")
-    closed = "ALLOW_CONNECTIONS false"
-    server.admin(f"ALTER DATABASE {filled} {closed}", f"CREATE DATABASE {left} {closed}")
-    plan = restore(state="restored", check=True)["actions"]
-    assert [each["subject"] for each in plan if each["name"] == "restore.drop"] == [left]
-    assert not restore(state="restored", confirm="live").get("failed")
-    assert sorted(unfinished(server)) == [by_hand, filled]
-
-
-SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_rest%'"
-
-
-def test_a_kill_between_the_renames_changes_nothing(
-    server: Server, backup: Path, client: Path
-) -> None:
-    """The new database is in use, so the second rename waits; the first one is never seen."""
-    with start_module("pg_restore", arguments(server, backup, client)) as module:
-        eventually(lambda: others(server))
-        new = others(server)[0]
-        stopped = threading.Event()
-
-        def keep_in_use() -> None:
-            """New sessions again and again, which cannot be ended: prepared transactions."""
-            while not stopped.is_set():
-                try:
-                    with server.session(address(server, new)) as session:
-                        session.tpc_begin("kept")
-                        session.cursor().execute("SELECT 1")
-                        session.tpc_prepare()
-                    return
-                except psycopg2.Error:  # noqa: PERF203 - it is tried until it works
-                    time.sleep(0.01)
-
-        thread = threading.Thread(target=keep_in_use)
-        thread.start()
-        held = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE \"live!_res%'"
-        eventually(lambda: server.admin(f"{held} ESCAPE '!'"))
-        module.send_signal(signal.SIGKILL)
-        module.communicate()
-        stopped.set()
-        thread.join()
-    eventually(lambda: not server.admin(SESSIONS))
-    assert rows(server) == 5
-    assert others(server) == [new]
-    run_sql(address(server, new), "ROLLBACK PREPARED 'kept'")
