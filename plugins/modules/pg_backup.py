@@ -31,6 +31,8 @@ notes:
     used, since a backup can only be restored by programs that are not older.
   - pg_dump locks no one out, but waits for exclusive locks, at most O(lock_wait); then it is tried
     again, three times in all.
+  - A hot standby can be backed up, too. It has no rows of unlogged tables, so the backup has none
+    either. If it cancels the dump for the sake of replay, C(hot_standby_feedback) helps.
   - Sequences do not belong to a snapshot. Their values in the manifest are lower bounds.
   - With O(age_recipients), the backup is encrypted while it is written, and is never on disk
     unencrypted. Encryption implies one file (custom format), so such a backup is not parallel.
@@ -69,8 +71,9 @@ options:
     default: directory
   jobs:
     description:
-      - Number of processes, each with a connection of its own, that dump a database together; V(0)
-        for one per processor of this host, at most 4. Only for V(directory).
+      - Number of processes, each with a connection of its own, that dump a database together, and
+        that decode the backup afterwards; V(0) for one per processor of this host, at most 4. Only
+        for V(directory).
     type: int
     default: 0
   compression:

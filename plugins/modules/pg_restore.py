@@ -73,7 +73,8 @@ options:
     default: ""
   source:
     description:
-      - Database whose backup is restored. Defaults to O(database).
+      - Database whose backup is restored. Defaults to O(database). A database is not replaced by
+        the backup of another one, even if O(backup) is its path, unless this names that one.
     type: str
     default: ""
   databases:
@@ -138,7 +139,7 @@ options:
     type: path
   jobs:
     description:
-      - Number of processes that restore, compare and analyze at the same time.
+      - Number of processes that decode, restore, compare and analyze at the same time.
     type: int
     default: 2
   keep_days:
