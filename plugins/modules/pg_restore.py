@@ -114,7 +114,7 @@ options:
         rights.
       - It needs C(initdb) and C(postgres) beside C(pg_restore), and the extensions of the backups.
         It listens on a socket in a private folder alone. Where the module runs as root, the server
-        runs as C(postgres), or as a user without rights.
+        runs as C(postgres), or as a user without rights. Not together with O(verify_url).
     type: bool
     default: false
   temporary_dir:
@@ -319,6 +319,8 @@ def _end(signum: int, frame: Any) -> NoReturn:
 def _target(module: AnsibleModule) -> Target:
     """The server to restore on; one without parameters if the module starts it itself."""
     if module.params["temporary_server"]:
+        if module.params["verify_url"]:
+            raise UsageError("temporary_server: is another server than that in verify_url; set one")
         return Target({})
     target = read_target(module)
     if module.params["verify_url"] and module.params["state"] == VERIFIED:
@@ -327,11 +329,7 @@ def _target(module: AnsibleModule) -> Target:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        mutually_exclusive=[("verify_url", "temporary_server")],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)  # so that what is running is ended, and dropped

@@ -99,6 +99,8 @@ def test_check_mode_starts_nothing(prove: Prove, short_folder: Path) -> None:
     plan = prove(check=True)
     assert [each["name"] for each in plan["actions"]] == ["backup.verify"]
     assert left(short_folder) == []
+    both = prove(verify_url="postgresql://verify@staging-db.example.com/postgres")
+    assert both["msg"].startswith("temporary_server: is another server"), both
 
 
 def test_a_bad_backup_is_found(prove: Prove, backup: Path, short_folder: Path) -> None:
