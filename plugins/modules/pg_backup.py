@@ -31,6 +31,8 @@ notes:
     used, since a backup can only be restored by programs that are not older.
   - pg_dump locks no one out, but waits for exclusive locks, at most O(lock_wait); then it is tried
     again, three times in all.
+  - A hot standby can be backed up, too. It has no rows of unlogged tables, so the backup has none
+    either. If it cancels the dump for the sake of replay, C(hot_standby_feedback) helps.
   - Sequences do not belong to a snapshot. Their values in the manifest are lower bounds.
   - With O(age_recipients), the backup is encrypted while it is written, and is never on disk
     unencrypted. Encryption implies one file (custom format), so such a backup is not parallel.
@@ -69,8 +71,9 @@ options:
     default: directory
   jobs:
     description:
-      - Number of processes, each with a connection of its own, that dump a database together; V(0)
-        for one per processor of this host, at most 4. Only for V(directory).
+      - Number of processes, each with a connection of its own, that dump a database together, and
+        that decode the backup afterwards; V(0) for one per processor of this host, at most 4. Only
+        for V(directory).
     type: int
     default: 0
   compression:
@@ -90,10 +93,6 @@ options:
       - File on the host with a secret key of one of O(age_recipients), to verify the encrypted file
         itself. The host that is backed up should not have it.
     type: path
-  age_program:
-    description: Name or path of the program C(age).
-    type: str
-    default: age
   keep:
     description:
       - Which backups of a database are kept after a run. The newest one of each of the last days,
@@ -134,33 +133,9 @@ options:
     description: Maximum seconds for the whole run, after which it ends and fails.
     type: float
     default: 21600.0
-  bin_dir:
-    description:
-      - Folder of pg_dump, pg_dumpall and pg_restore. Without it, PATH and the folders of packages
-        are searched.
-    type: path
-  thresholds:
-    description:
-      - Thresholds that differ from the runbook's, by name of the check, as
-        M(gpt_agent.runbook.pg_health) takes them. The check of this module has none.
-    type: dict
-    default: {}
-  timeout:
-    description:
-      - Seconds to wait for PostgreSQL to answer one question; the run itself is limited by
-        O(time_limit).
-    type: float
-    default: 30.0
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.backup
+  - gpt_agent.runbook.backup_operation
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:
@@ -234,7 +209,7 @@ actions:
     - name: backup.dump
       subject: gpt_agent
       status: done
-      reason: 42 tables with 20,167 rows, 44.1 MiB (zstd:3), level 3
+      reason: 42 tables with 20,167 rows, 44.1 MiB (zstd:2), level 3
       before: null
       after: /var/backups/postgres/gpt_agent/20261128T030000Z.dir
       seconds: 2.9

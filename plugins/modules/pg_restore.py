@@ -73,7 +73,8 @@ options:
     default: ""
   source:
     description:
-      - Database whose backup is restored. Defaults to O(database).
+      - Database whose backup is restored. Defaults to O(database). A database is not replaced by
+        the backup of another one, even if O(backup) is its path, unless this names that one.
     type: str
     default: ""
   databases:
@@ -105,6 +106,22 @@ options:
       - It must lead from the host of the backups to another one; one with C(localhost) or a socket
         is refused. Defaults to O(database_url).
     type: str
+  temporary_server:
+    description:
+      - Whether O(state=verified) starts a PostgreSQL server of its own, on which it restores the
+        backups, and which it removes afterwards. Then neither O(database_url) nor any running
+        server is needed, and none is touched. The roles of a backup are created there, without
+        rights.
+      - It needs C(initdb) and C(postgres) beside C(pg_restore), and the extensions of the backups.
+        It listens on a socket in a private folder alone. Where the module runs as root, the server
+        runs as C(postgres), or as a user without rights. Not together with O(verify_url).
+    type: bool
+    default: false
+  temporary_dir:
+    description:
+      - Folder for the files of the temporary server, with room for the largest database. Defaults
+        to the system's folder for temporary files.
+    type: path
   confirm:
     description:
       - Name of the database, needed to replace or revert one. Not needed in check mode, and for a
@@ -120,19 +137,9 @@ options:
     description:
       - File with the key of encrypted backups, on the host where the module runs.
     type: path
-  age_program:
-    description:
-      - Program that decrypts, a name in C(PATH) or a path.
-    type: str
-    default: age
-  bin_dir:
-    description:
-      - Folder of PostgreSQL's client programs. Found in C(PATH) and where packages put them if not
-        given.
-    type: path
   jobs:
     description:
-      - Number of processes that restore, compare and analyze at the same time.
+      - Number of processes that decode, restore, compare and analyze at the same time.
     type: int
     default: 2
   keep_days:
@@ -146,27 +153,9 @@ options:
         as it is.
     type: float
     default: 14400.0
-  timeout:
-    description:
-      - Seconds to wait for PostgreSQL to answer one question.
-    type: float
-    default: 30.0
-  thresholds:
-    description:
-      - Thresholds that differ from the runbook's, by name of the check, as
-        M(gpt_agent.runbook.pg_health) takes them.
-    type: dict
-    default: {}
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.backup
+  - gpt_agent.runbook.backup_operation
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:
@@ -204,6 +193,14 @@ EXAMPLES = r"""
     database_url: "{{ vault_database_url }}"
     backup_dir: /var/backups/postgres
     verify_url: postgresql://verify:{{ vault_password }}@staging-db.example.com/postgres
+
+- name: Prove it on the host of the backups, on a server that exists for that long
+  gpt_agent.runbook.pg_restore:
+    backup_dir: /var/backups/postgres
+    temporary_server: true
+    temporary_dir: /var/tmp
+  become: true
+  become_user: postgres
 
 - name: Show what restoring the newest verified backup would do
   gpt_agent.runbook.pg_restore:
@@ -285,7 +282,7 @@ from ..module_utils.postgres.restore.options import STATES, VERIFIED, Options
 from ..module_utils.postgres.restore.run import Run
 from ..module_utils.postgres.restore.safety import safety_backup
 from ..module_utils.postgres.restore.server import another_server
-from ..module_utils.postgres.url import read_target
+from ..module_utils.postgres.url import Target, read_target
 
 ARGUMENT_SPEC = {
     **POSTGRES_OPTIONS,
@@ -298,6 +295,8 @@ ARGUMENT_SPEC = {
     "tables": {"type": "list", "elements": "str", "default": []},
     "level": {"type": "int", "default": 6},
     "verify_url": {"type": "str", "no_log": True},
+    "temporary_server": {"type": "bool", "default": False},
+    "temporary_dir": {"type": "path"},
     "confirm": {"type": "str", "default": ""},
     "safety_backup": {"type": "bool", "default": True},
     "age_identity": {"type": "path"},
@@ -317,15 +316,25 @@ def _end(signum: int, frame: Any) -> NoReturn:
     raise SystemExit(f"ended by signal {signum}")
 
 
+def _target(module: AnsibleModule) -> Target:
+    """The server to restore on; one without parameters if the module starts it itself."""
+    if module.params["temporary_server"]:
+        if module.params["verify_url"]:
+            raise UsageError("temporary_server: is another server than that in verify_url; set one")
+        return Target({})
+    target = read_target(module)
+    if module.params["verify_url"] and module.params["state"] == VERIFIED:
+        return another_server(module.params["verify_url"])
+    return target
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     require(module, PSYCOPG2_ERROR, "psycopg2-binary", "python3-psycopg2")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)  # so that what is running is ended, and dropped
     try:
-        target = read_target(module)
-        if module.params["verify_url"] and module.params["state"] == VERIFIED:
-            target = another_server(module.params["verify_url"])
+        target = _target(module)
         options = Options.from_params(module.params)
         thresholds = Thresholds(CHECKS, module.params["thresholds"])
         with progress_reporter(module.params["progress_file"]) as report:
@@ -334,7 +343,7 @@ def main() -> None:
             outcome = restore(target, run, thresholds, back_up, module.check_mode)
     except UsageError as error:
         module.fail_json(msg=str(error))
-    exit_operation(module, outcome, target.address)
+    exit_operation(module, outcome, target.address if target.params else "")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import RunModule
 from tests.support.postgres import Server
 from tests.support.postgres import run_sql as run_counted
 
@@ -118,3 +120,54 @@ def flip(path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0x55
     file.write_bytes(data)
+
+
+def made_backup(
+    server: Server, run_module: RunModule, client: Path, folder: Path, more: str = ""
+) -> Path:
+    """The backup of a small database ``live``, whose rows have changed since."""
+    server.admin("CREATE DATABASE live OWNER app")
+    url = address(server, "live")
+    run_sql(
+        url,
+        f"CREATE TABLE t (id int PRIMARY KEY, word text) {more}",
+        "INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g",
+    )
+    backups = folder / "backups"
+    options = {"database_url": url, "backup_dir": str(backups), "bin_dir": str(client)}
+    answer = run_module("pg_backup", {**options, "globals": False})
+    assert not answer.get("failed"), answer
+    run_sql(url, "DELETE FROM t WHERE id > 5")
+    return next((backups / "live").glob("*.dir"))
+
+
+def rows(server: Server) -> int:
+    return int(run_sql(address(server, "live"), "SELECT count(*) FROM t")[0][0])
+
+
+def others(server: Server) -> list[str]:
+    """Databases that a restore has made."""
+    found = server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live!_%' ESCAPE '!'")
+    return [name for (name,) in found]
+
+
+def unfinished(server: Server) -> list[str]:
+    """New databases that are not in use yet."""
+    return [name for name in others(server) if "_restore_" in name]
+
+
+def arguments(server: Server, backup: Path, client: Path) -> dict[str, Any]:
+    return {
+        "database_url": address(server, "live"),
+        "backup_dir": str(backup.parent.parent),
+        "bin_dir": str(client),
+        "safety_backup": False,
+        "state": "restored",
+        "confirm": "live",
+    }
+
+
+def proofs(backup: Path) -> list[tuple[int, str]]:
+    """Every proof in its manifest, and what was wrong."""
+    manifest = json.loads(next(backup.parent.glob("*.json")).read_text())
+    return [(proof["level"], proof["problem"]) for proof in manifest["proofs"]]

@@ -42,6 +42,27 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
+def sync_tree(path: str) -> None:
+    """Flush a file, or a folder with everything in it, to disk; raises OSError."""
+    folders = []
+    for folder, _folders, names in os.walk(path):
+        folders.append(folder)
+        for name in names:
+            _sync_file(os.path.join(folder, name))
+    for folder in folders:
+        sync_folder(folder)
+    if not folders:
+        _sync_file(path)
+
+
+def _sync_file(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def free_bytes(path: str) -> int:
     """Bytes that this user can still write where a path is, or will be; raises OSError."""
     while not os.path.exists(path) and os.path.dirname(path) != path:

@@ -18,8 +18,9 @@ from typing import IO, Any
 
 from .deadline import DeadlineExceeded
 
-#: How often a running pipeline is checked, in seconds.
-POLL = 0.1
+#: How often a running pipeline is checked, in seconds; in its first two seconds more often, so that
+#: one that ends soon is seen to have ended soon.
+POLL, FIRST_POLL = 0.1, 0.005
 #: Seconds for a program to end by itself after SIGTERM.
 GRACE = 2.0
 #: Bytes of a program's error output that are kept: the first and the last half of them.
@@ -75,9 +76,9 @@ def run_pipeline(
     """Run programs, each reading what the one before it writes, until all have ended.
 
     The first reads ``source``, the last writes to ``sink`` (/dev/null unless given). ``watch`` is
-    called every `POLL` seconds; whatever it raises, such as `DeadlineExceeded`, ends the programs
-    first. The kernel kills them if this process is killed. Call it from the main thread. Raises
-    OSError if a program cannot be started.
+    called every `POLL` seconds or more often; whatever it raises, such as `DeadlineExceeded`, ends
+    the programs first. The kernel kills them if this process is killed. Call it from the main
+    thread. Raises OSError if a program cannot be started.
 
     Each of the ``copies`` reads a copy of what the first program writes, made by `tee`, and writes
     to a sink of its own; one that stops reading disturbs no other. They are the last in the result.
@@ -98,13 +99,38 @@ def run_pipeline(
                 before.close()  # else the program before never sees that this one has ended
             before = running[-1].process.stdout
         _close_inputs(readers)  # else they never see the end of their copy
-        while any(one.process.poll() is None for one in [*running, *readers]):
-            watch()
-            time.sleep(POLL)
+        _wait([*running, *readers], watch)
         return [one.ended() for one in [*running, *readers]]
     finally:
         _close_inputs(readers)
         _end([*running, *readers])
+
+
+def run_together(
+    programs: Sequence[tuple[Command, IO[bytes] | int | None]],
+    watch: Callable[[], None] = lambda: None,
+) -> list[Ended]:
+    """Run programs at the same time, each with a source of its own, until all have ended.
+
+    What they write is dropped. ``watch`` and errors are as those of `run_pipeline`.
+    """
+    running: list[_Running] = []
+    try:
+        for command, source in programs:
+            running.append(_Running(command, _or_nothing(source), subprocess.DEVNULL))
+        _wait(running, watch)
+        return [one.ended() for one in running]
+    finally:
+        _end(running)
+
+
+def _wait(running: Sequence[_Running], watch: Callable[[], None]) -> None:
+    """Until all have ended; a pause takes a twentieth of the time that has passed, or `POLL`."""
+    started = time.monotonic()
+    while any(one.process.poll() is None for one in running):
+        watch()
+        passed = time.monotonic() - started
+        time.sleep(min(POLL, max(FIRST_POLL, passed / 20)))
 
 
 def _tee(handles: Sequence[int]) -> list[Command]:
@@ -173,12 +199,12 @@ def _end(running: Sequence[_Running]) -> None:
             one.process.stdout.close()
 
 
-def die_with_parent(parent: int) -> Callable[[], None]:
-    """For the new process: be killed when its parent dies."""
+def die_with_parent(parent: int, by: int = signal.SIGKILL) -> Callable[[], None]:
+    """For the new process: get a signal when its parent dies."""
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(_PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:  # it died meanwhile
             os._exit(1)
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -113,9 +113,17 @@ class Login:
         self._folder = folder
 
     def command(
-        self, program: str, *arguments: str, database: str = "", application: str = ""
+        self,
+        program: str,
+        *arguments: str,
+        database: str = "",
+        application: str = "",
+        settings: Mapping[str, str] | None = None,
     ) -> Command:
-        """A program with its connection; ``database`` is another one of the same server."""
+        """A program with its connection; ``database`` is another one of the same server.
+
+        ``settings`` are those of its sessions; their values hold no spaces.
+        """
         params = {
             key: value
             for key, value in self.target.params.items()
@@ -124,6 +132,9 @@ class Login:
         params["application_name"] = application or "gpt_agent.runbook"
         if database:
             params["dbname"] = database
+        given = [f"-c {name}={value}" for name, value in (settings or {}).items()]
+        if given:
+            params["options"] = " ".join([params.get("options", ""), *given]).strip()
         environment = {}
         if "password" in self.target.params:
             environment["PGPASSWORD"] = self.target.params["password"]

@@ -36,7 +36,7 @@ def test_from_the_plan_to_the_backup(playbook: Playbook, stack: Stack, tmp_path:
     assert stack.settings["postgres"]["admin_password"] not in done.output
 
 
-def test_a_backup_is_proven_on_the_server_of_another_host(
+def test_a_backup_is_proven_on_another_server(
     playbook: Playbook, stack: Stack, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backups"
@@ -56,3 +56,11 @@ def test_a_backup_is_proven_on_the_server_of_another_host(
     proof = manifest["proofs"][-1]
     assert proof["level"] == 6
     assert proof["where"].startswith("127.0.0.2:")
+    verify = partial(run_playbook, stack, tmp_path, "verify_backups", postgres_backup_url="")
+    run = verify(backup_dir=str(folder), backup_verify_temporary_server=True)
+    assert run.code == 0, run.output
+    manifest = json.loads(next((folder / database).glob("*.manifest.json")).read_text())
+    assert (manifest["proofs"][-1]["level"], manifest["proofs"][-1]["where"]) == (
+        6,
+        "a temporary server",
+    )

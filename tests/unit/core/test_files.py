@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import (
     free_bytes,
+    sync_tree,
     write_atomically,
 )
 
@@ -51,3 +52,22 @@ def test_the_space_for_a_file_is_that_of_the_folder_it_will_be_in(tmp_path: Path
     assert free_bytes(str(tmp_path / "not" / "yet" / "there")) == pytest.approx(
         found.f_bavail * found.f_frsize, rel=0.01
     )
+
+
+def test_a_tree_is_flushed_with_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "below").mkdir(parents=True)
+    (tmp_path / "tree" / "one").touch()
+    (tmp_path / "tree" / "below" / "two").touch()
+    flushed: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: flushed.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    sync_tree(str(tmp_path / "tree"))
+    assert sorted(path.rpartition("/")[2] for path in flushed) == ["below", "one", "tree", "two"]
+    flushed.clear()
+    sync_tree(str(tmp_path / "tree" / "one"))
+    assert flushed == [str(tmp_path / "tree" / "one")]
+    with pytest.raises(FileNotFoundError):
+        sync_tree(str(tmp_path / "none"))

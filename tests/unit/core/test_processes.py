@@ -16,6 +16,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline im
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.processes import (
     Command,
     run_pipeline,
+    run_together,
     time_limit,
 )
 
@@ -125,3 +126,27 @@ def test_copies_of_the_first_output_have_readers_of_their_own(tmp_path: Path) ->
         ("cat", 0),
     ]
     assert {path.stat().st_size for path in tmp_path.iterdir()} == {3_000_000}
+
+
+def test_programs_run_together_each_with_its_source(tmp_path: Path) -> None:
+    """Each waits for the other, so one after the other they would never end."""
+    sources = []
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.in").write_text(name)
+        sources.append((tmp_path / f"{name}.in").open("rb"))
+    meet = "cat > {0}/{1}; while [ ! -e {0}/{2} ]; do sleep 0.02; done; exit {3}"
+    programs = [
+        (sh(meet.format(tmp_path, "a", "b", 0)), sources[0]),
+        (sh(meet.format(tmp_path, "b", "a", 3)), sources[1]),
+    ]
+    ended = run_together(programs, time_limit(60))
+    for source in sources:
+        source.close()
+    assert [one.code for one in ended] == [0, 3]
+    assert ((tmp_path / "a").read_text(), (tmp_path / "b").read_text()) == ("one", "two")
+
+
+def test_what_runs_together_ends_together(tmp_path: Path) -> None:
+    with pytest.raises(DeadlineExceeded):
+        run_together([(sh(f"echo $$ > {tmp_path}/pid; exec sleep 60"), None)], time_limit(0.5))
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()

@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres import programs
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.url import parse_url
 
 
 @pytest.fixture
@@ -34,3 +35,13 @@ def test_the_oldest_that_are_not_older_than_the_server(
 def test_older_ones_are_not_used(installed: Path) -> None:
     with pytest.raises(NotCollected, match=r"pg_dump 17\.2 is older than the server"):
         programs.find_programs(180000)
+
+
+@pytest.mark.parametrize("query", ["", "?options=-c%20geqo%3Doff"])
+def test_sessions_have_the_settings_beside_those_of_the_url(query: str) -> None:
+    with programs.login(parse_url(f"postgresql://app@db/shop{query}")) as login:
+        plain = login.command("/bin/pg_restore")
+        given = login.command("/bin/pg_restore", settings={"work_mem": "8MB", "jit": "off"})
+    assert ("options" in plain.argv[1]) == bool(query)
+    own = "-c geqo=off " if query else ""
+    assert f"options='{own}-c work_mem=8MB -c jit=off'" in given.argv[1]

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO
 
 from ...core.check import DONE, Action
 from ...core.errors import NotCollected, RunbookError
+from ...core.files import sync_tree
 from ...core.processes import Command
 from ...core.units import format_value, pluralize
 from ..programs import Login, Programs
@@ -32,14 +34,17 @@ from .options import Options
 from .proof import COMPLETE, prove
 from .repository import folder_path, list_backups
 from .space import expected_bytes, require_space, watch_space
-from .toc import read_toc
+from .toc import decoded, read_toc
 from .verify import DUMP
 
 GLOBALS = "globals"
 #: Attempts at a database while other sessions lock its tables, and the seconds between two.
 ATTEMPTS, PAUSE = 3, 2.0
-#: Called with phase and share of a backup; raises once the time limit of the run has passed.
-Progress = Callable[[str, "float | None"], None]
+#: Says how much of a phase is done.
+Share = Callable[[], "float | None"]
+#: Called with the phase of a backup, and its share if that is known; raises once the time limit of
+#: the run has passed.
+Progress = Callable[[str, "Share | None"], None]
 
 
 class Bad(RunbookError):
@@ -61,7 +66,8 @@ class Job:
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.programs, self.options.age_identity, self.options.age_program)
+        options = self.options
+        return Reader(self.programs, options.age_identity, options.age_program, options.processes)
 
     @property
     def encrypted(self) -> bool:
@@ -153,9 +159,9 @@ def _take(
     path = os.path.join(folder, name.partial(job.run))
     try:
         written = write(path)
-        manifest = _prove(
-            job, path, _manifest(job, database, name, path, written, progress), progress
-        )
+        with _flushed(path, progress):
+            manifest = _manifest(job, database, name, path, written, progress)
+            manifest = _prove(job, path, manifest, progress)
         if manifest.level < VERIFIED:
             raise Bad(f"the new backup is bad: {manifest.proofs[-1].problem}")
         manifest = replace(manifest, finished=time.time())
@@ -176,6 +182,21 @@ def _take(
         bytes=manifest.bytes,
     )
     return action, manifest
+
+
+@contextmanager
+def _flushed(path: str, progress: Progress) -> Iterator[None]:
+    """The data is flushed to disk at the end of the block, at the same time as the block itself.
+
+    Raises OSError.
+    """
+    with ThreadPoolExecutor(1) as flusher:
+        flushing = flusher.submit(sync_tree, path)
+        yield
+        while not flushing.done():
+            progress("flushing", None)
+            time.sleep(0.01)
+    flushing.result()
 
 
 def _reason(job: Job, manifest: Manifest) -> str:
@@ -202,13 +223,16 @@ def _dump(job: Job, database: Database, path: str, expected: int, progress: Prog
         started = time.time()
         snapshot.start_counting()
 
+        def share() -> float | None:
+            return min(0.99, _size(path) / expected) if expected else None
+
         def watch() -> None:
             snapshot.step()
             watch_space(os.path.dirname(path), options.keep_free)
-            progress("dumping", min(0.99, _size(path) / expected) if expected else None)
+            progress("dumping", share)
 
         commands = dump_database(
-            job.login, job.programs, database.name, snapshot.id, path, job.compression, options
+            job.login, job.programs, database, snapshot.id, path, job.compression, options
         )
         try:
             toc = _write(job, commands, path, watch)
@@ -237,7 +261,7 @@ def _write(job: Job, commands: Sequence[Command], path: str, watch: Callable[[],
         run(commands, watch, sink, copies)
         os.fsync(sink.fileno())
         output.seek(0)
-        return output.read().decode(errors="replace")
+        return decoded(output.read())
 
 
 def _manifest(
@@ -266,7 +290,7 @@ def _manifest(
     )
     if contents is None:
         return replace(manifest, properties={"passwords": job.server.superuser})
-    missing = read_toc(toc).missing(contents.tables)
+    missing = read_toc(toc).missing(contents.tables, contents.properties["encoding"])
     if missing:
         first = f"{missing[0].schema}.{missing[0].name}"
         raise Bad(f"the new backup is bad: it lacks the data of {first}")

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from ...core.errors import NotCollected, RunbookError
-from ...core.processes import Command, Ended, run_pipeline
+from ...core.processes import Command, Ended, run_pipeline, run_together
 from ..programs import Programs
 from .naming import Name
+from .toc import decoded
 
 #: What `age` says if none of the identities opens a file; then nothing is known about the file.
 WRONG_KEY = ("no identity matched", "incorrect identity")
+#: Exit codes of a program that was ended by another.
+_ENDED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 _CONSEQUENCE = "a worker process died unexpectedly"
 _PIPE_CLOSED = "broken pipe"
 
@@ -33,6 +36,8 @@ class Reader:
     """File with the key of an encrypted backup; empty without one."""
     age: str = "age"
     """The program that decrypts."""
+    jobs: int = 1
+    """Processes that read one backup at the same time, where its form allows that."""
 
     def pg_restore(self, *arguments: str) -> Command:
         return Command([self.programs.path("pg_restore"), *arguments])
@@ -96,10 +101,27 @@ def run(
     try:
         ended = run_pipeline(commands, sink=sink, watch=watch, copies=copies)
     except OSError as error:
-        program = error.filename or commands[0].argv[0]
-        raise NotCollected(
-            f"{program} cannot be started: {error.strerror}", f"Install {program}."
-        ) from None
+        raise _not_started(error, commands[0]) from None
+    return _succeeded(ended)
+
+
+def run_each(
+    programs: Sequence[tuple[Command, IO[bytes]]], watch: Callable[[], None]
+) -> list[Ended]:
+    """Run programs at the same time, each with its source; raises like `run`."""
+    try:
+        ended = run_together(programs, watch)
+    except OSError as error:
+        raise _not_started(error, programs[0][0]) from None
+    return _succeeded(ended)
+
+
+def _not_started(error: OSError, first: Command) -> NotCollected:
+    program = error.filename or first.argv[0]
+    return NotCollected(f"{program} cannot be started: {error.strerror}", f"Install {program}.")
+
+
+def _succeeded(ended: list[Ended]) -> list[Ended]:
     guilty = culprit(ended)
     if guilty is not None:
         raise failure(guilty)
@@ -107,8 +129,11 @@ def run(
 
 
 def failure(guilty: Ended) -> RunbookError:
-    """The error for the program that failed; a wrong key says nothing about the backup."""
+    """The error for the program that failed; a wrong key says nothing about the backup, nor does
+    someone, or a lack of memory, that has ended the program."""
     failed = PipelineFailed(guilty)
+    if guilty.code in _ENDED:
+        return NotCollected(str(failed))
     if not failed.wrong_key:
         return failed
     return NotCollected(
@@ -140,7 +165,7 @@ def output_of(commands: Sequence[Command], watch: Callable[[], None]) -> str:
 
 
 def listing(path: str, name: Name, reader: Reader, watch: Callable[[], None]) -> str:
-    """What ``pg_restore --list`` prints; raises like `run`.
+    """What ``pg_restore --list`` prints, as `toc` has it; raises like `run`.
 
     It stops reading after the table of contents, so the programs before it may lose their reader.
     """
@@ -149,7 +174,7 @@ def listing(path: str, name: Name, reader: Reader, watch: Callable[[], None]) ->
         with os.fdopen(os.memfd_create("output"), "w+b") as output:
             ended = run_pipeline(commands, sink=output, watch=watch)
             output.seek(0)
-            text = output.read().decode(errors="replace")
+            text = decoded(output.read())
     except OSError as error:
         raise NotCollected(f"pg_restore cannot be started: {error.strerror}") from None
     if not ended[-1].failed:

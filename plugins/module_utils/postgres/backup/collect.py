@@ -27,6 +27,7 @@ class Database:
     """0 if the role lacks permission to see it."""
     allowed: bool = True
     """Whether the role may connect."""
+    encoding: str = "UTF8"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..programs import Programs
 #: Seconds for pg_dump to say whether it accepts an option.
 SECONDS = 10
 #: Level for zstd and gzip if none is asked for: half the time of gzip's own default, or less.
-LEVELS = {"zstd": 3, "gzip": 1}
+LEVELS = {"zstd": 2, "gzip": 1}
 METHODS = ("zstd", "gzip", "none")
 SYNTAX = re.compile(r"(zstd|gzip|none)(?::(\d{1,2}))?")
 

@@ -23,7 +23,7 @@ from .manifest import Table
 APPLICATION = "gpt_agent.runbook/pg_backup"
 #: Tables that one statement counts, and their pages together.
 BATCH, BATCH_PAGES = 50, 10_000
-#: Seconds that `Snapshot.finish` waits for the server at a time.
+#: Seconds that `Snapshot.wait` waits for the server at a time.
 _WAIT = 0.1
 
 
@@ -42,7 +42,7 @@ class Contents:
 
     tables: tuple[Table, ...]
     sequences: tuple[tuple[str, str, int | None], ...]
-    """Sequences do not belong to a snapshot: pg_dump reads them later, and values only grow."""
+    """Sequences do not belong to a snapshot: they are read before pg_dump does, and only grow."""
     large_objects: int
     extensions: tuple[tuple[str, str, str], ...]
     roles: tuple[str, ...]
@@ -67,14 +67,15 @@ class Snapshot:
     """A session in one read-only transaction, whose snapshot others can use while it is open.
 
     ``seconds`` is the time limit of a short question, ``lock_wait`` that of waiting for a lock.
+    ``workers`` are the server's processes that help to count one table.
     Raises `Unreachable`, `NotCollected`, or `UsageError` behind a pooler.
     """
 
-    def __init__(self, target: Target, seconds: float, lock_wait: float) -> None:
+    def __init__(self, target: Target, seconds: float, lock_wait: float, workers: int = 0) -> None:
         settings = {
             "lock_timeout": str(int(lock_wait * 1000)),
             "idle_in_transaction_session_timeout": "0",
-            "max_parallel_workers_per_gather": "0",
+            "max_parallel_workers_per_gather": str(workers),
             "row_security": "off",  # an error instead of too few rows, as for pg_dump
         }
         self.worker = Worker(target, APPLICATION, seconds, settings)
@@ -83,6 +84,7 @@ class Snapshot:
         self._counts: dict[int, int] = {}
         self._left: list[list[_Relation]] = []
         self._relations: list[_Relation] = []
+        self._sequences: list[Any] = []
         self._running = False
         self._role = target.user
 
@@ -108,7 +110,12 @@ class Snapshot:
             raise self.worker.no_answer() from None
 
     def start_counting(self) -> None:
-        """Start to count every table; `step` and `finish` go on with it."""
+        """Start to count every table; `step` and `wait` go on with it.
+
+        Sequences are read now: whoever dumps the database from here on reads the same values or
+        later ones, so none of those that are restored may be lower.
+        """
+        self._sequences = [tuple(row) for row in self.ask("its sequences", queries.SEQUENCES)]
         self._relations = [_Relation(*row) for row in self.ask("its tables", queries.TABLES)]
         self._left = _batches([each for each in self._relations if each.kind != "p"])
         self.step()
@@ -148,7 +155,7 @@ class Snapshot:
                 Table(each.schema, each.name, each.kind, self._rows(each.oid))
                 for each in self._relations
             ),
-            sequences=tuple(tuple(row) for row in self.ask("its sequences", queries.SEQUENCES)),
+            sequences=tuple(self._sequences),
             large_objects=self.ask("its large objects", queries.LARGE_OBJECTS)[0][0],
             extensions=tuple(tuple(row) for row in self.ask("its extensions", queries.EXTENSIONS)),
             roles=tuple(row[0] for row in self.ask("its roles", queries.ROLES)),
@@ -185,9 +192,9 @@ def _batches(relations: list[_Relation]) -> list[list[_Relation]]:
     return batches
 
 
-def read_contents(target: Target, seconds: float, lock_wait: float) -> Contents:
+def read_contents(target: Target, seconds: float, lock_wait: float, workers: int = 0) -> Contents:
     """What a database holds now, with exact counts; raises like `Snapshot`."""
-    snapshot = Snapshot(target, seconds, lock_wait)
+    snapshot = Snapshot(target, seconds, lock_wait, workers)
     try:
         snapshot.open()
         snapshot.start_counting()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...core.processes import Command
 from ..programs import Login, Programs
+from .collect import Database
 from .compression import Compression
 from .options import Options
 
@@ -23,26 +24,29 @@ APPLICATION = "gpt_agent.runbook/pg_backup"
 def dump_database(
     login: Login,
     programs: Programs,
-    database: str,
+    database: Database,
     snapshot: str,
     path: str,
     compression: Compression,
     options: Options,
 ) -> list[Command]:
     """Dump one database as the snapshot shows it; the last program writes to its output if it is
-    a stream, and else to ``path``."""
+    a stream, and else to ``path``, which is not flushed to disk yet."""
     arguments = [
         f"--snapshot={snapshot}",
         f"--lock-wait-timeout={int(options.lock_wait * 1000)}",
         "--no-password",
+        # Its own, whatever the role or the URL sets: nothing is converted, so nothing can be lost.
+        f"--encoding={database.encoding}",
         compression.argument(programs.major),
     ]
     if options.stream:
         arguments += ["--format=custom"]
     else:
         arguments += ["--format=directory", f"--jobs={options.processes}", f"--file={path}"]
+        arguments += ["--no-sync"]
     dump = login.command(
-        programs.path("pg_dump"), *arguments, database=database, application=APPLICATION
+        programs.path("pg_dump"), *arguments, database=database.name, application=APPLICATION
     )
     zstd = ["zstd", f"-{compression.level}", "--threads=0", "--quiet", "--stdout"]
     return [

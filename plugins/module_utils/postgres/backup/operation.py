@@ -26,7 +26,7 @@ from ..checks import CHECKS
 from ..programs import find_programs, login
 from ..url import Target
 from ..verdicts import unreachable
-from .apply import GLOBALS, Job, Progress, back_up_database, back_up_globals
+from .apply import GLOBALS, Job, Progress, Share, back_up_database, back_up_globals
 from .archive import require_program
 from .collect import Database, Server, collect
 from .commit import remove
@@ -211,14 +211,16 @@ class _Run:
     def _progress(self, subject: str, done: int, total: int) -> Progress:
         started, last = time.monotonic(), [0.0]
 
-        def show(phase: str, share: float | None) -> None:
+        def show(phase: str, share: Share | None) -> None:
             now = time.monotonic()
             if now > self._end:
                 limit = format_duration(self.options.time_limit)
                 raise TimeUp(f"it was ended after {limit}", "Raise time_limit, or jobs.")
             if now - last[0] >= 1.0:
                 last[0] = now
-                item = running_item(f"backup of {subject}", now - started, phase, share)
+                item = running_item(
+                    f"backup of {subject}", now - started, phase, share() if share else None
+                )
                 self.report(progress(done, total, [item]))
 
         return show
@@ -259,6 +261,8 @@ def _remedy(reason: str, user: str) -> str:
         return f'As a superuser: GRANT pg_read_all_data TO "{user}".'
     if "row-level security" in reason:
         return f'As a superuser: ALTER ROLE "{user}" BYPASSRLS.'
+    if "conflict with recovery" in reason:
+        return "Set hot_standby_feedback or raise max_standby_streaming_delay on the standby."
     if "No space left" in reason:
         return "Free some space on the disk of backup_dir."
     return ""

@@ -12,20 +12,24 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from errno import EACCES, EPERM
 
 from ...core.errors import NotCollected
 from ...core.processes import Command
 from ...core.text import shorten
 from ...core.units import pluralize
-from .archive import PipelineFailed, Reader, listing, output_of, reading, run
+from .archive import PipelineFailed, Reader, listing, output_of, reading, run, run_each
 from .checksums import checksum, list_files
 from .manifest import Manifest, Proof
-from .naming import SQL, Name, parse_name
-from .toc import read_toc
+from .naming import DIRECTORY, SQL, Name, parse_name
+from .toc import encoded, read_toc, shared_out
 
 #: The last line of a complete dump of pg_dumpall, or of pg_dump in plain SQL.
 COMPLETE = re.compile(r"^-- PostgreSQL database (cluster )?dump complete$", re.MULTILINE)
+#: Option with which pg_restore reads only the entries that it gets on its input.
+USE_LIST = "--use-list=/dev/stdin"
 _ROLE = re.compile(r"^CREATE ROLE (.+);$", re.MULTILINE)
 
 
@@ -126,7 +130,7 @@ def _readable(
             f"its table of contents has {pluralize(len(toc.entries), 'entry', 'entries')}, "
             f"not {manifest.toc_entries:,} as when written"
         )
-    lost_tables = toc.missing(manifest.tables)
+    lost_tables = toc.missing(manifest.tables, manifest.properties.get("encoding", "UTF8"))
     if lost_tables:
         first = lost_tables[0]
         raise _Bad(
@@ -146,7 +150,21 @@ def _decoded(
     if name.form == SQL:
         _sql(path, name, reader, watch)
         return
-    run(reading(path, name, reader.pg_restore("--file=/dev/null"), reader), watch)
+    decode = reader.pg_restore("--file=/dev/null")
+    if name.form != DIRECTORY or reader.jobs < 2:
+        run(reading(path, name, decode, reader), watch)
+        return
+    # A folder has a file for each table, so several processes can share them.
+    sizes = {file.path: file.bytes for file in manifest.files}
+    shares = shared_out(listing(path, name, reader, watch), sizes, reader.jobs)
+    with ExitStack() as stack:
+        programs = []
+        for share in shares:
+            chosen = stack.enter_context(os.fdopen(os.memfd_create("entries"), "w+b"))
+            chosen.write(encoded(share))
+            chosen.seek(0)
+            programs.append((replace(decode, argv=[*decode.argv, USE_LIST, path]), chosen))
+        run_each(programs, watch)
 
 
 def _sql(path: str, name: Name, reader: Reader, watch: Callable[[], None]) -> str:

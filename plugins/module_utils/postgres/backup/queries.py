@@ -8,7 +8,7 @@ from __future__ import annotations
 SERVER = """
 SELECT /* gpt_agent.runbook */ json_build_object('pid', pg_backend_pid(),
   'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), 'role', current_user,
-  'databases', (SELECT json_agg(json_build_object('name', datname, 'allowed', has_database_privilege(datname, 'CONNECT'),
+  'databases', (SELECT json_agg(json_build_object('name', datname, 'encoding', pg_encoding_to_char(encoding), 'allowed', has_database_privilege(datname, 'CONNECT'),
       'bytes', CASE WHEN has_database_privilege(datname, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')
                     THEN pg_database_size(oid) ELSE 0 END) ORDER BY datname)
     FROM pg_database WHERE NOT datistemplate AND datallowconn),
@@ -22,13 +22,13 @@ SYSTEM_IDENTIFIER = (
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT /* gpt_agent.runbook */ pg_export_snapshot()"
 
 # What an extension created is created again by CREATE EXTENSION, so it is not in a dump. A materialised view that is not populated has no rows to
-# count. Partitions that are foreign tables are not dumped.
+# count. Partitions that are foreign tables are not dumped. A standby has no rows of unlogged tables, and pg_dump leaves them out there, too.
 TABLES = """
 SELECT /* gpt_agent.runbook */ c.oid::bigint, n.nspname, c.relname, c.relkind::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   c.relpages, (SELECT json_agg(i.inhrelid::bigint) FROM pg_inherits i WHERE i.inhparent = c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND (c.relkind <> 'm' OR c.relispopulated)
+  AND (c.relkind <> 'm' OR c.relispopulated) AND (c.relpersistence <> 'u' OR NOT pg_is_in_recovery())
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY n.nspname, c.relname
 """
@@ -40,6 +40,7 @@ SEQUENCES = """
 SELECT /* gpt_agent.runbook */ n.nspname, c.relname, pg_sequence_last_value(c.oid)
 FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (c.relpersistence <> 'u' OR NOT pg_is_in_recovery())
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
   AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'SELECT, USAGE') ELSE false END
 ORDER BY n.nspname, c.relname

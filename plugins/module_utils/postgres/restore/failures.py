@@ -83,6 +83,17 @@ def parse_errors(text: str) -> tuple[list[Failure], str]:
     return failures, "\n".join(line for line in rest.splitlines() if line.strip())
 
 
+def parse_cut_errors(text: str, half: int) -> list[Failure]:
+    """The refused statements in an error output of which the middle was dropped.
+
+    ``half`` is the number of bytes before it; the statement that was cut there is left out.
+    """
+    data = text.encode()
+    before, _rest = parse_errors(data[:half].decode(errors="replace"))
+    after, _rest = parse_errors(data[half:].decode(errors="replace"))
+    return before[:-1] + after
+
+
 def is_tolerated(failure: Failure) -> bool:
     """Whether the data is whole without the statement."""
     return _rule(failure) is not None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -59,6 +60,10 @@ class Options:
     """The program that decrypts."""
     bin_dir: str = ""
     """The only folder to take PostgreSQL's programs from."""
+    temporary_server: bool = False
+    """Whether backups are proven on a server that this run starts itself."""
+    temporary_dir: str = ""
+    """Folder of that server's files; empty for the system's folder of temporary files."""
     jobs: int = 2
     keep_days: float = 7.0
     """Days after which replaced databases are dropped."""
@@ -78,6 +83,8 @@ class Options:
             raise UsageError(f"backup: {ALL!r} is for state=verified only; name one backup")
         if self.tables and self.state != RESTORED:
             raise UsageError("tables: only for state=restored")
+        if self.temporary_server and self.state != VERIFIED:
+            raise UsageError("temporary_server: only for state=verified")
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
@@ -85,9 +92,14 @@ class Options:
         values: dict[str, Any] = {field.name: params[field.name] for field in fields(cls)}
         for name in ("databases", "tables"):
             values[name] = tuple(values[name])
-        for name in ("backup_dir", "age_identity", "bin_dir"):
+        for name in ("backup_dir", "age_identity", "bin_dir", "temporary_dir"):
             values[name] = values[name] or ""
         return cls(**values)
+
+    @property
+    def server_dir(self) -> str:
+        """The folder of a temporary server's files."""
+        return self.temporary_dir or tempfile.gettempdir()
 
     def selects(self, database: str) -> bool:
         """Whether to verify the backups of a database."""

@@ -49,6 +49,7 @@ def plan_restore(
     require_roles(snapshot.server, manifest)
     require_extensions(snapshot.server, manifest)
     if live is not None:
+        require_own(options, database, manifest)
         require_free(live)
     size = format_value(manifest.database_bytes, "bytes")
     new = f"{database}_{RESTORE}_<time>"
@@ -136,6 +137,15 @@ def require_free(live: Database) -> None:
         raise Refused(
             f"Database '{live.name}' has {count}, which keep it from being renamed",
             "Commit them or roll them back: SELECT * FROM pg_prepared_xacts.",
+        )
+
+
+def require_own(options: Options, database: str, manifest: Manifest) -> None:
+    """Raise `UsageError` if a database would be replaced by another one without ``source``."""
+    if manifest.database not in (database, options.source):
+        raise UsageError(
+            f"source: the backup is of database {manifest.database!r}; to replace {database!r} by "
+            f"it, give {manifest.database!r}"
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,8 +100,7 @@ class Restore:
         try:
             scratch.create(snapshot)
             lacking = scratch.load()
-            compared = scratch.compare()
-            scratch.analyze()
+            compared = scratch.compare(analyze=True)
             swapped = self._swap(session, snapshot, mark, manifest)
         except BaseException:
             scratch.drop("the restore failed")
@@ -162,7 +162,7 @@ class Restore:
     ) -> Any:
         missing = [*(each.shown for each in lacking), *self.notes]
         missing += [f"{what} belongs to the old database" for what in plan.lost]
-        seconds = sum(action.seconds or 0 for action in self.run.actions)
+        seconds = time.monotonic() - self.run.started
         summary = (
             f"Database '{self.database}' is that of {backup.name}, with "
             f"{pluralize(compared.rows, 'row')}, in {format_value(seconds, 'seconds')}; "

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from ...core.files import free_bytes
 from ...core.text import redact, shorten
 from ...core.units import pluralize
 from ..backup.archive import Reader, main_line
-from ..backup.contents import read_contents
+from ..backup.contents import Contents
+from ..backup.contents import Snapshot as Counting
 from ..backup.manifest import Manifest
 from ..backup.repository import Backup
 from ..data_directory import is_this_server
@@ -35,6 +36,8 @@ from .server import APPLICATION, Control, Snapshot, in_database, session_in
 
 #: Free space that a restore needs, as a multiple of the size of the database that was backed up.
 _DISK_MARGIN = 1.1
+#: Most bytes of memory for building an index, and for all those that are built at the same time.
+_INDEX_MEMORY, _INDEX_MEMORY_OF_ALL = 256 << 20, 1 << 30
 #: pg_amcheck's exit code if it has found something.
 _CORRUPT = 2
 
@@ -80,7 +83,8 @@ class Scratch:
                     self.backup, self.reader.programs, own, self.name, self.session.version, watch
                 )
             else:
-                lacking = load(source, own, self.name, self.run.options.jobs, watch)
+                jobs = self.run.options.jobs
+                lacking = load(source, own, self.name, jobs, watch, self._settings(jobs))
             fields["bytes"] = self._size()
             if lacking:
                 what = pluralize(len(lacking), "owner or grant", "owners and grants")
@@ -88,11 +92,22 @@ class Scratch:
                 fields["reason"] = f"{reason}, without {what}"
         return lacking
 
-    def compare(self) -> Comparison:
-        """Compare it with the manifest; raises `LoadFailed` if anything differs."""
+    def _settings(self, jobs: int) -> dict[str, str]:
+        """Memory for the indexes that are built, if the server gives them less by itself."""
+        name = "maintenance_work_mem"
+        size = f"SELECT pg_size_bytes(current_setting('{name}'))"
+        ((own,),) = self.session.ask("its settings", size)
+        wanted = min(_INDEX_MEMORY, _INDEX_MEMORY_OF_ALL // jobs)
+        return {name: f"{wanted >> 10}kB"} if wanted > own else {}
+
+    def compare(self, analyze: bool = False) -> Comparison:
+        """Compare it with the manifest; raises `LoadFailed` if anything differs.
+
+        With ``analyze`` it also gets statistics, at the same time.
+        """
         tables = pluralize(len(self.manifest.tables), "table")
         with self.run.step("restore.compare", self.name, f"{tables} with the manifest") as fields:
-            contents = read_contents(in_database(self.target, self.name), self.run.left, 60)
+            contents = self._contents(analyze)
             with session_in(self.target, self.name, self.run.left) as session:
                 invalid = [name for (name,) in session.ask("the indexes", INVALID_INDEXES)]
             if isinstance(self.backup, PlainDump):  # it holds no count of them
@@ -102,6 +117,20 @@ class Scratch:
                 raise LoadFailed(f"It differs from what was backed up: {found.problem}")
             fields["after"] = {"rows": found.rows, "notes": list(found.notes)}
         return found
+
+    def _contents(self, analyze: bool) -> Contents:
+        """What it holds; no one else uses it yet, so several processes may count."""
+        workers = self.run.options.jobs if self.run.options.jobs > 1 else 0
+        here = in_database(self.target, self.name)
+        with closing(Counting(here, self.run.left, 60, workers)) as counting:
+            counting.open()
+            counting.start_counting()
+            if analyze:
+                self._analyze(counting.step)
+            while counting.counting:
+                self.run.require_time()
+                counting.wait()
+            return counting.contents()
 
     def check_indexes(self) -> None:
         """Check that every index holds every row; raises `LoadFailed` if one does not.
@@ -126,7 +155,7 @@ class Scratch:
                 text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise NotCollected(shorten(f"pg_amcheck: {text}", 300))
 
-    def analyze(self) -> None:
+    def _analyze(self, meanwhile: Callable[[], None]) -> None:
         """Give it statistics, without which the first queries would be slow."""
         program = self.reader.programs.path("vacuumdb")
         arguments = ["--analyze-only", "--quiet", f"--jobs={self.run.options.jobs}"]
@@ -136,7 +165,12 @@ class Scratch:
                     program, *arguments, database=self.name, application=APPLICATION
                 )
                 watch = self.run.watch("restore.analyze", self.name)
-                ended = run_programs([command], watch)[0]
+
+                def look() -> None:
+                    watch()
+                    meanwhile()
+
+                ended = run_programs([command], look)[0]
             if ended.failed:
                 text = redact(main_line(ended.errors) or ended.how, self.target.secrets)
                 raise Refused(shorten(f"vacuumdb: {text}", 300))
@@ -175,6 +209,27 @@ def programs_for(manifest: Manifest, server: Mapping[str, Any], bin_dir: str) ->
     """Programs that are not older than the server, nor than those that wrote the backup."""
     wrote = int(manifest.client_version.partition(".")[0]) * 10000
     return find_programs(max(wrote, server.get("version", 0)), bin_dir or None)
+
+
+def newest_programs(backups: Sequence[Backup], bin_dir: str) -> Programs:
+    """Programs for a server on which every one of the backups can be restored."""
+    wrote = [
+        int(each.manifest.client_version.partition(".")[0]) for each in backups if each.manifest
+    ]
+    return find_programs(max(wrote, default=0) * 10000, bin_dir or None)
+
+
+def create_roles(session: Control, manifest: Manifest, entries: Sequence[str]) -> None:
+    """Create the roles of a backup, without any right, on a server that is thrown away.
+
+    Its manifest lacks the role that created the server which was backed up. ``entries`` are those
+    of its table of contents, at whose ends stand the owners; what is none there does no harm.
+    """
+    known = {name for (name,) in session.ask("its roles", "SELECT rolname FROM pg_roles")}
+    owners = {entry.rpartition(" ")[2] for entry in entries if not entry.endswith(" ")}
+    for role in sorted({*manifest.roles, *(owner for owner in owners if owner.isascii())} - known):
+        if not role.startswith(("pg_", "-")):
+            session.execute("its roles", f"CREATE ROLE {identifier(role)}")
 
 
 def require_room(snapshot: Snapshot, manifest: Manifest) -> None:

@@ -143,10 +143,12 @@ class TableRestore:
     def _pipe(self, scratch: Scratch, copy: str) -> None:
         """Dump the copy, and load it into the live database."""
         programs = scratch.reader.programs
+        # pg_dump takes its options to be in the encoding of the database, unless it is told one.
+        encoding = [] if copy.isascii() else ["--encoding=UTF8"]
         with login(self.target) as own:
             dump = own.command(
                 programs.path("pg_dump"),
-                *("--format=custom", "--compress=0", f"--table={copy}"),
+                *("--format=custom", "--compress=0", f"--table={copy}", *encoding),
                 database=scratch.name,
                 application=APPLICATION,
             )

@@ -17,11 +17,12 @@ from ...core.lock import exclusive_lock
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
-from ..backup.archive import Reader
+from ..backup.archive import Reader, listing
 from ..backup.manifest import LEVELS, Manifest, Proof, read_manifest, write_manifest
 from ..backup.naming import SQL
 from ..backup.proof import prove
 from ..backup.repository import LOCK, Backup
+from ..backup.toc import read_toc
 from ..programs import Programs
 from ..url import Target
 from .choice import backups_to_verify
@@ -29,11 +30,14 @@ from .compare import rows_of
 from .load import LoadFailed
 from .names import VERIFY, Mark, format_time
 from .plain import PlainDump
+from .plan import require_extensions
 from .run import Run, StepFailed
-from .scratch import Scratch, programs_for, sweep
+from .scratch import Scratch, create_roles, newest_programs, programs_for, sweep
 from .server import Control, Snapshot, control
+from .temporary import leftovers, remove, temporary_server
 
 CHECK = "backup.restorable"
+INTERRUPTED = "left by a run that was interrupted"
 #: The highest level that needs no server.
 WITHOUT_SERVER = 3
 
@@ -57,11 +61,17 @@ class Verification:
             for backup in backups_to_verify(self.run.options)
         ]
         if level > WITHOUT_SERVER:
-            with control(self.target, self.run.options.timeout) as session:
-                left = session.snapshot().leftovers()
-            reason = "left by a run that was interrupted"
-            actions[:0] = [Action("restore.drop", PLANNED, reason, one.name) for one in left]
+            left = self._leftovers()
+            actions[:0] = [Action("restore.drop", PLANNED, INTERRUPTED, name) for name in left]
         return Outcome(actions=actions)
+
+    def _leftovers(self) -> list[str]:
+        """What runs that were killed have left: databases, or folders of temporary servers."""
+        options = self.run.options
+        if options.temporary_server:
+            return leftovers(options.server_dir)
+        with control(self.target, options.timeout) as session:
+            return [one.name for one in session.snapshot().leftovers()]
 
     def carry_out(self) -> Outcome:
         """Verify everything; raises `RunbookError` if not even one could be begun."""
@@ -69,17 +79,34 @@ class Verification:
         self.run.total = 6 * len(backups)
         with ExitStack() as stack:
             if self.run.options.level > WITHOUT_SERVER:
-                self.session = stack.enter_context(
-                    control(self.target, self.run.options.time_limit)
-                )
-                self.session.lock()
-                self.snapshot = self.session.snapshot()
-                sweep(self.run, self.session, self.snapshot)
+                self._open(stack, backups)
             for backup in backups:
                 self.checks.append(self._verify(backup))
         bad = [check for check in self.checks if check.status == CRITICAL]
         problem = "; ".join(check.summary for check in bad)
         return Outcome(self.checks, self.run.actions, problem)
+
+    def _open(self, stack: ExitStack, backups: list[Backup]) -> None:
+        """The server to restore on; what killed runs have left there is dropped."""
+        options = self.run.options
+        if options.temporary_server:
+            for home in leftovers(options.server_dir):
+                with self.run.step("restore.drop", home, INTERRUPTED):
+                    remove(home)
+            programs = newest_programs(backups, options.bin_dir)
+            folder, reason = options.server_dir, f"PostgreSQL {programs.version}, for the proof"
+            with self.run.step("restore.server", folder, reason):
+                watch = self.run.watch("restore.server", folder)
+                self.target = stack.enter_context(temporary_server(programs, folder, watch))
+        self.session = stack.enter_context(control(self.target, options.time_limit))
+        self.session.lock()
+        self.snapshot = self.session.snapshot()
+        if self.snapshot.server["standby"]:
+            raise NotCollected(
+                "The server is a standby, where nothing can be restored",
+                "Give another server as verify_url, or set temporary_server.",
+            )
+        sweep(self.run, self.session, self.snapshot)
 
     def _verify(self, backup: Backup) -> Check:
         """Verify one backup, and write the proof into its manifest."""
@@ -107,6 +134,7 @@ class Verification:
             programs_for(manifest, server, options.bin_dir),
             options.age_identity,
             options.age_program,
+            options.jobs,
         )
         wanted = min(_level(backup, options.level), self._highest(reader.programs))
         watch = self.run.watch("backup.verify", _subject(backup))
@@ -130,6 +158,11 @@ class Verification:
         """Levels 4 to 6, in a database of their own, which is dropped again."""
         if self.session is None or self.snapshot is None:
             raise NotCollected("there is no server to restore it to")
+        require_extensions(self.snapshot.server, manifest)
+        if self.run.options.temporary_server and not isinstance(backup, PlainDump):
+            watch = self.run.watch("restore.load", _subject(backup))
+            toc = read_toc(listing(backup.path, backup.name, reader, watch))
+            create_roles(self.session, manifest, toc.entries)
         mark = Mark(VERIFY, format_time(time.time()), manifest.database)
         scratch = Scratch(self.run, self.session, self.target, mark, backup, manifest, reader)
         reached, problem, started = WITHOUT_SERVER, "", time.monotonic()
@@ -149,7 +182,12 @@ class Verification:
         finally:
             scratch.drop("it has served its purpose")
         seconds = round(seconds or time.monotonic() - started, 3)
-        return Proof(reached, time.time(), seconds, wanted, self.target.address, problem)
+        return Proof(reached, time.time(), seconds, wanted, self._where(), problem)
+
+    def _where(self) -> str:
+        if self.run.options.temporary_server:
+            return "a temporary server"
+        return self.target.address
 
     def _record(self, backup: Backup, proof: Proof) -> None:
         """Add the proof to the manifest as it is now, if the backup still exists."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import RunModule
 from tests.support.postgres import Server, Throwaway, throwaway
-from tests.support.restores import Restore, address
+from tests.support.restores import Restore, address, made_backup
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,8 @@ def restore(run_module: RunModule, server: Server, client: Path, tmp_path: Path)
         return run_module("pg_restore", given, check=check)
 
     return run
+
+
+@pytest.fixture
+def backup(server: Server, run_module: RunModule, client: Path, tmp_path: Path) -> Path:
+    return made_backup(server, run_module, client, tmp_path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import threading
 import time
 from pathlib import Path
@@ -18,53 +16,20 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
     format_time,
 )
 from demo.stack import Stack
-from tests.conftest import RunModule, by_name, start_module
-from tests.support.holding import Gate, gated_programs
+from tests.conftest import RunModule, by_name
+from tests.support.backup_runs import program
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
-from tests.support.postgres import Server, Throwaway, eventually, throwaway
-from tests.support.restores import Restore, address, flip, run_sql
-
-#: Moments at which a restore is killed.
-KILLS = 20
-
-
-@pytest.fixture
-def backup(server: Server, run_module: RunModule, client: Path, tmp_path: Path) -> Path:
-    return made_backup(server, run_module, client, tmp_path)
-
-
-def made_backup(
-    server: Server, run_module: RunModule, client: Path, folder: Path, more: str = ""
-) -> Path:
-    """The backup of a small database ``live``, whose rows have changed since."""
-    server.admin("CREATE DATABASE live OWNER app")
-    url = address(server, "live")
-    run_sql(
-        url,
-        f"CREATE TABLE t (id int PRIMARY KEY, word text) {more}",
-        "INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g",
-    )
-    backups = folder / "backups"
-    options = {"database_url": url, "backup_dir": str(backups), "bin_dir": str(client)}
-    answer = run_module("pg_backup", {**options, "globals": False})
-    assert not answer.get("failed"), answer
-    run_sql(url, "DELETE FROM t WHERE id > 5")
-    return next((backups / "live").glob("*.dir"))
-
-
-def rows(server: Server) -> int:
-    return int(run_sql(address(server, "live"), "SELECT count(*) FROM t")[0][0])
-
-
-def others(server: Server) -> list[str]:
-    """Databases that a restore has made."""
-    found = server.admin("SELECT datname FROM pg_database WHERE datname LIKE 'live!_%' ESCAPE '!'")
-    return [name for (name,) in found]
-
-
-def unfinished(server: Server) -> list[str]:
-    """New databases that are not in use yet."""
-    return [name for name in others(server) if "_restore_" in name]
+from tests.support.postgres import Server, throwaway
+from tests.support.restores import (
+    Restore,
+    address,
+    arguments,
+    flip,
+    made_backup,
+    others,
+    rows,
+    run_sql,
+)
 
 
 def refused(answer: dict[str, Any], server: Server, words: str) -> None:
@@ -72,17 +37,6 @@ def refused(answer: dict[str, Any], server: Server, words: str) -> None:
     assert answer.get("failed"), answer
     assert words in answer["msg"], answer["msg"]
     assert (rows(server), others(server)) == (5, [])
-
-
-def arguments(server: Server, backup: Path, client: Path) -> dict[str, Any]:
-    return {
-        "database_url": address(server, "live"),
-        "backup_dir": str(backup.parent.parent),
-        "bin_dir": str(client),
-        "safety_backup": False,
-        "state": "restored",
-        "confirm": "live",
-    }
 
 
 def test_damage_is_found_before_anything_is_made(
@@ -169,6 +123,70 @@ def test_a_role_that_is_missing_is_named(server: Server, restore: Restore, backu
         server.admin("CREATE ROLE passing")
 
 
+def test_the_backup_of_another_database_replaces_nothing(
+    server: Server, run_module: RunModule, restore: Restore, backup: Path, client: Path
+) -> None:
+    """Its path alone is no sign that it is meant: ``source`` has to name it, too."""
+    server.admin("CREATE DATABASE other OWNER app")
+    url = address(server, "other")
+    run_sql(url, "CREATE TABLE t AS SELECT 1 AS id")
+    given = {"database_url": url, "backup_dir": str(backup.parent.parent), "globals": False}
+    assert not run_module("pg_backup", {**given, "bin_dir": str(client)}).get("failed")
+    path = str(next((backup.parent.parent / "other").glob("*.dir")))
+    for more in ({}, {"source": "live"}, {"check": True}):
+        answer = restore(state="restored", confirm="live", backup=path, **more)
+        assert answer["msg"].startswith("source: the backup is of database 'other'"), answer
+    assert (rows(server), others(server)) == (5, [])
+    # In the folder of the other one it is not taken for one of its backups either.
+    for left in (backup.parent.parent / "other").iterdir():
+        left.rename(backup.parent / left.name.replace("20", "30", 1))
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert rows(server) == 20000
+
+
+def test_programs_older_than_those_that_wrote_it(
+    server: Server, restore: Restore, backup: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "pg_dump", "echo 'pg_dump (PostgreSQL) 12.1'")
+    older = str(tmp_path / "bin")
+    answer = restore(state="restored", confirm="live", bin_dir=older)
+    refused(answer, server, "pg_dump 12.1 is older than")
+    answer = restore(bin_dir=older)
+    assert by_name(answer, "backup.restorable", "live")["status"] == "unknown"
+    assert "12.1 is older" in by_name(answer, "backup.restorable", "live")["summary"]
+    assert by_name(restore(level=3), "backup.restorable", "live")["status"] == "ok"
+
+
+def test_a_database_without_tables(
+    server: Server, run_module: RunModule, restore: Restore, client: Path, tmp_path: Path
+) -> None:
+    server.admin("CREATE DATABASE live OWNER app")
+    given = {"database_url": address(server, "live"), "backup_dir": str(tmp_path / "backups")}
+    for form in ("directory", "custom"):
+        options = {**given, "bin_dir": str(client), "globals": False, "form": form}
+        assert not run_module("pg_backup", options).get("failed")
+        time.sleep(1)  # a backup is named after its second
+        check = by_name(restore(), "backup.restorable", "live")
+        assert (check["status"], check["evidence"][0]["level"]) == ("ok", 6), check
+    run_sql(given["database_url"], "CREATE TABLE new AS SELECT 1 AS id")
+    assert not restore(state="restored", confirm="live").get("failed")
+    assert run_sql(given["database_url"], "SELECT to_regclass('new')") == [(None,)]
+
+
+def test_rights_to_connect_alone_prove_and_restore_nothing(
+    server: Server, restore: Restore, backup: Path
+) -> None:
+    """Nor do they make a good backup look bad."""
+    with server.role("weak") as url:
+        for more in ({"state": "restored", "confirm": "live", "database": "live"}, {}):
+            answer = restore(database_url=url, **more)
+            assert "permission" in str(answer["checks"]), answer
+            assert (rows(server), others(server)) == (5, [])
+    manifest = json.loads(next(backup.parent.glob("*.json")).read_text())
+    assert [proof["problem"] for proof in manifest["proofs"]] == [""]
+
+
 def test_two_runs_never_work_at_the_same_time(
     server: Server, restore: Restore, backup: Path
 ) -> None:
@@ -231,86 +249,3 @@ def test_the_disk_is_full(
 def free_bytes(path: Path) -> int:
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
-
-
-def gated(client: Path, folder: Path) -> tuple[Path, Gate]:
-    """Programs with which a restore waits at a gate once its new database is there."""
-    gate = Gate(folder / "gate")
-    return gated_programs(client, folder / "bin", "pg_restore", gate, "*dbname=*"), gate
-
-
-def test_the_server_restarts_meanwhile(
-    server: Server, own: Throwaway, backup: Path, client: Path, restore: Restore, tmp_path: Path
-) -> None:
-    programs, gate = gated(client, tmp_path)
-    with start_module("pg_restore", arguments(server, backup, programs)) as module:
-        with gate.reached():
-            assert others(server)
-            own.stop()
-            own.start()
-        output, _errors = module.communicate(timeout=60)
-    assert "The live database was not touched" in json.loads(output)["msg"]
-    assert rows(server) == 5
-    assert not restore(state="restored", confirm="live").get("failed")
-    assert rows(server) == 20000
-
-
-def test_a_kill_at_any_moment_leaves_the_old_or_the_new(
-    server: Server, backup: Path, client: Path, restore: Restore
-) -> None:
-    """The next run drops what the killed one has left, so kills can follow each other."""
-    chosen = random.Random(11)
-    for _kill in range(KILLS):
-        swapped = rows(server) == 20000
-        with start_module("pg_restore", arguments(server, backup, client)) as module:
-            time.sleep(chosen.uniform(0.2, 2.0))
-            module.send_signal(signal.SIGKILL)
-            module.communicate()
-        eventually(lambda: not server.admin(SESSIONS))
-        assert rows(server) in ((20000,) if swapped else (5, 20000))
-        assert len(unfinished(server)) <= 1, others(server)
-    answer = restore(state="restored", confirm="live")
-    assert not answer.get("failed"), answer
-    assert rows(server) == 20000
-    assert all("_before_" in name for name in others(server)), others(server)
-
-
-def test_a_kill_before_a_database_was_marked(
-    server: Server, restore: Restore, backup: Path
-) -> None:
-    """What no one ever could connect to is dropped; what someone made by hand is not."""
-    by_hand, filled, left = (f"live_restore_20260101_00000{number}" for number in range(3))
-    server.admin(f"CREATE DATABASE {by_hand}", f"CREATE DATABASE {filled}")
-    run_sql(address(server, filled), "CREATE TABLE t AS SELECT generate_series(1, 20000) g")
-    closed = "ALLOW_CONNECTIONS false"
-    server.admin(f"ALTER DATABASE {filled} {closed}", f"CREATE DATABASE {left} {closed}")
-    plan = restore(state="restored", check=True)["actions"]
-    assert [each["subject"] for each in plan if each["name"] == "restore.drop"] == [left]
-    assert not restore(state="restored", confirm="live").get("failed")
-    assert sorted(unfinished(server)) == [by_hand, filled]
-
-
-SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'gpt_agent.runbook/pg_rest%'"
-
-
-def test_a_kill_between_the_renames_changes_nothing(
-    server: Server, backup: Path, client: Path, tmp_path: Path
-) -> None:
-    """The new database is in use, so the second rename waits; the first one is never seen."""
-    programs, gate = gated(client, tmp_path)
-    with start_module("pg_restore", arguments(server, backup, programs)) as module:
-        with gate.reached():
-            (new,) = others(server)
-            # It cannot be ended, other than a session.
-            with server.session(address(server, new)) as session:
-                session.tpc_begin("kept")
-                session.cursor().execute("SELECT 1")
-                session.tpc_prepare()
-        held = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE \"live!_res%'"
-        eventually(lambda: server.admin(f"{held} ESCAPE '!'"))
-        module.send_signal(signal.SIGKILL)
-        module.communicate()
-    eventually(lambda: not server.admin(SESSIONS))
-    assert rows(server) == 5
-    assert others(server) == [new]
-    run_sql(address(server, new), "ROLLBACK PREPARED 'kept'")

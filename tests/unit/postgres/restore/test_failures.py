@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.restore
     Failure,
     is_reported,
     is_tolerated,
+    parse_cut_errors,
     parse_errors,
 )
 
@@ -69,3 +71,21 @@ def test_an_error_is_judged_by_statement_and_sqlstate(
     failure = replace(Failure(statement, "words in any language"), sqlstate=sqlstate)
     assert is_tolerated(failure) is tolerated
     assert is_reported(failure) is reported
+
+
+def test_the_statement_that_was_cut_is_left_out() -> None:
+    one = (
+        'pg_restore: error: could not execute query: ERROR:  role "gone" does not exist\n'
+        "Command was: ALTER TABLE public.t{} OWNER TO gone;\n\n"
+    )
+    text = "".join(one.format(number) for number in range(100))
+    half = 2000
+    cut = text[:half] + text[-half:]
+    assert (
+        any("pg_restore" in each.statement or each.is_cut for each in parse_errors(cut)[0])
+        or (parse_errors(cut)[1])
+    ), "it is not the plain case"
+    found = parse_cut_errors(cut, half)
+    assert len(found) > 20
+    statement = re.compile(r"ALTER TABLE public\.t\d+ OWNER TO gone;")
+    assert [each for each in found if not statement.fullmatch(each.statement)] == []
