@@ -75,12 +75,11 @@ def run(
         if code == 0:
             return said
         hidden = _may_be_secret(environment) if secrets is None else secrets
-        complained = redact(_text(errors), hidden)
-        said = redact(said, hidden)
-        quoted = _quote(complained or said)
+        complained, said = redact(_text(errors), hidden), redact(said, hidden)
         how = f"has not ended after {format_duration(seconds)}" if code is None else "failed"
         how += f" with exit code {code}" if code and code > 0 else ""
-        raise CommandFailed(f"'{_name(argv)}' {how}{quoted}", f"{said}\n{complained}"[-_KEPT:])
+        reason = f"'{_name(argv)}' {how}{_quote(complained or said)}"
+        raise CommandFailed(reason, f"{said}\n{complained}"[-_KEPT:])
 
 
 def shell(

@@ -133,6 +133,7 @@ def test_nothing_is_lost_by_waiting_in_vain() -> None:
         (bytes([0xC1, 1]) + b"x", "no server may send"),
         (frame(1, b"x"), "no server may send"),
     ],
+    ids=range(10),
 )
 def test_what_a_server_may_not_send(sent: bytes, reason: str) -> None:
     with server(lambda stream: stream.sendall(sent)) as port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.migratio
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.plan import plan
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.record import Release
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.source import Folder
 from tests.support.release_samples import BACK, FORWARD, snapshot, target
 
 FRESH = target(
@@ -59,12 +61,19 @@ def test_otherwise_none_is_applied(options: Options, missing: list[str]) -> None
 
 
 def test_a_command_that_says_it_has_and_has_not(tmp_path: Path) -> None:
-    release = Release("v3", "v3", str(tmp_path))
     (tmp_path / "migrations" / "1_a").mkdir(parents=True)
-    with pytest.raises(NotCollected, match="'exit 3' failed with exit code 3"):
-        migrate(replace(ASKED, migrate="exit 3"), release, {})
-    listing = "echo applied $LAST"
-    given = replace(ASKED, migrate="true", migrations_command=listing)
-    migrate(given, release, {"LAST": "1_a"})
-    with pytest.raises(NotCollected, match="'true' succeeded, but the database still lacks 1_a"):
-        migrate(given, release, {"LAST": "0_z"})
+    target = replace(FRESH, source=Folder(str(tmp_path)))
+    given = replace(ASKED, migrate="apply", migrations_command="list")
+    ran = []
+
+    def database(has: str) -> Callable[[str], str]:
+        def run(command: str) -> str:
+            ran.append(command)
+            return f"applied {has}" if command == "list" else ""
+
+        return run
+
+    migrate(given, target, database("1_a"))
+    assert ran == ["apply", "list"]
+    with pytest.raises(NotCollected, match="'apply' succeeded, but the database still lacks 1_a"):
+        migrate(given, target, database("0_z"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...core.definition import BENCHMARKS, METRICS, Definition, above, below
 
-#: The checks of the modules pg_review, pg_sessions and pg_maintenance, which validate overrides of
+#: The checks of the modules pg_review, pg_sessions, pg_maintenance and pg_recovery, which validate overrides of
 #: their thresholds. Only names, so that the daily probe does not carry their texts.
 OTHER_CHECKS = tuple(
     f"postgres.{name}"
@@ -21,6 +21,7 @@ OTHER_CHECKS = tuple(
         "maintenance",
         "missing_indexes",
         "prepared_transactions",
+        "recovery",
         "relief",
         "rollbacks",
         "sequences",
