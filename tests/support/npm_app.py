@@ -29,7 +29,10 @@ class App:
         command = [str(self.npm), "install", "--no-audit", "--no-fund", "--prefer-online"]
         command += [f"--registry={self.registry.url}", f"--cache={self.path / '.cache'}"]
         environment = {**os.environ, "NODE_ENV": ""}
-        subprocess.run(command, cwd=self.path, env=environment, check=True, capture_output=True)
+        done = subprocess.run(
+            command, cwd=self.path, env=environment, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
 
     def check(self, **options: Any) -> dict[str, dict[str, Any]]:
         """The checks of the module by name."""

@@ -53,19 +53,7 @@ def run(
     of its environment that may be some.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - what the operator named
-                list(argv),
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
-                preexec_fn=die_with_parent(os.getpid()),
-            )
-        except OSError as error:
-            raise NotCollected(f"{argv[0]} cannot be started: {error.strerror}") from None
+        process = _start(argv, folder, environment, output, errors)
         try:
             code = _wait(process, seconds, report)
         finally:
@@ -113,6 +101,28 @@ def end_processes_in(folder: str) -> int:
                 os.kill(int(entry), signal.SIGKILL)
                 killed += 1
     return killed
+
+
+def _start(
+    argv: Sequence[str],
+    folder: str,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    errors: IO[bytes],
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - what the operator named
+            list(argv),
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+            preexec_fn=die_with_parent(os.getpid()),
+        )
+    except OSError as error:
+        raise NotCollected(f"{argv[0]} cannot be started: {error.strerror}") from None
 
 
 def _wait(

@@ -8,7 +8,8 @@ from __future__ import annotations
 SERVER = """
 SELECT /* gpt_agent.runbook */ json_build_object('pid', pg_backend_pid(),
   'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), 'role', current_user,
-  'databases', (SELECT json_agg(json_build_object('name', datname, 'encoding', pg_encoding_to_char(encoding), 'allowed', has_database_privilege(datname, 'CONNECT'),
+  'databases', (SELECT json_agg(json_build_object('name', datname,
+      'encoding', pg_encoding_to_char(encoding), 'allowed', has_database_privilege(datname, 'CONNECT'),
       'bytes', CASE WHEN has_database_privilege(datname, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')
                     THEN pg_database_size(oid) ELSE 0 END) ORDER BY datname)
     FROM pg_database WHERE NOT datistemplate AND datallowconn),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ...core.definition import BENCHMARKS, METRICS, Definition, above, below
 
-#: The checks of the modules pg_review, pg_sessions, pg_maintenance and pg_recovery, which validate overrides of
-#: their thresholds. Only names, so that the daily probe does not carry their texts.
+#: The checks of the modules pg_review, pg_sessions, pg_maintenance and pg_recovery, which validate
+#: overrides of their thresholds. Only names, so that the daily probe does not carry their texts.
 OTHER_CHECKS = tuple(
     f"postgres.{name}"
     for name in [
