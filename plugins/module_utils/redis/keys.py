@@ -19,14 +19,14 @@ _QUEUES = re.compile(
     r"|agenda|bee-queue|sneakers|delayed)(?:[:}.-]|$)"
     r"|(?:celery|unacked|unacked_index|unacked_mutex|queues|schedule|retry|dead|processes)$"
     r"|_kombu\.|celery-task-meta-|stat:(?:processed|failed)$"
-    r"|laravel_(?:database_)?queues:|horizon:",
+    r"|laravel_queues:|(?:\w+_database_)?queues:|(?:\w+_)?horizon:",
     re.IGNORECASE,
 )
 #: The same for sessions.
 _SESSIONS = re.compile(
     r"\{?(?:sess|sessions?|sid|express-session|connect-session|koa:sess|next-auth|authjs|phpredis_"
     r"session|flask_session|laravel_session|spring:session|django\.contrib\.sessions?"
-    r"|:?1?:?django\.contrib\.sessions[^:]*|refresh[_-]?tokens?|access[_-]?tokens?|user:session)"
+    r"|(?:[^:]*:\d+:)?django\.contrib\.sessions[^:]*|refresh[_-]?tokens?|access[_-]?tokens?|user:session)"
     r"(?:[:}.-]|$)",
     re.IGNORECASE,
 )

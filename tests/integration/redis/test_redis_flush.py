@@ -107,6 +107,24 @@ def test_sessions_and_streams_are_no_cache(start: Start, flush: Flush) -> None:
     assert flush(server.url, confirm=2, allow=["session", "queue"])["removed"] == 2
 
 
+def test_sessions_among_other_keys_with_the_same_number_before_their_names(
+    start: Start, flush: Flush
+) -> None:
+    server = start()
+    fill(server, ":1:product.", 300)
+    server.client.set(":1:django.contrib.sessions.cacheZq7tOp", "user")
+    refused = flush(server.url, confirm=301, purpose="cache")
+    assert "session data, (other) (1)" in refused["msg"]
+    assert server.client.dbsize() == 301
+
+
+def test_zero_confirms_nothing(start: Start, flush: Flush) -> None:
+    server = start()
+    fill(server, "cart:", 8)
+    assert "confirm: says 0, but there are 8 keys now" in flush(server.url, confirm=0)["msg"]
+    assert server.client.dbsize() == 8
+
+
 def test_a_replica_and_a_cluster(start: Start, flush: Flush) -> None:
     primary = start("--repl-diskless-sync-delay", "0")
     fill(primary, "a:", 3)

@@ -33,20 +33,25 @@ def remove(
     """Remove the keys, and add action and check to the outcome."""
     started = time.monotonic()
     removed = [0]
-    problem, remedy = "", ""
+    problem, remedy, answered = "", "", True
     try:
         if options.prefix:
             _unlink(server, options, removed, report)
         else:
             removed[0] = _flush(server, snapshot, options)
     except RunbookError as error:
-        problem, remedy = str(error), error.remedy
+        problem, remedy, answered = str(error), error.remedy, isinstance(error, Refused)
     except DeadlineExceeded:
         problem = f"time_limit ({format_value(options.time_limit, 'seconds')}) has passed"
         remedy = "Run it again for the rest, with the number of keys that are left."
     left = _left(server, options)
-    outcome.results["removed"] = removed[0]
     text = f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} removed"
+    if not answered and not options.prefix:  # the server may have done it all the same
+        removed[0] = max(0, snapshot.keys - left) if left is not None else 0
+        text = f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} gone"
+        if left is None:
+            text = f"whether {pluralize(snapshot.keys, 'key')} were removed is not known"
+    outcome.results["removed"] = removed[0]
     outcome.actions.append(
         Action(
             FLUSH,
@@ -59,7 +64,7 @@ def remove(
             bytes=_freed(server, snapshot),
         )
     )
-    outcome.checks.append(_verdict(snapshot, options, thresholds, problem, remedy, left))
+    outcome.checks.append(_verdict(removed[0], options, thresholds, problem, remedy, left))
     if problem:
         outcome.problem = f"{outcome.actions[-1].reason}. {remedy}".strip()
 
@@ -91,19 +96,18 @@ def _unlink(
 ) -> None:
     deadline = Deadline(options.time_limit)
     own = options.endpoint.database
-    most = (options.confirm or 0) * (1 + options.tolerance / 100) + 10
     for keys in scan(server, own, options.prefix, deadline):
         for at in range(0, len(keys), options.batch):
             deadline.remaining()
             some = keys[at : at + options.batch]
-            removed[0] += server.ask_keys("UNLINK", lambda raw, some=some: raw.unlink(*some))  # type: ignore[misc]
-            report(removed[0])
-            if removed[0] > most:
+            if removed[0] + len(some) > options.most:
                 raise Refused(
-                    f"{removed[0]:,} keys are more than the {options.confirm:,} that were "
-                    "confirmed: others are writing such keys all the time",
+                    f"there are more such keys than the {options.confirm:,} that were confirmed: "
+                    "others are writing them all the time",
                     "Stop what writes them first, then look again.",
                 )
+            removed[0] += server.ask_keys("UNLINK", lambda raw, some=some: raw.unlink(*some))  # type: ignore[misc]
+            report(removed[0])
             time.sleep(options.pause)
 
 
@@ -134,7 +138,7 @@ def _freed(server: Server, snapshot: Snapshot) -> int | None:
 
 
 def _verdict(
-    snapshot: Snapshot,
+    removed: int,
     options: Options,
     thresholds: Thresholds,
     problem: str,
@@ -144,7 +148,7 @@ def _verdict(
     if problem:
         text = f"Not all keys in {options.what} were removed: {problem}"
         return thresholds.verdict(FLUSH, CRITICAL, text, value=left, remedy=remedy)
-    text = f"{pluralize(snapshot.keys, 'key')} removed from {options.what}"
+    text = f"{pluralize(removed, 'key')} removed from {options.what}"
     if left is None:
         text += ", whether any are left is not known, as the server does not say"
         return thresholds.verdict(FLUSH, WARNING, text)

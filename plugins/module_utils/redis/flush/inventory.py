@@ -21,6 +21,9 @@ from ..server import Server
 STEP = 1000
 #: Names that are remembered, to inspect each beginning once.
 _REMEMBERED = 50_000
+#: As much of a name as says what it is for: two parts, and one more after the number that Django
+#: puts before each name.
+_BEGINNING = re.compile(rb"[^:]*(?::(?:\d+:)?[^:]*)?", re.DOTALL)
 
 
 @dataclass
@@ -120,7 +123,7 @@ def take_inventory(
 
 
 def _group(inventory: Inventory, known: dict[bytes, Group], key: bytes) -> Group:
-    beginning = b":".join(key.split(b":", 2)[:2]) if b":" in key else key
+    beginning = _BEGINNING.match(key)[0]  # type: ignore[index]
     group = known.get(beginning)
     if group is None:
         name = key.decode(errors="replace")

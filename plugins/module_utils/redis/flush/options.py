@@ -80,6 +80,15 @@ class Options:
 
     def confirms(self, keys: int) -> bool:
         """Whether so many keys are still what the operator has confirmed."""
-        if self.confirm is None:
+        if not self.confirm:  # none at all are not a few less than ten
             return False
-        return abs(keys - self.confirm) <= max(FEW, self.confirm * self.tolerance / 100)
+        return abs(keys - self.confirm) <= self._margin
+
+    @property
+    def most(self) -> int:
+        """Keys that may be removed at the most."""
+        return int((self.confirm or 0) + self._margin)
+
+    @property
+    def _margin(self) -> float:
+        return max(FEW, (self.confirm or 0) * self.tolerance / 100)
