@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import redis
 
 from demo.stack import Stack
 from tests.support.playbooks import Playbook, run_playbook
@@ -45,6 +46,12 @@ def test_one_that_works_and_a_flush_that_is_asked_for(stack: Stack, playbook: Pl
     healthy = playbook("redis_recovery", **asked, redis_flush_confirm=5)
     assert (healthy.code, healthy.report["actions"]) == (0, []), healthy.output
     assert healthy.check("redis.flush")["status"] == "ok"
-    plan = playbook("redis_recovery", "--check", runbook_flush=True)
-    assert {action["status"] for action in plan.report["actions"]} <= {"planned"}
-    assert plan.check("redis.contents")["value"] is not None
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.set("plan-only:1", "value", ex=600)
+        asked = {"runbook_flush": True, "redis_flush_prefix": "plan-only:"}
+        plan = playbook("redis_recovery", **asked, redis_flush_confirm=1)
+        assert [action["status"] for action in plan.report["actions"]] == ["planned"], plan.output
+        assert client.get("plan-only:1"), "nothing names the host"
+        done = playbook("redis_recovery", **asked, **CONFIRMED, redis_flush_confirm=1)
+        assert [action["status"] for action in done.report["actions"]] == ["done"], done.output
+        assert not client.exists("plan-only:1")

@@ -33,24 +33,14 @@ def remove(
     """Remove the keys, and add action and check to the outcome."""
     started = time.monotonic()
     removed = [0]
-    problem, remedy, answered = "", "", True
-    try:
-        if options.prefix:
-            _unlink(server, options, removed, report)
-        else:
-            removed[0] = _flush(server, snapshot, options)
-    except RunbookError as error:
-        problem, remedy, answered = str(error), error.remedy, isinstance(error, Refused)
-    except DeadlineExceeded:
-        problem = f"time_limit ({format_value(options.time_limit, 'seconds')}) has passed"
-        remedy = "Run it again for the rest, with the number of keys that are left."
+    problem, remedy, answered = _remove(server, snapshot, options, report, removed)
     left = _left(server, options)
-    text = f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} removed"
+    what = pluralize(snapshot.keys, "key")
     if not answered and not options.prefix:  # the server may have done it all the same
-        removed[0] = max(0, snapshot.keys - left) if left is not None else 0
-        text = f"{removed[0]:,} of {pluralize(snapshot.keys, 'key')} gone"
-        if left is None:
-            text = f"whether {pluralize(snapshot.keys, 'key')} were removed is not known"
+        removed[0] = 0 if left is None else max(0, snapshot.keys - left)
+    text = f"{removed[0]:,} of {what} removed"
+    if not answered and left is None:
+        text = f"whether {what} were removed is not known"
     outcome.results["removed"] = removed[0]
     outcome.actions.append(
         Action(
@@ -67,6 +57,28 @@ def remove(
     outcome.checks.append(_verdict(removed[0], options, thresholds, problem, remedy, left))
     if problem:
         outcome.problem = f"{outcome.actions[-1].reason}. {remedy}".strip()
+
+
+def _remove(
+    server: Server,
+    snapshot: Snapshot,
+    options: Options,
+    report: Callable[[int], None],
+    removed: list[int],
+) -> tuple[str, str, bool]:
+    """Why not all were removed, its remedy, and whether the server has answered."""
+    try:
+        if options.prefix:
+            _unlink(server, options, removed, report)
+        else:
+            removed[0] = _flush(server, snapshot, options)
+    except RunbookError as error:
+        return str(error), error.remedy, isinstance(error, Refused)
+    except DeadlineExceeded:
+        limit = format_value(options.time_limit, "seconds")
+        remedy = "Run it again for the rest, with the number of keys that are left."
+        return f"time_limit ({limit}) has passed", remedy, True
+    return "", "", True
 
 
 def _flush(server: Server, snapshot: Snapshot, options: Options) -> int:

@@ -73,6 +73,6 @@ def test_never_more_than_confirmed(batch: int) -> None:
 def test_a_flush_without_an_answer() -> None:
     done = removal(Fake(keys=100, carried_out=True), 100)
     assert (done.results["removed"], done.actions[0].after) == (100, {"keys": 0})
-    assert "100 of 100 keys gone" in done.problem
+    assert "100 of 100 keys removed" in done.problem
     unknown = removal(Fake(keys=100), 100)
     assert "whether 100 keys were removed is not known" in unknown.problem
