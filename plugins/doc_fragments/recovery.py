@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   unit:
     description:
-      - The systemd unit of the service. Found by its usual names unless it is given.
+      - The systemd unit of the service. Unless given, it is found by process, port and usual names;
+        none is used if several are possible.
     type: str
   restart_command:
     description:

@@ -141,7 +141,10 @@ class Recovery:
                 remedy = f"Run {self.playbook} with runbook_confirm naming the host. {remedy}"
             else:
                 text += f"; nothing is known that starts {self.service} here"
-                remedy = "Start it the way it is started on this host. " + remedy
+                remedy = (
+                    "Start it the way it is started on this host, or name that as unit or "
+                    f"restart_command. {remedy}"
+                )
         elif cause.cure == WAIT:
             text += "; wait, a restart would only begin it anew"
         elif cause.cure == OTHER:

@@ -17,6 +17,8 @@ from .proc import read_text, stat_fields
 
 #: State of a listening socket in /proc/net/tcp.
 _LISTEN = "0A"
+#: What is said of the process behind a port without permission to see it.
+UNSEEN = "a process that this user cannot see"
 STATES = {
     "T": "stopped",
     "t": "stopped by a debugger",
@@ -93,7 +95,7 @@ def listener(port: int) -> str:
         if entry.isdigit() and inode in _sockets(int(entry)):
             with suppress(OSError):
                 return f"process {entry} ({read_text(f'/proc/{entry}/comm').strip()})"
-    return "a process that this user cannot see"
+    return UNSEEN
 
 
 def is_this_host(host: str) -> bool:

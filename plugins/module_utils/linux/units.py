@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from .proc import read_text
 
 _SHOWN = (
     "Id",
@@ -22,6 +26,8 @@ _SHOWN = (
     "NRestarts",
 )
 _TIMEOUT = 5
+#: The service of a process in /proc/PID/cgroup, if nothing is below it, as containers are.
+_SERVICE = re.compile(r":/system\.slice/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,29 @@ def has_systemd() -> bool:
 
 
 def read_units(names: Iterable[str]) -> list[Unit]:
-    """Those of the units that exist, in that order; empty without systemd."""
+    """Those of the units that exist, each once, in that order; empty without systemd.
+
+    ``redis@*.service`` means all that systemd has loaded.
+    """
     names = list(names)
     if not names or not has_systemd():
         return []
     argv = ["systemctl", "show", f"--property={','.join(_SHOWN)}", "--", *names]
-    return [unit for unit in parse_units(_output(argv)) if unit.exists]
+    found = {unit.name: unit for unit in parse_units(_output(argv)) if unit.exists}
+    return list(found.values())
+
+
+def unit_of(pid: int) -> Unit | None:
+    """The unit whose main process this is; none for one that systemd has not started as a service.
+
+    One in a container, or below another service such as cron, has none.
+    """
+    with suppress(OSError):
+        found = _SERVICE.search(read_text(f"/proc/{pid}/cgroup"))
+        for unit in read_units([found[1]] if found else []):
+            if unit.pid == pid:
+                return unit
+    return None
 
 
 def parse_units(output: str) -> list[Unit]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import parse_units
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux import units
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import (
+    Unit,
+    parse_units,
+    unit_of,
+)
 
 SHOWN = """Id=redis-server.service
 LoadState=loaded
@@ -26,3 +33,25 @@ def test_units_and_how_they_are_described() -> None:
     assert (failed.exists, missing.exists) == (True, False)
     assert "/etc/redis/redis.conf" in failed.command
     assert parse_units("") == []
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "name"),
+    [
+        (r"0::/system.slice/system-redis\x2dserver.slice/redis-server@jobs.service", "jobs"),
+        ("12:pids:/\n1:name=systemd:/system.slice/redis-server@jobs.service\n", "jobs"),
+        ("0::/system.slice/docker.service/redis", ""),
+        ("0::/system.slice/docker-4f5e.scope", ""),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/redis.service", ""),
+        ("0::/", ""),
+    ],
+)
+def test_the_unit_of_a_process(cgroup: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_units(names: list[str]) -> list[Unit]:
+        return [Unit(each, pid=7) for each in names]
+
+    monkeypatch.setattr(units, "read_text", lambda path: cgroup)
+    monkeypatch.setattr(units, "read_units", read_units)
+    found = unit_of(7)
+    assert (found.name if found else "") == (f"redis-server@{name}.service" if name else "")
+    assert unit_of(8) is None, "another main process"

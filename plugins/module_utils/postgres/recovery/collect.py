@@ -133,15 +133,22 @@ def _recovering(processes: Sequence[Program], main: Program | None) -> str:
 
 
 def _unit(options: Options, config: str) -> Unit | None:
-    """Debian's postgresql.service is active whether or not any cluster runs, so it is the last."""
-    names = [options.unit] if options.unit else []
-    if not names and config:
+    """The unit of this server, and of no other on this host; none if that is not certain."""
+    if options.unit:
+        return next(iter(read_units([options.unit])), None)
+    if config:
         version, cluster = config.split("/")[3:5]
-        names = [f"postgresql@{version}-{cluster}.service"]
-    if not names:
-        names = [f"postgresql-{version}.service" for version in range(18, 13, -1)]
-        names.append("postgresql.service")
-    return next(iter(read_units(names)), None)
+        return next(iter(read_units([f"postgresql@{version}-{cluster}.service"])), None)
+    names = [f"postgresql-{version}.service" for version in range(18, 13, -1)]
+    units = [unit for unit in read_units([*names, "postgresql.service"]) if _is_server(unit)]
+    enabled = [unit for unit in units if unit.enabled.startswith("enabled")]
+    likely = enabled or units
+    return likely[0] if len(likely) == 1 else None
+
+
+def _is_server(unit: Unit) -> bool:
+    """Debian's postgresql.service runs nothing itself, and restarts all clusters."""
+    return "/bin/true" not in unit.command
 
 
 def _log(options: Options, data: str, config: str, unit: Unit | None) -> tuple[list[str], str]:

@@ -136,7 +136,7 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     if found:
         return found
     text = "PostgreSQL is down"
-    if unit and not unit.name.startswith("postgresql.service"):
+    if unit:
         text += f": {unit.name} is {unit.described}"
     return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
 

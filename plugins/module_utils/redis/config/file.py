@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,11 +62,6 @@ def parse(path: str, root: str = "", depth: int = 0) -> dict[str, str]:
         elif not SECRETS.fullmatch(name):
             settings[name] = merged(name, settings.get(name, ""), " ".join(words[1:]))
     return settings
-
-
-def is_writable(file: ConfigFile) -> bool:
-    """Whether this process could replace the file; the server may lack permission all the same."""
-    return os.access(os.path.dirname(file.path) or "/", os.W_OK)
 
 
 def _lines(text: str) -> Iterator[list[str]]:

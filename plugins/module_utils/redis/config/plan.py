@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ...core.check import CRITICAL, OK, WARNING
+from ...core.check import CRITICAL, OK
 from ...core.units import format_value
 from ..memory import judge_policy
 from .defaults import DEFAULTS
@@ -152,8 +152,3 @@ def cautions(snapshot: Snapshot, options: Options) -> Iterator[str]:
 def _maxmemory(snapshot: Snapshot, options: Options) -> int:
     wanted = options.settings.get("maxmemory", snapshot.running.get("maxmemory", "0"))
     return number(wanted) or 0
-
-
-def status_of(problems: list[str]) -> str:
-    """A warning if there are any."""
-    return WARNING if problems else OK

@@ -16,14 +16,15 @@ from ...core.files import free_bytes
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
-from ...linux.programs import is_this_host, listener, ports_of, running, settled
-from ...linux.units import Unit, journal, kernel_messages, read_units
+from ...linux.programs import Program, is_this_host, listener, ports_of, running, settled
+from ...linux.units import Unit, journal, kernel_messages, read_units, unit_of
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
 from ..errors import NoAnswer
 from ..options import Options as ProbeOptions
 from ..writable import assess_writable
+from .judge import owner
 from .options import FILES, UNITS, Options
 from .snapshot import Snapshot
 
@@ -55,7 +56,12 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
     programs = running(NAMES)
     if isinstance(found.error, NoAnswer):
         programs = [settled(each) for each in programs]
-    unit = _unit(options)
+    found = replace(
+        found,
+        programs=programs,
+        listener="" if options.endpoint.path else listener(found.port),
+    )
+    unit = _unit(options, owner(found) if isinstance(found.error, NoAnswer) else None)
     file = options.config_file or _file_of(unit)
     settings: dict[str, str] = {}
     with suppress(OSError, ValueError):
@@ -67,10 +73,8 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         free = free_bytes(folder) if os.path.isabs(folder) else None
     return replace(
         found,
-        programs=programs,
         ports=[port for program in programs for port in ports_of(program.pid)],
-        configured_port=int(settings.get("port", 6379)) if settings else None,
-        listener="" if options.endpoint.path else listener(found.port),
+        configured_port=_port(settings.get("port")) if settings else None,
         unit=unit,
         log=log,
         log_name=name,
@@ -81,9 +85,42 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
     )
 
 
-def _unit(options: Options) -> Unit | None:
-    units = read_units([options.unit] if options.unit else UNITS)
-    return next(iter(units), None)
+def _unit(options: Options, hanging: Program | None) -> Unit | None:
+    """The unit of this Redis, and of no other on this host; none if that is not certain."""
+    if options.unit:
+        return next(iter(read_units([options.unit])), None)
+    if hanging:
+        return unit_of(hanging.pid)
+    units = read_units(UNITS)
+    serving = {unit.name: _serves(unit, options) for unit in units}
+    for wanted in (True, None):
+        likely = [unit for unit in units if serving[unit.name] is wanted]
+        if likely:
+            return likely[0] if len(likely) == 1 else None
+    return None
+
+
+def _serves(unit: Unit, options: Options) -> bool | None:
+    """Whether a unit's Redis is the one at the address; none if its file cannot be read."""
+    settings: dict[str, str] = {}
+    with suppress(OSError):
+        settings = parse(_file_of(unit) or options.config_file)
+    endpoint = options.endpoint
+    if endpoint.path:
+        path = settings.get("unixsocket")
+        return path == endpoint.path if path else None
+    given = re.search(r"--port (\d+)", unit.command)
+    if not given and not settings:
+        return None
+    return endpoint.port in (
+        _port(given[1] if given else settings.get("port")),
+        _port(settings.get("tls-port", "0")),
+    )
+
+
+def _port(text: str | None) -> int:
+    """The one that a setting names; 6379 is Redis' own default."""
+    return int(text) if text and text.isdigit() else 6379
 
 
 def _file_of(unit: Unit | None) -> str:

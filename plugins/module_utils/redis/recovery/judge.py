@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from ...core.check import OK
-from ...core.errors import NotCollected
 from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
 from ...core.text import redact, shorten
 from ...core.units import format_value
-from ...linux.programs import Program
+from ...linux.programs import UNSEEN, Program
 from ..errors import Loading, NoAnswer, NotListening
 from .log import DISK, MEMORY, PORT, reason
 from .snapshot import Snapshot
@@ -79,7 +78,7 @@ def _of_writes(seen: Snapshot) -> Cause:
 def _of_silence(seen: Snapshot) -> Cause:
     """Something accepts connections and does not answer."""
     text = str(seen.error)
-    program = _owner(seen)
+    program = owner(seen)
     if not program:
         remedy = "Its process cannot be seen from here, perhaps it is in a container. "
         return Cause(OTHER, text, remedy + (seen.error.remedy if seen.error else ""))
@@ -100,12 +99,13 @@ def _of_silence(seen: Snapshot) -> Cause:
     return Cause(RESTART, f"{what}: it hangs, or its clients are paused", remedy)
 
 
-def _owner(seen: Snapshot) -> Program | None:
-    """The process behind the address."""
+def owner(seen: Snapshot) -> Program | None:
+    """The process behind the address, which may be a tunnel to another host as well."""
     for program in seen.programs:
-        if f"process {program.pid} " in seen.listener or len(seen.programs) == 1:
+        if f"process {program.pid} " in seen.listener:
             return program
-    return None
+    alone = len(seen.programs) == 1 and seen.listener in ("", UNSEEN)
+    return seen.programs[0] if alone else None
 
 
 def _of_absence(seen: Snapshot) -> Cause:
@@ -181,8 +181,3 @@ def _was_killed(seen: Snapshot) -> bool:
 
 def _named(programs: Sequence[Program]) -> str:
     return ", ".join(f"{each.name}, process {each.pid}" for each in programs[:3])
-
-
-def is_unseen(seen: Snapshot) -> bool:
-    """Whether this user lacks permission to see Redis at all."""
-    return isinstance(seen.error, NotCollected)

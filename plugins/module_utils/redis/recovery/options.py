@@ -15,7 +15,8 @@ from ..connection import Endpoint
 from ..url import parse_url
 
 #: Units of Debian, Red Hat and others, the likelier first.
-UNITS = tuple(f"{name}.service" for name in ("redis-server", "redis", "valkey-server", "valkey"))
+_NAMES = ("redis-server", "redis", "valkey-server", "valkey")
+UNITS = tuple(f"{name}{which}.service" for which in ("", "@*") for name in _NAMES)
 FILES = (
     "/etc/redis/redis.conf",
     "/etc/valkey/valkey.conf",

@@ -64,6 +64,8 @@ def test_one_that_does_not_answer(state: str, cure: str) -> None:
     )
     assert judge(silent).cure == cure
     assert judge(replace(silent, programs=[])).cure == "other", "perhaps in a container"
+    tunnel = replace(silent, listener="process 9 (ssh)")
+    assert judge(tunnel).cure == "other", "the Redis of this host has nothing to do with it"
 
 
 def test_the_evidence_has_no_secret() -> None:

@@ -1,0 +1,38 @@
+"""Which of several systemd units is that of the PostgreSQL at an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery import collect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.options import (
+    Options,
+)
+
+WRAPPER = Unit("postgresql.service", active="active", command="{ argv[]=/bin/true ; }")
+OWN = Unit("postgresql.service", enabled="enabled", command="{ argv[]=/usr/bin/postgres ; }")
+OLD = Unit("postgresql-15.service", enabled="enabled")
+NEW = Unit("postgresql-16.service", enabled="disabled")
+
+
+@pytest.mark.parametrize(
+    ("units", "unit"),
+    [
+        ([WRAPPER], None),  # it would restart every cluster of the host
+        ([OWN], OWN),
+        ([NEW], NEW),
+        ([NEW, OLD], OLD),
+        ([OLD, OWN], None),
+    ],
+)
+def test_the_unit_without_a_cluster_of_debian(
+    units: list[Unit], unit: Unit | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_units(names: Sequence[str]) -> list[Unit]:
+        return [each for each in units if each.name in names]
+
+    monkeypatch.setattr(collect, "read_units", read_units)
+    assert collect._unit(Options(), "") == unit
