@@ -91,6 +91,9 @@ def test_settings_survive_a_restart(
 
 def test_what_others_have_set_is_not_made_permanent(server: Server, configure: Configure) -> None:
     server.client.config_set("timeout", "77")
+    plan = configure(server, {"hz": 20}, check=True)
+    assert statuses(plan) == [("hz", "planned")]
+    assert "timeout '77'" in by_name(plan, "redis.config_persisted")["summary"]
     answer = configure(server, {"hz": 20})
     assert statuses(answer) == [("hz", "done")]
     assert answer["persistent"] is False

@@ -64,11 +64,15 @@ def _run(
         return
     if check_mode:
         outcome.actions = planned_actions(planned)
-        if _has_to_be_written(before, planned, options) and not _obstacle(before, options):
-            outcome.actions.append(
-                Action(REWRITE, PLANNED, "so that a restart keeps them", _where(before))
-            )
         outcome.checks = [_config(before, [], options, thresholds), _drift(before, thresholds)]
+        if _has_to_be_written(before, planned, options):
+            problem = _obstacle(before, options)
+            if problem:
+                outcome.checks.append(_persisted(before, problem, options, thresholds)[0])
+            else:
+                outcome.actions.append(
+                    Action(REWRITE, PLANNED, "so that a restart keeps them", _where(before))
+                )
         return
     _carry_out(server, before, planned, options, thresholds, outcome)
 
@@ -84,7 +88,7 @@ def _carry_out(
     if planned:
         set_all(server, planned, _sets_several(before), outcome.actions)
     problem = ""
-    if options.persist and options.settings and _has_to_be_written(before, planned, options):
+    if _has_to_be_written(before, planned, options):
         problem = _obstacle(before, options)
         problem = problem or rewrite(server, _where(before), outcome.actions)
     after = collect(server) if outcome.actions else before
@@ -110,7 +114,7 @@ def _where(snapshot: Snapshot) -> str:
 
 def _has_to_be_written(snapshot: Snapshot, planned: Sequence[Change], options: Options) -> bool:
     """Whether the file does not say what is wanted; if it cannot be read, whenever one changes."""
-    if not options.persist:
+    if not options.persist or not options.settings:
         return False
     return bool(planned or not_in_file(snapshot, options) or not snapshot.file.path)
 
