@@ -30,9 +30,9 @@ from ..url import Target
 #: Short, as the path of a socket must be.
 PREFIX = "runbook-pg-"
 ROLE = "postgres"
-#: Users that the server runs as where this process is root's, which PostgreSQL refuses; the first
-#: that there is.
-USERS = ("postgres", "nobody")
+#: User that the server runs as where this process is root's, which PostgreSQL refuses. Processes of
+#: that user can read what is restored, so it must not be one that other services share.
+USER = "postgres"
 #: It is thrown away: nothing needs to survive a crash.
 SETTINGS = {
     "listen_addresses": "",
@@ -49,7 +49,7 @@ SETTINGS = {
 }
 #: Seconds for initdb, and for the server to start.
 SECONDS = 120.0
-_LOCK = "lock"
+_LOCK, _NEW_LOCK = "lock", "lock.new"
 _POLL = 0.05
 #: Line of postmaster.pid with the state of the server.
 _STATE, _READY = 7, "ready"
@@ -73,23 +73,22 @@ def temporary_server(
     `NotCollected` if there are no programs for a server, or it does not start.
     """
     _require_server(programs)
-    with _home(folder) as home:
-        owner = _owner()
+    owner = _owner()
+    with _home(folder) as home, open(os.path.join(home, "log"), "a+b") as said:
         if owner is not None:
             os.chown(home, owner.uid, owner.gid)
-        data, log = os.path.join(home, "data"), os.path.join(home, "log")
+        data = os.path.join(home, "data")
         arguments = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
         initdb = [programs.path("initdb"), f"--pgdata={data}", f"--username={ROLE}", *arguments]
-        with open(log, "wb") as said:
-            _finish(_start(initdb, home, owner, said), log, watch)
-            settings = {**SETTINGS, "unix_socket_directories": home}
-            given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-            server = _start([programs.path("postgres"), "-D", data, *given], home, owner, said)
-            try:
-                _await(server, data, log, watch)
-                yield Target({"host": home, "port": "5432", "user": ROLE, "dbname": ROLE})
-            finally:
-                _stop(server)
+        _finish(_start(initdb, home, owner, said), said, watch)
+        settings = {**SETTINGS, "unix_socket_directories": home}
+        given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        server = _start([programs.path("postgres"), "-D", data, *given], home, owner, said)
+        try:
+            _await(server, data, said, watch)
+            yield Target({"host": home, "port": "5432", "user": ROLE, "dbname": ROLE})
+        finally:
+            _stop(server)
 
 
 def leftovers(folder: str) -> list[str]:
@@ -133,9 +132,11 @@ def _home(folder: str) -> Iterator[str]:
             f"a temporary server cannot be made in {folder}: {error.strerror}",
             "Give another folder as temporary_dir.",
         ) from None
-    handle = os.open(os.path.join(home, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(os.path.join(home, _NEW_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        # Another run must never find it without its lock.
+        os.rename(os.path.join(home, _NEW_LOCK), os.path.join(home, _LOCK))
         yield home
     finally:
         remove(home)
@@ -156,12 +157,11 @@ def _require_server(programs: Programs) -> None:
 def _owner() -> _Owner | None:
     if os.geteuid() != 0:
         return None
-    for user in USERS:
-        with suppress(KeyError):
-            found = pwd.getpwnam(user)
-            return _Owner(found.pw_uid, found.pw_gid)
+    with suppress(KeyError):
+        found = pwd.getpwnam(USER)
+        return _Owner(found.pw_uid, found.pw_gid)
     raise NotCollected(
-        "PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody'",
+        f"PostgreSQL does not run as root, and there is no user '{USER}'",
         "Run this as the user who owns the backups.",
     )
 
@@ -194,39 +194,42 @@ def _start(
         ) from None
 
 
-def _finish(program: subprocess.Popen[bytes], log: str, watch: Callable[[], None]) -> None:
+def _finish(program: subprocess.Popen[bytes], said: IO[bytes], watch: Callable[[], None]) -> None:
     """Wait for initdb."""
     end = time.monotonic() + SECONDS
     try:
         while program.poll() is None:
             watch()
             if time.monotonic() > end:
-                raise _failed("initdb has not ended", log)
+                raise _failed("initdb has not ended", said)
             time.sleep(_POLL)
     finally:
         _stop(program)
     if program.returncode:
-        raise _failed("initdb failed", log)
+        raise _failed("initdb failed", said)
 
 
-def _await(server: subprocess.Popen[bytes], data: str, log: str, watch: Callable[[], None]) -> None:
+def _await(
+    server: subprocess.Popen[bytes], data: str, said: IO[bytes], watch: Callable[[], None]
+) -> None:
     """Wait until the server lets sessions in, as its own file says."""
     end = time.monotonic() + SECONDS
     while True:
         watch()
         if server.poll() is not None or time.monotonic() > end:
-            raise _failed("the temporary server does not start", log)
+            raise _failed("the temporary server does not start", said)
         with suppress(OSError, IndexError), open(os.path.join(data, "postmaster.pid")) as stream:
             if stream.read().splitlines()[_STATE].strip() == _READY:
                 return
         time.sleep(_POLL)
 
 
-def _failed(what: str, log: str) -> NotCollected:
-    with open(log, errors="replace") as stream:
-        lines = [line.strip() for line in stream if line.strip()]
-    said = next((line for line in lines if "FATAL" in line or "error:" in line), "")
-    return NotCollected(f"{what}: {(said or (lines or ['it said nothing'])[-1])[:300]}")
+def _failed(what: str, said: IO[bytes]) -> NotCollected:
+    said.seek(0)
+    text = said.read().decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
+    why = next((line for line in lines if "FATAL" in line or "error:" in line), lines[-1])
+    return NotCollected(f"{what}: {why[:300]}")
 
 
 def _stop(program: subprocess.Popen[bytes]) -> None:
