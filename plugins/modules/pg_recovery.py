@@ -20,6 +20,8 @@ description:
     continued.
   - On Debian the unit is that of the cluster, such as C(postgresql@15-main.service), as
     C(postgresql.service) counts as active even if no cluster runs.
+  - Where Patroni, Stolon, pg_auto_failover or Pacemaker runs, it restarts nothing unless O(unit) or
+    O(restart_command) is given, as a second server might take writes.
   - C(postgres.recovery) is the cause, with the evidence and what to do.
   - It restarts a systemd unit with M(ansible.builtin.systemd_service), or runs O(restart_command),
     and then waits until PostgreSQL works. Nothing else is changed.

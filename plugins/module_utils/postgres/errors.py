@@ -34,14 +34,15 @@ _BY_TEXT: list[tuple[str, str, str]] = [
     (
         "Connection refused",
         "PostgreSQL at {address} refuses the connection: nothing listens there",
-        "Start it: 'systemctl start postgresql' (a pooler, often on port 6432: 'systemctl start "
-        "pgbouncer'); if it stops again, its log says why. If it runs, check listen_addresses, its "
-        "port and database_url.",
+        "Start it: 'systemctl start postgresql', on Debian that of its cluster, as in "
+        "'postgresql@15-main' (a pooler, often on port 6432: 'pgbouncer'); if it stops again, its "
+        "log says why. If it runs, check listen_addresses, its port and database_url.",
     ),
     (
         "No such file or directory.*socket|socket.*No such file or directory",
         "PostgreSQL is not running at {address}: there is no such socket",
-        "Start it: 'systemctl start postgresql'; if it runs, compare port and "
+        "Start it: 'systemctl start postgresql', on Debian that of its cluster, as in "
+        "'postgresql@15-main'; if it runs, compare port and "
         "unix_socket_directories with database_url.",
     ),
     (

@@ -137,7 +137,8 @@ BY_STATE: dict[str, list[tuple[str, str, str]]] = {
         (
             "shutting down",
             "PostgreSQL at {address} is shutting down",
-            "Find out in its log who stopped it, then start it: 'systemctl start postgresql'.",
+            "Find out in its log who stopped it, then start it: 'systemctl start postgresql', on "
+            "Debian that of its cluster, as in 'postgresql@15-main'.",
         ),
         (
             "recovery mode",

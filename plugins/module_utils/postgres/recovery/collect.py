@@ -25,6 +25,7 @@ from .options import Options
 from .snapshot import Postmaster, Snapshot
 
 _NAMES = ("postgres", "postmaster")
+_MANAGERS = ("patroni", "stolon-keeper", "pg_autoctl", "pacemakerd")
 #: Main configuration files of Debian's clusters: version and name are in the path.
 _CLUSTERS = "/etc/postgresql/*/*/postgresql.conf"
 _PORT = re.compile(r"^\s*port\s*=?\s*'?(\d+)", re.MULTILINE)
@@ -73,6 +74,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         program=main,
         programs=mains,
         orphans=[] if main else [each for each in mains if _works_in(each, data)],
+        managers=[] if options.unit or options.restart_command else running(_MANAGERS),
         recovering=_recovering(processes, main),
         listener=listener(found.port),
         unit=unit,

@@ -25,6 +25,15 @@ _BUSY = ("57P03", "57P02", "57P01")
 
 def judge(seen: Snapshot) -> Cause:
     """The cause, of which the cure follows."""
+    cause = _judge(seen)
+    if cause.cure == RESTART and seen.managers:
+        name = seen.managers[0].name
+        remedy = f"Ask {name} first: a start around it may leave two servers that take writes."
+        return Cause(OTHER, f"{cause.text}; {name} decides which server runs", remedy)
+    return cause
+
+
+def _judge(seen: Snapshot) -> Cause:
     error = seen.error
     if error is None:
         what = ", as a standby" if seen.in_recovery else ""

@@ -43,6 +43,9 @@ class Snapshot:
     """All main processes of PostgreSQL on this host."""
     orphans: Sequence[Program] = ()
     """Processes of a main process that is gone."""
+    managers: Sequence[Program] = ()
+    """What decides which server of a cluster runs, such as Patroni, unless the task says how to
+    restart this one."""
     recovering: str = ""
     """The title of the process that replays WAL."""
     listener: str = ""
