@@ -129,14 +129,17 @@ class Recovery:
         )
         problem = "" if status == DONE else reason
         results = {**_results(found), "restart": False}
-        return Outcome([self._check(found, before)], [action], problem, results)
+        return Outcome([self._check(found, attempt)], [action], problem, results)
 
-    def _check(self, found: Finding, before: str = "") -> Check:
+    def _check(self, found: Finding, attempt: Attempt | None = None) -> Check:
         cause = found.cause
         status = {NOTHING: OK, WAIT: WARNING}.get(cause.cure, CRITICAL)
         text, remedy = cause.text, cause.remedy
         if cause.cure == RESTART:
-            if found.how:
+            if attempt:
+                text += "" if attempt.failed else "; a restart has not cured that"
+                remedy = f"Read its log before another one. {remedy}"
+            elif found.how:
                 text += "; a restart is the cure"
                 remedy = f"Run {self.playbook} with runbook_confirm naming the host. {remedy}"
             else:
@@ -149,8 +152,9 @@ class Recovery:
             text += "; wait, a restart would only begin it anew"
         elif cause.cure == OTHER:
             text += "; a restart does not cure that"
-        if before:
-            text += f" (restarted, as {before[0].lower()}{before[1:]})"
+        if attempt:
+            how = "a restart failed" if attempt.failed else "restarted"
+            text += f" ({how}; before that: {attempt.because})"
         return self.thresholds.verdict(
             self.check, status, text, remedy=remedy.strip(), evidence=found.evidence
         )

@@ -207,7 +207,11 @@ def test_a_restart_is_verified(start: Start, recover: Recover) -> None:
     failed = recover(server, wait=0.5, attempt={"because": "Redis is down"})
     assert failed["failed"]
     assert "restarted, and it still does not work" in failed["msg"]
+    text = found(failed)[2]
+    assert "a restart has not cured that (restarted; before that: Redis is down)" in text
+    assert "is the cure" not in text
     refused = recover(
         server, wait=0.5, attempt={"failed": True, "text": "no permission", "because": "Down"}
     )
     assert "the restart failed: no permission" in refused["msg"]
+    assert found(refused)[2].endswith("(a restart failed; before that: Down)")
