@@ -9,7 +9,8 @@ that is down or hangs for no reason that would stop or hang it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,8 @@ RECOVERY_OPTIONS: dict[str, Any] = {
 #: What cures the trouble: nothing to cure, patience, a restart, or something else first.
 NOTHING, WAIT, RESTART, OTHER = "nothing", "wait", "restart", "other"
 CURES = (NOTHING, WAIT, RESTART, OTHER)
+#: Seconds between two checks after a restart.
+_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,25 @@ class Recovery:
     """As people call it: ``Redis``."""
     playbook: str
     thresholds: Thresholds = field(repr=False)
+
+    def run(
+        self, look: Callable[[], Finding], attempt: Attempt | None, wait: float, check_mode: bool
+    ) -> Outcome:
+        """The judgment; after a restart, whether it has helped within ``wait`` seconds."""
+        found = look()
+        if not attempt:
+            return self.judged(found, check_mode)
+        end = time.monotonic() + wait
+        while found.cause.cure not in (NOTHING, WAIT) and time.monotonic() < end:
+            if attempt.failed and found.cause.cure == OTHER:
+                break
+            time.sleep(_POLL)
+            found = look()
+        # Loading or recovery is no fault, but the app does not work yet.
+        while found.cause.cure == WAIT and time.monotonic() < end:
+            time.sleep(_POLL)
+            found = look()
+        return self.verified(attempt, found)
 
     def judged(self, found: Finding, check_mode: bool) -> Outcome:
         """The outcome before anything is done; without check mode the restart comes next."""

@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-import time
-
 from ...core.operation import Outcome
-from ...core.recovery import NOTHING, OTHER, WAIT, Finding, Recovery
+from ...core.recovery import Finding, Recovery
 from ...core.thresholds import Thresholds
 from .collect import collect
 from .judge import evidence, judge
 from .options import Options
-
-#: Seconds between two checks after a restart.
-_POLL = 0.5
 
 
 def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
@@ -23,20 +18,9 @@ def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
     recovery = Recovery(
         "redis.recovery", "redis.restart", "Redis", "playbooks/redis_recovery.yml", thresholds
     )
-    found = look(options, thresholds)
-    if not options.attempt:
-        return recovery.judged(found, check_mode)
-    end = time.monotonic() + options.wait
-    while found.cause.cure not in (NOTHING, WAIT) and time.monotonic() < end:
-        if options.attempt.failed and found.cause.cure == OTHER:
-            break
-        time.sleep(_POLL)
-        found = look(options, thresholds)
-    # Loading is no fault, but the app does not work yet.
-    while found.cause.cure == WAIT and time.monotonic() < end:
-        time.sleep(_POLL)
-        found = look(options, thresholds)
-    return recovery.verified(options.attempt, found)
+    return recovery.run(
+        lambda: look(options, thresholds), options.attempt, options.wait, check_mode
+    )
 
 
 def look(options: Options, thresholds: Thresholds) -> Finding:
