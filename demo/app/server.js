@@ -40,7 +40,7 @@ const server = new Server((request, response) => {
 });
 server.keepAliveTimeout = 65_000; // longer than the proxy keeps its idle connections
 
-server.listen(config.read().port, '127.0.0.1', () => {
+server.listen(config.read().port, config.read().host, () => {
   console.log(`gpt-agent ${config.version} listens on port ${config.read().port}`);
   process.send?.('ready');
 });

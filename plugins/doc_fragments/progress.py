@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option of operations that can run for long."""
+"""What operations that can run for long have in common."""
 
 from __future__ import annotations
 
@@ -15,4 +15,12 @@ options:
       - Without it, the task runs in the background of the host, and its progress is shown every
         ten seconds.
     type: path
+attributes:
+  async:
+    support: full
+    description: Runs in the background of the host, so a lost connection does not end it.
+  platform:
+    support: full
+    description: Linux hosts.
+    platforms: posix
 """

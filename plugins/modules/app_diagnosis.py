@@ -31,6 +31,7 @@ description:
   - C(app.log_signs) counts messages about the heap, endless recursion and leaks in the logs, and
     restarts at the memory limit in PM2's own log.
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
   - gpt_agent.runbook.probe
 options:
   app:
@@ -41,11 +42,6 @@ options:
   namespace:
     description: Watch only the apps in this PM2 namespace.
     type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   window:
     description: Seconds to watch the app, from 3 to 600. A longer window shows slower leaks.
     type: float

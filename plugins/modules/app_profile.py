@@ -28,9 +28,6 @@ options:
     description: Name of the app in PM2's list.
     type: str
     required: true
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
   instance:
     description: PM2's id of the instance. By default the one that uses most processor time.
     type: int
@@ -57,11 +54,6 @@ options:
         mode 0600. Nothing removes them.
       - The default is C(profiles) in PM2's folder.
     type: path
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   thresholds:
     description:
       - Thresholds that differ from the documented ones, by name of the check.
@@ -79,11 +71,9 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description: Says which process would be profiled, or why not, and does not touch it.
@@ -93,10 +83,6 @@ attributes:
   idempotent:
     support: none
     description: Each run takes another profile.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 requirements:
   - PM2 5, 6 or 7
   - Node.js 18 or newer

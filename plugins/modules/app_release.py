@@ -73,14 +73,6 @@ options:
       - Id of the release that must be live; otherwise nothing is done. So a rollback that was
         decided for one release never takes another one back.
     type: str
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   root:
     description:
       - Folder of the releases. Under PM2 with C(releases/), the link C(current), files that all
@@ -177,27 +169,13 @@ options:
     description: Seconds for each command of the build, or to pull an image; at most 14400.
     type: float
     default: 1800.0
-  thresholds:
-    description:
-      - Thresholds that differ from the defaults, by name of the check, as the probes have them.
-      - Thresholds of other modules' checks are ignored.
-    type: dict
-    default: {}
-  requires:
-    description:
-      - Results of earlier steps of this host that must be true, each as V(STEP.KEY), a key of the
-        result that a task registered as C(__STEP). Otherwise one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.progress
   - gpt_agent.runbook.compose
   - gpt_agent.runbook.migrations
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description:
@@ -209,10 +187,6 @@ attributes:
   idempotent:
     support: full
     description: Nothing is done if the app runs in the target.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 requirements:
   - PM2 5, 6 or 7, and git if releases are built
 notes:

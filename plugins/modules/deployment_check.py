@@ -61,14 +61,6 @@ options:
     description: GiB that must be free for a build.
     type: float
     default: 1.0
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   root:
     description:
       - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
@@ -84,6 +76,7 @@ options:
     type: float
     default: 60.0
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
   - gpt_agent.runbook.probe
 requirements:
   - PM2 5, 6 or 7

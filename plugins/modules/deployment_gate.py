@@ -75,14 +75,6 @@ options:
     description: Seconds for each of the O(commands); at most 14400.
     type: float
     default: 600.0
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   root:
     description:
       - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
@@ -113,6 +105,8 @@ options:
     description: Seconds to wait for an answer of PM2; at most 3600.
     type: float
     default: 30.0
+extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
 attributes:
   check_mode:
     support: full

@@ -49,14 +49,6 @@ options:
     description: Seconds for each command of the build; at most 14400.
     type: float
     default: 1800.0
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   root:
     description:
       - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
@@ -74,25 +66,11 @@ options:
     description: Seconds to wait for an answer of PM2; at most 3600.
     type: float
     default: 30.0
-  thresholds:
-    description:
-      - Thresholds that differ from the defaults, by name of the check, as the probes have them.
-      - Thresholds of other modules' checks are ignored.
-    type: dict
-    default: {}
-  requires:
-    description:
-      - Results of earlier steps of this host that must be true, each as V(STEP.KEY), a key of the
-        result that a task registered as C(__STEP). Otherwise one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description: Shows what would be built.
@@ -102,10 +80,6 @@ attributes:
   idempotent:
     support: none
     description: It builds anew each time.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 requirements:
   - PM2 5, 6 or 7
   - git

@@ -139,10 +139,6 @@ extends_documentation_fragment:
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: >-
-      By itself it works in the background of the host, so that a lost connection does not end it.
   check_mode:
     support: full
     description: >-
@@ -154,10 +150,6 @@ attributes:
   idempotent:
     support: none
     description: Every run makes new backups.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """

@@ -163,10 +163,6 @@ extends_documentation_fragment:
   - gpt_agent.runbook.state
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: >-
-      By itself it works in the background of the host, so that a lost connection does not end it.
   check_mode:
     support: full
     description: Returns the plan of a real run, with estimates, and carries out nothing.
@@ -176,10 +172,6 @@ attributes:
   idempotent:
     support: full
     description: A second run right after it has nothing to do, except for what was skipped.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """

@@ -45,9 +45,6 @@ options:
     type: str
     choices: [present, started, stopped, restarted, reloaded, absent]
     required: true
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
   instances:
     description:
       - Number of instances. V(max) is one for each processor, V(-1) one less.
@@ -83,11 +80,6 @@ options:
   trial_url:
     description: Address of the trial instance, in place of O(url). Needs O(trial_env).
     type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
   pm2_executable:
     description: PM2's command. Defaults to C(pm2) on E(PATH).
     type: path
@@ -114,12 +106,10 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.pm2
   - gpt_agent.runbook.pm2_app
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description: Returns the actions that it would carry out, in order, with the differences.
@@ -129,10 +119,6 @@ attributes:
   idempotent:
     support: partial
     description: All states are, except that V(restarted) and V(reloaded) always act.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 requirements:
   - PM2 5, 6 or 7
 notes:

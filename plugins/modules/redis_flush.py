@@ -120,9 +120,6 @@ extends_documentation_fragment:
   - gpt_agent.runbook.redis
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description: Inspects the keys and shows what would be removed, or every reason why not.

@@ -117,25 +117,10 @@ options:
         state folder for other users. In a container that is thrown away after the run only what
         Vercel itself knows counts.
     type: path
-  thresholds:
-    description:
-      - Thresholds that differ from the defaults, by name of the check, as the probes have them.
-      - Thresholds of other modules' checks are ignored.
-    type: dict
-    default: {}
-  requires:
-    description:
-      - Results of earlier steps of this host that must be true, each as V(STEP.KEY), a key of the
-        result that a task registered as C(__STEP). Otherwise one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.progress
 attributes:
-  async:
-    support: full
-    description: Runs in the background of the host, so a lost connection does not end it.
   check_mode:
     support: full
     description: Shows the plan, and whether anything forbids it; only reads from Vercel.
@@ -147,10 +132,6 @@ attributes:
     description:
       - Nothing is done if the deployment is live already, or for a rollback without O(rollback_to)
         if the project is rolled back already.
-  platform:
-    support: full
-    description: Linux hosts.
-    platforms: posix
 requirements:
   - requests
 notes:

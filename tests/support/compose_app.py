@@ -340,11 +340,15 @@ class ComposeApp:
             status, body = fetch(self.url)
             if status == 200:
                 return str(json.loads(body)["version"])
-            assert time.monotonic() < end, (status, body)
+            assert time.monotonic() < end, (status, body, self.logs())
             time.sleep(0.1)
 
     def statuses(self) -> dict[str, str]:
         return {one["version"]: one["status"] for one in self.run("listed")["releases"]}
+
+    def logs(self) -> str:
+        """What the containers said, for a test that fails."""
+        return docker("compose", "logs", "--tail", "20", folder=self.folder, check=False)
 
     def containers(self) -> list[str]:
         """The ids of all containers of the project, also those of trials."""

@@ -31,7 +31,13 @@ function read() {
     const env = loadEnvironment();
     const found = problems(env);
     if (found.length) throw new Error(`environment: ${found.join('; ')}`);
-    settings = { databaseUrl: env.DATABASE_URL, redisUrl: env.REDIS_URL, appUrl: env.APP_URL, port: Number(env.PORT) };
+    settings = {
+      databaseUrl: env.DATABASE_URL,
+      redisUrl: env.REDIS_URL,
+      appUrl: env.APP_URL,
+      host: env.HOST || '127.0.0.1', // in a container the proxy is elsewhere
+      port: Number(env.PORT),
+    };
   }
   return settings;
 }

@@ -1,0 +1,20 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that say which app under PM2 is meant."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  namespace:
+    description: PM2's namespace of the app; needed if apps of that name are in several.
+    type: str
+  pm2_home:
+    description:
+      - PM2's folder, with the socket C(rpc.sock) of its daemon.
+      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
+    type: path
+"""
