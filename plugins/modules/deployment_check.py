@@ -61,6 +61,13 @@ options:
     description: GiB that must be free for a build.
     type: float
     default: 1.0
+  backend:
+    description:
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   namespace:
     description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str
@@ -141,7 +148,7 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.probe import no_answer, probe
-from ..module_utils.release.options import Options
+from ..module_utils.release.options import BACKENDS, VERCEL, Options
 
 _TEXTS = ("version", "namespace", "repository", "migrations_command", "migrations_folder")
 
@@ -149,6 +156,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     **PROBE_OPTIONS,
     "timeout": {"type": "float", "default": 60.0},
     "name": {"type": "str", "required": True},
+    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": Options.backend},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "env_example": {"type": "str", "default": Options.env_example},
     "schema_compatible": {"type": "bool", "default": False},

@@ -49,6 +49,13 @@ options:
     description: Seconds for each command of the build; at most 14400.
     type: float
     default: 1800.0
+  backend:
+    description:
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   namespace:
     description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str
@@ -186,11 +193,12 @@ from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.rebuild import Rebuild
-from ..module_utils.release.options import Options
+from ..module_utils.release.options import BACKENDS, VERCEL, Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **PROGRESS_OPTION,
     "name": {"type": "str", "required": True},
+    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": Options.backend},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "shared": {"type": "list", "elements": "str", "default": []},
     "keep_folder": {"type": "bool", "default": False},

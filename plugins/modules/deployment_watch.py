@@ -51,6 +51,13 @@ options:
       - URL that answers with JSON that has C(version) or C(commit), which must be those of the live
         release. By default this is not checked.
     type: str
+  backend:
+    description:
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   namespace:
     description: PM2's namespace of the app; needed if apps of that name are in several.
     type: str
@@ -181,12 +188,14 @@ from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
+from ..module_utils.release.options import BACKENDS, PM2, VERCEL
 from ..module_utils.release.watch.operation import Watch
 from ..module_utils.release.watch.options import Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **PROGRESS_OPTION,
     "name": {"type": "str", "required": True},
+    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": PM2},
     "watch_for": {"type": "float", "default": Options.watch_for},
     "interval": {"type": "float", "default": Options.interval},
     "failures": {"type": "int", "default": Options.failures},
