@@ -34,6 +34,10 @@ class Docker:
         self.seconds = seconds
         self._secrets = tuple(secrets)
 
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Mask these, too, from now on."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *secrets)))
+
     def __call__(
         self,
         *arguments: str,
