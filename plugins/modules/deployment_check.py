@@ -68,19 +68,6 @@ options:
     type: str
     choices: [pm2, docker, vercel]
     default: pm2
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
-  root:
-    description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -91,6 +78,7 @@ options:
     type: float
     default: 60.0
 extends_documentation_fragment:
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.probe
 requirements:
   - PM2 5, 6 or 7
@@ -145,25 +133,23 @@ from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.probe import no_answer, probe
-from ..module_utils.release.options import BACKENDS, VERCEL, Options
+from ..module_utils.release.options import Options
 
-_TEXTS = ("version", "namespace", "repository", "migrations_command", "migrations_folder")
+_TEXTS = ("version", "repository", "migrations_command", "migrations_folder")
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROBE_OPTIONS,
     "timeout": {"type": "float", "default": 60.0},
-    "name": {"type": "str", "required": True},
-    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": Options.backend},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "env_example": {"type": "str", "default": Options.env_example},
     "schema_compatible": {"type": "bool", "default": False},
     "compatible_migrations": {"type": "list", "elements": "str", "default": []},
     "free_disk": {"type": "float", "default": Options.free_disk},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     **{name: {"type": "str"} for name in _TEXTS},
 }
 

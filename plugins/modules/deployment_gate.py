@@ -84,19 +84,6 @@ options:
     type: str
     choices: [pm2, docker, vercel]
     default: pm2
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
-  root:
-    description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -123,6 +110,7 @@ options:
     type: float
     default: 30.0
 extends_documentation_fragment:
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.compose_project
 attributes:
   check_mode:
@@ -229,23 +217,20 @@ from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unuse
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.known import backend_of
 from ..module_utils.release.gate.checks import CHECKS
 from ..module_utils.release.gate.operation import Gate
 from ..module_utils.release.gate.options import Options
 from ..module_utils.release.gate.questions import AFTER, BEFORE
-from ..module_utils.release.options import BACKENDS, PM2, VERCEL
 
-_TEXTS = ("version", "namespace", "repository", "migrations_folder", "owner")
+_TEXTS = ("version", "repository", "migrations_folder", "owner")
 _LISTS = ("hours", "health_urls", "compatible_migrations", "compose_files", "services")
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
+    **PLACE_OPTIONS,
     "moment": {"type": "str", "choices": [BEFORE, AFTER], "default": BEFORE},
-    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": PM2},
     "compose_project_dir": {"type": "path"},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     "valid_for": {"type": "float", "default": 24.0},
     "command_timeout": {"type": "float", "default": 600.0},
     "timeout": {"type": "float", "default": 30.0},

@@ -56,19 +56,6 @@ options:
     type: str
     choices: [pm2, docker, vercel]
     default: pm2
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
-  root:
-    description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -95,6 +82,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:
   async:
@@ -190,26 +178,24 @@ from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.rebuild import Rebuild
-from ..module_utils.release.options import BACKENDS, VERCEL, Options
+from ..module_utils.release.options import Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROGRESS_OPTION,
-    "name": {"type": "str", "required": True},
-    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": Options.backend},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "shared": {"type": "list", "elements": "str", "default": []},
     "keep_folder": {"type": "bool", "default": False},
     "free_disk": {"type": "float", "default": Options.free_disk},
     "build_timeout": {"type": "float", "default": Options.build_timeout},
     "timeout": {"type": "float", "default": Options.timeout},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     "thresholds": {"type": "dict", "default": {}},
     "requires": {"type": "list", "elements": "str", "default": []},
-    **{name: {"type": "str"} for name in ("version", "namespace", "repository", "owner")},
+    **{name: {"type": "str"} for name in ("version", "repository", "owner")},
 }
 
 

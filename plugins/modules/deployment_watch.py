@@ -58,19 +58,6 @@ options:
     type: str
     choices: [pm2, docker, vercel]
     default: pm2
-  namespace:
-    description: PM2's namespace of the app; needed if apps of that name are in several.
-    type: str
-  pm2_home:
-    description:
-      - PM2's folder, with the socket C(rpc.sock) of its daemon.
-      - Defaults to E(PM2_HOME), or to C(.pm2) in the home folder of the user who runs the module.
-    type: path
-  root:
-    description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
   timeout:
     description: Seconds to wait for PM2, and for one answer of the app up to 10; at most 3600.
     type: float
@@ -89,6 +76,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:
   async:
@@ -186,25 +174,21 @@ from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
-from ..module_utils.release.options import BACKENDS, PM2, VERCEL
 from ..module_utils.release.watch.operation import Watch
 from ..module_utils.release.watch.options import Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROGRESS_OPTION,
-    "name": {"type": "str", "required": True},
-    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": PM2},
     "watch_for": {"type": "float", "default": Options.watch_for},
     "interval": {"type": "float", "default": Options.interval},
     "failures": {"type": "int", "default": Options.failures},
     "deployed_within": {"type": "float", "default": Options.deployed_within},
     "health_urls": {"type": "list", "elements": "str", "default": []},
     "version_url": {"type": "str"},
-    "namespace": {"type": "str"},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     "timeout": {"type": "float", "default": 30.0},
     "thresholds": {"type": "dict", "default": {}},
     "requires": {"type": "list", "elements": "str", "default": []},
