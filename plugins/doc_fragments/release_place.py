@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where an app and its releases are: shared by the modules that look at them."""
+"""Where an app and its releases are: shared by the modules that work with them."""
 
 from __future__ import annotations
 

@@ -42,21 +42,6 @@ options:
     description: File in a release that names the variables it needs. Empty for none.
     type: str
     default: .env.example
-  migrations_command:
-    description: Command that prints the migrations of the database, as in C(app_release).
-    type: str
-  migrations_folder:
-    description: Folder in a release with its migrations. By default the usual ones.
-    type: str
-  schema_compatible:
-    description: Whether the release works with migrations that it does not know.
-    type: bool
-    default: false
-  compatible_migrations:
-    description: Names of migrations that older releases work with.
-    type: list
-    elements: str
-    default: []
   free_disk:
     description: GiB that must be free for a build.
     type: float
@@ -79,6 +64,7 @@ options:
     default: 60.0
 extends_documentation_fragment:
   - gpt_agent.runbook.release_place
+  - gpt_agent.runbook.migrations
   - gpt_agent.runbook.probe
 requirements:
   - PM2 5, 6 or 7
@@ -123,6 +109,7 @@ checks:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -137,9 +124,9 @@ from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.probe import no_answer, probe
-from ..module_utils.release.options import Options
+from ..module_utils.release.options import DEPLOYED, Options
 
-_TEXTS = ("version", "repository", "migrations_command", "migrations_folder")
+_TEXTS = ("version", "repository", "migrate", "migrations_command", "migrations_folder")
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **PLACE_OPTIONS,
@@ -159,7 +146,8 @@ def main() -> None:
     options = read_options(module, Options.from_params)
 
     def run(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        return probe(options, Pm2(options), thresholds, deadline)
+        backend = Pm2(replace(options, state=DEPLOYED))  # so that the guards are those of one
+        return probe(options, backend, thresholds, deadline)
 
     run_probe(
         module,

@@ -283,3 +283,24 @@ def test_a_plan_is_made_with_the_options_of_the_deployment() -> None:
     for (name, play), options in given.items():
         expected = deployment if name in ("deploy", "pre_deploy") else rollback
         assert options == expected, (name, play)
+
+
+def test_the_modules_around_a_deployment_get_its_options() -> None:
+    """What judges a version must know what the deployment would do with it."""
+    (first, *_rest) = plays_of("deploy")
+    deployment = first["module_defaults"][f"{NAMESPACE}app_release"]
+    seen = set()
+    for name in PLAYBOOKS:
+        for play in plays_of(name):
+            for module in sorted(modules_of(play)):
+                if not module.startswith("deployment_"):
+                    continue
+                seen.add(module)
+                shared = documentation(module)["options"].keys() & deployment.keys()
+                # A gate that only judges measures nothing.
+                shared -= (
+                    {"health_urls"} if (name, module) == ("deploy", "deployment_gate") else set()
+                )
+                given = play["module_defaults"].get(f"{NAMESPACE}{module}", {})
+                assert given == {key: deployment[key] for key in shared}, (name, module)
+    assert seen == {"deployment_check", "deployment_gate", "deployment_rebuild", "deployment_watch"}
