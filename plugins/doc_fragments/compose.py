@@ -11,23 +11,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  compose_project_dir:
-    description: Folder of the app's compose file; needed with O(backend=docker).
-    type: path
-  compose_files:
-    description:
-      - The compose files, as paths from O(compose_project_dir), if they are not those that
-        C(docker compose) finds there by itself, or that C(COMPOSE_FILE) in C(.env) names.
-    type: list
-    elements: str
-    default: []
-  services:
-    description:
-      - The services that run the app, each with one image, in the order in which they are
-        recreated. By default the one called O(name).
-    type: list
-    elements: str
-    default: []
   settle_for:
     description:
       - Seconds between one service of O(services) and the next, at most 3600. A proxy in front of
@@ -36,8 +19,6 @@ options:
         unless C(max_fails) is 0.
     type: float
     default: 10.0
-requirements:
-  - with O(backend=docker), Docker 20.10 or newer with Compose v2; no Python library
 notes:
   - Under Docker, a tag is resolved to a digest and pulled before anything
     stops. The image is tried in a container of its own, with no port of the host. Then one service

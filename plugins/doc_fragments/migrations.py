@@ -14,9 +14,9 @@ options:
   migrate:
     description:
       - Command that applies the migrations which the database lacks, such as C(npm run db:migrate).
-        With O(state=deployed) it runs in the new release, with the app's environment, after the
-        build and before the trial, and only if O(migrations_command) shows that any is missing, or
-        is not set. A rollback never runs it.
+        A deployment runs it in the new release, with the app's environment, after the build and
+        before the trial, and only if O(migrations_command) shows that any is missing, or is not
+        set. Nothing else runs it.
       - Without it, a release whose migrations are missing is refused.
       - The running release serves until the switch, and again if the new one does not prove itself.
         So it must work with the new migrations. Add in one release, and remove in a later one.

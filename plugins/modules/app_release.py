@@ -173,6 +173,7 @@ extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
   - gpt_agent.runbook.progress
+  - gpt_agent.runbook.compose_project
   - gpt_agent.runbook.compose
   - gpt_agent.runbook.migrations
 attributes:
@@ -312,8 +313,6 @@ actions:
       estimate: null
 """
 
-from typing import Callable
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
@@ -323,15 +322,12 @@ from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
 from ..module_utils.release.arguments import RELEASE_OPTIONS
-from ..module_utils.release.backend import Backend
-from ..module_utils.release.backends.docker import Docker
-from ..module_utils.release.backends.pm2 import Pm2
+from ..module_utils.release.backends.known import backend_of
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.operation import Operation
-from ..module_utils.release.options import DOCKER, PM2, Options
+from ..module_utils.release.options import Options
 
 ARGUMENT_SPEC = {**PROGRESS_OPTION, **RELEASE_OPTIONS}
-BACKENDS: dict[str, Callable[[Options], Backend]] = {PM2: Pm2, DOCKER: Docker}
 
 
 def main() -> None:
@@ -339,7 +335,7 @@ def main() -> None:
     try:
         options = Options.from_params(module.params)
         thresholds = Thresholds(CHECKS, module.params["thresholds"])
-        backend = BACKENDS[options.backend](options)
+        backend = backend_of(options)
         with progress_reporter(module.params["progress_file"]) as report:
             operation = Operation(options, backend, thresholds, report)
             outcome = operation.preview() if module.check_mode else operation.run()

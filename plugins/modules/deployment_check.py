@@ -42,30 +42,17 @@ options:
     description: File in a release that names the variables it needs. Empty for none.
     type: str
     default: .env.example
-  migrations_command:
-    description: Command that prints the migrations of the database, as in C(app_release).
-    type: str
-  migrations_folder:
-    description: Folder in a release with its migrations. By default the usual ones.
-    type: str
-  schema_compatible:
-    description: Whether the release works with migrations that it does not know.
-    type: bool
-    default: false
-  compatible_migrations:
-    description: Names of migrations that older releases work with.
-    type: list
-    elements: str
-    default: []
   free_disk:
     description: GiB that must be free for a build.
     type: float
     default: 1.0
-  root:
+  backend:
     description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -77,6 +64,8 @@ options:
     default: 60.0
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
+  - gpt_agent.runbook.release_place
+  - gpt_agent.runbook.migrations
   - gpt_agent.runbook.probe
 requirements:
   - PM2 5, 6 or 7
@@ -121,6 +110,7 @@ checks:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -131,24 +121,23 @@ from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import read_options, run_probe
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.probe import no_answer, probe
-from ..module_utils.release.options import Options
+from ..module_utils.release.options import DEPLOYED, Options
 
-_TEXTS = ("version", "namespace", "repository", "migrations_command", "migrations_folder")
+_TEXTS = ("version", "repository", "migrate", "migrations_command", "migrations_folder")
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROBE_OPTIONS,
     "timeout": {"type": "float", "default": 60.0},
-    "name": {"type": "str", "required": True},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "env_example": {"type": "str", "default": Options.env_example},
     "schema_compatible": {"type": "bool", "default": False},
     "compatible_migrations": {"type": "list", "elements": "str", "default": []},
     "free_disk": {"type": "float", "default": Options.free_disk},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     **{name: {"type": "str"} for name in _TEXTS},
 }
 
@@ -158,7 +147,8 @@ def main() -> None:
     options = read_options(module, Options.from_params)
 
     def run(thresholds: Thresholds, deadline: Deadline) -> Iterator[Check]:
-        return probe(options, Pm2(options), thresholds, deadline)
+        backend = Pm2(replace(options, state=DEPLOYED))  # so that the guards are those of one
+        return probe(options, backend, thresholds, deadline)
 
     run_probe(
         module,

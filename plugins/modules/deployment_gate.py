@@ -24,7 +24,7 @@ description:
     M(gpt_agent.runbook.deployment_watch) can compare afterwards.
 options:
   name:
-    description: Name of the app in PM2's list.
+    description: Name of the app in PM2's list, or of its service in the compose file.
     type: str
     required: true
   moment:
@@ -58,6 +58,8 @@ options:
       - Commands that answer a question, by its name, such as one that asks the CI server. Each is
         run by C(/bin/sh) in the live release with the app's environment, and with
         E(RELEASE_VERSION) and E(RELEASE_COMMIT). Not run in check mode.
+      - Under Docker they run in O(compose_project_dir) on the host, with the environment of the
+        task.
     type: dict
     default: {}
   hours:
@@ -75,11 +77,13 @@ options:
     description: Seconds for each of the O(commands); at most 14400.
     type: float
     default: 600.0
-  root:
+  backend:
     description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
+      - What runs the app on this host, as in M(gpt_agent.runbook.app_release). There are no answers
+        for an app on V(vercel); with it the task fails.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -102,11 +106,13 @@ options:
     description: Who answers, for the record; needed for O(answers).
     type: str
   timeout:
-    description: Seconds to wait for an answer of PM2; at most 3600.
+    description: Seconds to wait for an answer of PM2 or Docker; at most 3600.
     type: float
     default: 30.0
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
+  - gpt_agent.runbook.release_place
+  - gpt_agent.runbook.compose_project
 attributes:
   check_mode:
     support: full
@@ -212,20 +218,20 @@ from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unuse
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.thresholds import Thresholds
-from ..module_utils.release.backends.pm2 import Pm2
+from ..module_utils.release.arguments import PLACE_OPTIONS
+from ..module_utils.release.backends.known import backend_of
 from ..module_utils.release.gate.checks import CHECKS
 from ..module_utils.release.gate.operation import Gate
 from ..module_utils.release.gate.options import Options
 from ..module_utils.release.gate.questions import AFTER, BEFORE
 
-_TEXTS = ("version", "namespace", "repository", "migrations_folder", "owner")
-_LISTS = ("hours", "health_urls", "compatible_migrations")
+_TEXTS = ("version", "repository", "migrations_folder", "owner")
+_LISTS = ("hours", "health_urls", "compatible_migrations", "compose_files", "services")
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
+    **PLACE_OPTIONS,
     "moment": {"type": "str", "choices": [BEFORE, AFTER], "default": BEFORE},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
+    "compose_project_dir": {"type": "path"},
     "valid_for": {"type": "float", "default": 24.0},
     "command_timeout": {"type": "float", "default": 600.0},
     "timeout": {"type": "float", "default": 30.0},
@@ -239,11 +245,12 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         options = Options.from_params(module.params)
-        gate = Gate(options, Pm2(options.release), Thresholds(CHECKS), check_mode=module.check_mode)
+        backend = backend_of(options.release)
+        gate = Gate(options, backend, Thresholds(CHECKS), check_mode=module.check_mode)
         outcome = gate.run()
     except UsageError as error:
         module.fail_json(msg=str(error))
-    exit_operation(module, outcome, options.release.pm2_home)
+    exit_operation(module, outcome, backend.where)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,13 @@ options:
     description: Seconds for each command of the build; at most 14400.
     type: float
     default: 1800.0
-  root:
+  backend:
     description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   repository:
     description:
       - Path or URL of the app's git repository. By default the C(origin) of the live release, if
@@ -69,6 +71,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:
   check_mode:
@@ -157,25 +160,24 @@ from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.diagnosis.rebuild import Rebuild
 from ..module_utils.release.options import Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROGRESS_OPTION,
-    "name": {"type": "str", "required": True},
     "build": {"type": "list", "elements": "str", "default": list(Options.build)},
     "shared": {"type": "list", "elements": "str", "default": []},
     "keep_folder": {"type": "bool", "default": False},
     "free_disk": {"type": "float", "default": Options.free_disk},
     "build_timeout": {"type": "float", "default": Options.build_timeout},
     "timeout": {"type": "float", "default": Options.timeout},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     "thresholds": {"type": "dict", "default": {}},
     "requires": {"type": "list", "elements": "str", "default": []},
-    **{name: {"type": "str"} for name in ("version", "namespace", "repository", "owner")},
+    **{name: {"type": "str"} for name in ("version", "repository", "owner")},
 }
 
 

@@ -51,11 +51,13 @@ options:
       - URL that answers with JSON that has C(version) or C(commit), which must be those of the live
         release. By default this is not checked.
     type: str
-  root:
+  backend:
     description:
-      - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows
-        from the working directory of the app.
-    type: path
+      - What runs the app. For anything but V(pm2) the answer is that this needs PM2, and what there
+        is instead.
+    type: str
+    choices: [pm2, docker, vercel]
+    default: pm2
   timeout:
     description: Seconds to wait for PM2, and for one answer of the app up to 10; at most 3600.
     type: float
@@ -63,6 +65,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:
   check_mode:
@@ -153,23 +156,21 @@ from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.options import PROGRESS_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.thresholds import Thresholds
+from ..module_utils.release.arguments import PLACE_OPTIONS
 from ..module_utils.release.backends.pm2 import Pm2
 from ..module_utils.release.checks import CHECKS
 from ..module_utils.release.watch.operation import Watch
 from ..module_utils.release.watch.options import Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **PLACE_OPTIONS,
     **PROGRESS_OPTION,
-    "name": {"type": "str", "required": True},
     "watch_for": {"type": "float", "default": Options.watch_for},
     "interval": {"type": "float", "default": Options.interval},
     "failures": {"type": "int", "default": Options.failures},
     "deployed_within": {"type": "float", "default": Options.deployed_within},
     "health_urls": {"type": "list", "elements": "str", "default": []},
     "version_url": {"type": "str"},
-    "namespace": {"type": "str"},
-    "pm2_home": {"type": "path"},
-    "root": {"type": "path"},
     "timeout": {"type": "float", "default": 30.0},
     "thresholds": {"type": "dict", "default": {}},
     "requires": {"type": "list", "elements": "str", "default": []},

@@ -318,6 +318,12 @@ class ComposeApp:
         assert "swordfish" not in json.dumps(answer)
         return answer
 
+    def gate(self, **options: Any) -> dict[str, Any]:
+        """Record answers of people."""
+        names = ("name", "backend", "compose_project_dir", "health_urls")
+        given = {name: self.options[name] for name in names}
+        return self._run_module("deployment_gate", {**given, "owner": "eve", **options})
+
     def deploy(self, version: str, **options: Any) -> dict[str, Any]:
         return self.run("deployed", version=version, **options)
 

@@ -262,3 +262,45 @@ def test_inventories_set_no_variable_that_nothing_reads(inventory: str) -> None:
     ours = {name for name in names if name.startswith(("runbook_", *(f"{r}_" for r in ROLES)))}
     assert {"runbook_base_url", "postgres_url", "redis_url"} <= ours
     assert sorted(ours - variables_that_something_reads()) == []
+
+
+def test_a_plan_is_made_with_the_options_of_the_deployment() -> None:
+    """pre_deploy shows what deploy will do, and post_deploy takes back what it did."""
+    found = {
+        (name, play["name"]): (play.get("module_defaults") or {}).get(f"{NAMESPACE}app_release")
+        for name in PLAYBOOKS
+        for play in plays_of(name)
+    }
+    given = {key: options for key, options in found.items() if options}
+    assert {name for name, _play in given} == {
+        "deploy",
+        "emergency_rollback",
+        "post_deploy",
+        "pre_deploy",
+    }
+    deployment = given["deploy", "Deploy"]
+    rollback = {key: value for key, value in deployment.items() if key != "migrate"}
+    for (name, play), options in given.items():
+        expected = deployment if name in ("deploy", "pre_deploy") else rollback
+        assert options == expected, (name, play)
+
+
+def test_the_modules_around_a_deployment_get_its_options() -> None:
+    """What judges a version must know what the deployment would do with it."""
+    (first, *_rest) = plays_of("deploy")
+    deployment = first["module_defaults"][f"{NAMESPACE}app_release"]
+    seen = set()
+    for name in PLAYBOOKS:
+        for play in plays_of(name):
+            for module in sorted(modules_of(play)):
+                if not module.startswith("deployment_"):
+                    continue
+                seen.add(module)
+                shared = documentation(module)["options"].keys() & deployment.keys()
+                # A gate that only judges measures nothing.
+                shared -= (
+                    {"health_urls"} if (name, module) == ("deploy", "deployment_gate") else set()
+                )
+                given = play["module_defaults"].get(f"{NAMESPACE}{module}", {})
+                assert given == {key: deployment[key] for key in shared}, (name, module)
+    assert seen == {"deployment_check", "deployment_gate", "deployment_rebuild", "deployment_watch"}

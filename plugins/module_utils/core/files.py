@@ -69,3 +69,8 @@ def free_bytes(path: str) -> int:
         path = os.path.dirname(path)
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or in it; both without links."""
+    return path == folder or path.startswith(f"{folder}/")

@@ -1,13 +1,13 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of app_release as Ansible has them."""
+"""The options of app_release, and of the modules around it, as Ansible has them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .options import BACKENDS, STATES, Options
+from .options import BACKENDS, STATES, VERCEL, Options
 
 _TEXTS = (
     "version",
@@ -58,4 +58,13 @@ RELEASE_OPTIONS: dict[str, Any] = {
     **{name: {"type": "str"} for name in _TEXTS},
     **{name: {"type": "float", "default": getattr(Options, name)} for name in _NUMBERS},
     **{name: {"type": "list", "elements": "str", "default": []} for name in _LISTS},
+}
+
+#: What the modules around a deployment share: the app, and where it and its releases are.
+PLACE_OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "backend": {"type": "str", "choices": [*BACKENDS, VERCEL], "default": Options.backend},
+    "namespace": {"type": "str"},
+    "pm2_home": {"type": "path"},
+    "root": {"type": "path"},
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Protocol
 
 from ..core.check import Check
+from ..core.files import is_inside
 from ..core.thresholds import Thresholds
 from .record import Release
 
@@ -41,8 +42,7 @@ class Live:
 
     def runs(self, path: str) -> bool:
         """Whether every process is in this release, and there is one."""
-        inside = (folder == path or folder.startswith(f"{path}/") for folder in self.folders)
-        return bool(self.folders) and all(inside)
+        return bool(self.folders) and all(is_inside(folder, path) for folder in self.folders)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..core.text import redact, shorten
 from .backend import Report
 from .commands import CommandFailed, end_processes_in, inherited, shell
 from .git import Git
-from .options import Options
+from .options import DEPLOYED, Options
 from .record import FailedBuild, Release
 from .schema import known
 from .source import Folder, lockfile
@@ -52,7 +52,8 @@ def build(
         built = complete(release, options)
         store.write(built)
         store.remember_origin(git.origin)
-        store.forget_failed_build(release.id)
+        # A rollback to an older release says nothing of the version that failed.
+        store.forget_failed_build("" if options.state == DEPLOYED else release.id)
     except OSError as error:
         _remove_failed(store, release)
         raise NotCollected(f"{release.path} cannot be built: {error.strerror}") from None

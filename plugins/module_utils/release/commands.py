@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import IO, Callable
 
 from ..core.errors import NotCollected
+from ..core.files import is_inside
 from ..core.processes import POLL, die_with_parent
 from ..core.text import redact, shorten
 from ..core.units import format_duration
@@ -97,7 +98,7 @@ def end_processes_in(folder: str) -> int:
     for entry in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
             cwd = working_directory(entry)
-            if cwd == folder or cwd.startswith(f"{folder}/"):
+            if is_inside(cwd, folder):
                 os.kill(int(entry), signal.SIGKILL)
                 killed += 1
     return killed

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..core.check import DONE, FAILED, OK, SKIPPED, Action, Check
-from ..core.errors import NotCollected
+from ..core.errors import NotCollected, Unreachable
 from ..core.operation import Outcome
 from .backend import Backend, Report
 from .collect import Snapshot
@@ -70,7 +70,7 @@ class Flow:
             began = time.monotonic()
             try:
                 problem = steps[action.name](action)
-            except NotCollected as error:
+            except (NotCollected, Unreachable) as error:
                 problem = str(error)
             seconds = round(time.monotonic() - began, 1)
             status, reason = (FAILED, problem) if problem else (DONE, action.reason)

@@ -17,7 +17,7 @@ from .engines import allows
 from .options import DEPLOYED, Options
 from .record import BAD, GOOD
 from .schema import known, some, unknown_to
-from .source import engines, needed_variables
+from .source import engines, variables
 from .target import Target
 
 _NO_FILES = "its files are not on this host yet; they are checked before it is built"
@@ -100,7 +100,7 @@ def _environment(facts: Facts, options: Options, thresholds: Thresholds) -> Chec
     source = facts.target.source
     if source is None:
         return _not_judged(facts, thresholds, name, _NO_FILES)
-    needed = needed_variables(source, options.env_example)
+    needed = variables(source, [options.env_example] if options.env_example else [])
     if not needed:
         reason = f"it has no {options.env_example} that names its variables"
         return _not_judged(facts, thresholds, name, reason)

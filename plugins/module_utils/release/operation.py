@@ -14,6 +14,7 @@ from ..core.check import CRITICAL, DONE, OK, WARNING, Action, Check
 from ..core.check import UNKNOWN as NOT_KNOWN
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import NotCollected, RunbookError, Unreachable
+from ..core.files import is_inside
 from ..core.lock import Locked, exclusive_lock
 from ..core.operation import Outcome
 from ..core.progress import ProgressCallback, progress, running_item
@@ -260,7 +261,7 @@ def live_check(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if not live.running:
         return thresholds.verdict(name, CRITICAL, "no process of the app runs", subject=subject)
     path = snapshot.layout.current
-    elsewhere = [folder for folder in live.folders if not _inside(folder, path)]
+    elsewhere = [folder for folder in live.folders if not is_inside(folder, path)]
     if elsewhere:
         summary = f"{release.id} should be live, but processes are in {', '.join(elsewhere)}"
         return thresholds.verdict(name, CRITICAL, summary, subject=subject)
@@ -289,10 +290,6 @@ def _rows(snapshot: Snapshot) -> list[dict[str, Any]]:
         }
         for each in newest
     ]
-
-
-def _inside(folder: str, path: str) -> bool:
-    return folder == path or folder.startswith(f"{path}/")
 
 
 def _results(

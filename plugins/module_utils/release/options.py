@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import UsageError
+from ..core.errors import NotCollected, UsageError
 from ..core.options import checked_seconds
 from ..core.text import redact
 
@@ -25,9 +25,12 @@ VERIFIED = "verified"
 PM2 = "pm2"
 DOCKER = "docker"
 BACKENDS = (PM2, DOCKER)
+#: What else may run the app, by the inventory; no back end of this flow.
+VERCEL = "vercel"
 STATES = (LISTED, DEPLOYED, ROLLED_BACK, VERIFIED)
 
 _LONGEST_WATCH = 3600
+_WHERE = {DOCKER: "under Docker", VERCEL: "on Vercel"}
 _HIGHEST_SHARE = 100
 
 
@@ -40,7 +43,7 @@ class Options:
     state: str = LISTED
     """One of `STATES`."""
     backend: str = PM2
-    """One of `BACKENDS`."""
+    """One of `BACKENDS`, or `VERCEL`."""
     compose_project_dir: str = ""
     """Folder of the app's compose file."""
     compose_files: tuple[str, ...] = ()
@@ -119,6 +122,12 @@ class Options:
         _require_valid(options)
         return options
 
+    def require_pm2(self, otherwise: str) -> None:
+        """For what only PM2 can be asked; raises `NotCollected` with what to do otherwise."""
+        if self.backend != PM2:
+            where = _WHERE[self.backend]
+            raise NotCollected(f"{self.name} runs {where}, and this needs PM2", otherwise)
+
     @property
     def wanted(self) -> str:
         """The version that the operator named; empty for none."""
@@ -138,8 +147,6 @@ def _require_valid(options: Options) -> None:
     for option in ("root", "compose_project_dir"):
         if getattr(options, option) and not os.path.isabs(getattr(options, option)):
             raise UsageError(f"{option}: {getattr(options, option)} is not an absolute path")
-    if options.backend == DOCKER and not options.compose_project_dir:
-        raise UsageError("compose_project_dir: is needed with backend docker")
     _require_paths_and_urls(options)
     for option in ("trial_for", "bake", "settle_for"):
         if not 0 <= getattr(options, option) <= _LONGEST_WATCH:

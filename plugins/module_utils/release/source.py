@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .git import Git
+
+#: Files in which apps keep their variables, beside those that their manager gives them.
+ENV_FILES = (".env", ".env.production", ".env.local")
 
 
 class Source(Protocol):
@@ -82,11 +85,20 @@ def lockfile(source: Source) -> str:
     return ""
 
 
-def needed_variables(source: Source, example: str) -> list[str]:
-    """Names of the variables in the example file of the environment; empty if there is none."""
-    names = []
-    for line in source.read(example).splitlines() if example else []:
-        name, sign, _number = line.strip().removeprefix("export ").partition("=")
-        if sign and name.strip().isidentifier():
-            names.append(name.strip())
-    return names
+def variables(source: Source, files: Sequence[str]) -> dict[str, bool]:
+    """The variables in some files, and whether each has a value."""
+    found: dict[str, bool] = {}
+    for file in files:
+        for line in source.read(file).splitlines():
+            name, sign, value = line.strip().removeprefix("export ").partition("=")
+            if sign and name.strip().isidentifier():
+                found[name.strip()] = bool(_plain(value))
+    return found
+
+
+def _plain(value: str) -> str:
+    """A value without quotes, and without a comment in its place."""
+    text = value.strip()
+    if text.startswith("#"):
+        return ""
+    return text[1:-1].strip() if text[:1] in "'\"" and text[-1:] == text[:1] else text

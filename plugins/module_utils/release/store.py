@@ -124,10 +124,10 @@ class Store:
         """In place of the one before; raises OSError."""
         write_atomically(self._failed_build, json.dumps(as_json(failed), indent=1) + "\n")
 
-    def forget_failed_build(self, identity: str) -> None:
-        """This release was built after all."""
+    def forget_failed_build(self, identity: str = "") -> None:
+        """This release was built after all; without one, whichever it was."""
         failed = self.failed_build()
-        if failed and failed.release == identity:
+        if failed and identity in ("", failed.release):
             os.unlink(self._failed_build)
 
     @property

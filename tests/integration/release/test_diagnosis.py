@@ -153,3 +153,14 @@ def test_a_killed_rebuild_is_cleaned_up_by_the_next(releases: Releases) -> None:
     assert releases.rebuild(build=["true"])["builds"]
     assert sleeper.wait(timeout=10) != 0
     assert not (releases.records / "aside").exists()
+
+
+def test_migrations_that_the_deployment_applies_itself(releases: Releases) -> None:
+    folder = releases.repository / "db" / "migrations"
+    (folder / "20260414090000_nothing.up.sql").write_text("SELECT 1;\n")
+    version = releases.works("v1.2.8")
+    refused = releases.deploy(version)
+    assert "the database lacks 1 migration" in refused["msg"]
+    assert check(releases.diagnose(version=version), "schema")["status"] == "critical"
+    schema = check(releases.diagnose(version=version, migrate="false"), "schema")
+    assert (schema["status"], "'false' applies what it lacks" in schema["summary"]) == ("ok", True)

@@ -43,3 +43,38 @@ def test_one_rollback_for_all_hosts(vercel: Vercel, playbook: Playbook, tmp_path
     everything = run.output + "".join(file.read_text() for file in run.folder.glob("*.*"))
     assert TOKEN not in everything
     assert VALUE not in everything
+
+
+def test_nothing_is_promoted_without_a_go(
+    vercel: Vercel, playbook: Playbook, tmp_path: Path
+) -> None:
+    options = {
+        "project": NAME,
+        "team": SLUG,
+        "api_url": vercel.address,
+        "record_dir": str(tmp_path / "record"),
+    }
+    role = {
+        "name": "gpt_agent.runbook.app",
+        "tasks_from": "deploy",
+        "rolespec_validate": False,
+    }
+    variables = {
+        "app_deploy_backend": "vercel",
+        "app_deploy_version": "dpl_2second",
+        "app_deploy_requires": ["deployment_gate.go"],
+    }
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "module_defaults": {"gpt_agent.runbook.vercel_deployment": options},
+        "tasks": [{"ansible.builtin.import_role": role, "vars": variables}],
+    }
+    before = vercel.live
+    run = playbook([play, REPORT], {"app1": {}}, env={"VERCEL_TOKEN": TOKEN})
+    (action,) = run.report["actions"]
+    assert (action["status"], action["reason"]) == (
+        "skipped",
+        "there is no result of deployment_gate",
+    )
+    assert (vercel.live, vercel.posts()) == (before, [])

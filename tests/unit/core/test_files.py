@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import (
     free_bytes,
+    is_inside,
     sync_tree,
     write_atomically,
 )
@@ -71,3 +72,11 @@ def test_a_tree_is_flushed_with_its_folders(
     assert flushed == [str(tmp_path / "tree" / "one")]
     with pytest.raises(FileNotFoundError):
         sync_tree(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [("/srv/v1", True), ("/srv/v1/src", True), ("/srv/v10", False), ("/srv", False), ("", False)],
+)
+def test_what_is_in_a_folder(path: str, inside: bool) -> None:
+    assert is_inside(path, "/srv/v1") is inside

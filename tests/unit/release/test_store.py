@@ -107,5 +107,8 @@ def test_the_last_failed_build_is_kept_until_it_works(tmp_path: Path) -> None:
     assert store.failed_build() == failed
     store.forget_failed_build("v2")
     assert store.failed_build() is None
+    store.keep_failed_build(failed)
+    store.forget_failed_build()
+    assert store.failed_build() is None
     (tmp_path / ".runbook" / "failed-build.json").write_text("{")
     assert store.failed_build() is None

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ...core.check import Check
-from ...core.errors import NotCollected, Unreachable
+from ...core.errors import NotCollected, Unreachable, UsageError
 from ...core.files import free_bytes
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration
@@ -47,6 +47,8 @@ class Docker:
     manager = "Docker"
 
     def __init__(self, options: Options) -> None:
+        if not options.compose_project_dir:
+            raise UsageError("compose_project_dir: is needed with backend docker")
         self._options = options
         self.where = options.compose_project_dir
         self._project = Project(

@@ -13,6 +13,7 @@ from typing import Any
 from ...core.check import Check
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import NotCollected, Unreachable, UsageError
+from ...core.files import is_inside
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration
 from ...pm2.checks import CHECKS
@@ -137,7 +138,7 @@ class Pm2:
         try:
             cwd = self.live().cwd
             # PM2 keeps a working directory that leads to the release; else it gets the link.
-            leads_there = os.path.realpath(cwd).startswith(release.path)
+            leads_there = is_inside(os.path.realpath(cwd), release.path)
             cwd = cwd if leads_there else link
             directory = os.path.realpath(cwd)
             self._await_idle(report)

@@ -11,11 +11,9 @@ from ..collect import Snapshot, applied_migrations
 from ..commands import inherited, shell
 from ..guards import Facts
 from ..options import Options
-from ..source import Folder, needed_variables
+from ..source import ENV_FILES, Folder, variables
 from ..target import Target
 
-#: Files in which apps keep their variables, beside those that PM2 gives them.
-_ENV_FILES = (".env", ".env.production", ".env.local")
 #: Seconds for the command that lists the migrations.
 _MIGRATIONS_SECONDS = 60.0
 
@@ -28,7 +26,7 @@ def facts(options: Options, snapshot: Snapshot, target: Target) -> Facts:
     except NotCollected as error:
         problem = str(error)
     folder = Folder(snapshot.layout.current)
-    in_files = {name for file in _ENV_FILES for name in needed_variables(folder, file)}
+    in_files = variables(folder, ENV_FILES)
     return Facts(
         snapshot,
         target,

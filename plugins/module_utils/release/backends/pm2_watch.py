@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ...core.check import CRITICAL, OK, UNKNOWN, Check
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import Unreachable
+from ...core.files import is_inside
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, pluralize
 from ...logs.scan import Budget, LogFile, scan
@@ -139,7 +140,7 @@ def _problem(
 ) -> str:
     if row.absent or not row.alive or not row.pid:
         return describe_state(row)
-    if folder != release.path and not folder.startswith(f"{release.path}/"):
+    if not is_inside(folder, release.path):
         return f"is process {row.pid} in {folder or 'a folder that cannot be read'}"
     if since is not None and row.started is not None and row.started < since - _ROUNDING:
         return f"is still process {row.pid}, started before the switch"

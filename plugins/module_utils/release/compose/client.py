@@ -18,7 +18,11 @@ from ..commands import run
 #: How a container is marked that this module has made for a moment.
 LABEL = "gpt_agent.runbook.trial"
 #: How the client says that the engine does not answer.
-_NO_ENGINE = ("Cannot connect to the Docker daemon", "error during connect", "permission denied")
+_NO_ENGINE = (
+    "Cannot connect to the Docker daemon",
+    "error during connect:",
+    "permission denied while trying to connect to",
+)
 #: How it says that it has no such plugin.
 _NO_COMPOSE = ("is not a docker command", "docker [OPTIONS] COMMAND")
 
@@ -29,6 +33,10 @@ class Docker:
     def __init__(self, seconds: float, secrets: Sequence[str] = ()) -> None:
         self.seconds = seconds
         self._secrets = tuple(secrets)
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Mask these, too, from now on."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *secrets)))
 
     def __call__(
         self,

@@ -32,7 +32,7 @@ class DotEnv:
         """The values that may be secrets, to be masked in messages; not those of ``known``."""
         names = [name for name in map(_assigned, self._lines()) if name and name not in known]
         values = [self.get(name) for name in names if not name.startswith("COMPOSE_")]
-        return [value for value in values if len(value) >= _SECRET and value[0] not in "./"]
+        return list(filter(may_be_secret, values))
 
     def set(self, name: str, value: str) -> None:
         """Change one variable and leave everything else as it is; raises OSError."""
@@ -56,6 +56,11 @@ class DotEnv:
         with suppress(FileNotFoundError), open(self.path, encoding="utf-8") as stream:
             return stream.read().splitlines()
         return []
+
+
+def may_be_secret(value: str) -> bool:
+    """Whether the value of a variable is to be masked."""
+    return len(value) >= _SECRET and value[0] not in "./"
 
 
 def _assigned(line: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Callable
 from ...core.errors import NotCollected, UsageError
 from .client import LABEL, Docker
 from .container import Container, by_service, container_from, filters
-from .dotenv import DotEnv
+from .dotenv import DotEnv, may_be_secret
 
 #: The names that Compose looks for, in its order, and those of the file that it adds by itself.
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -107,6 +107,7 @@ class Project:
             if name not in config.services:
                 known = ", ".join(sorted(config.services))
                 raise UsageError(f"services: {self.folder} has no service {name}, only {known}")
+        self.docker.hide(config.secrets())
         if not variables:
             self._config = config
         return config
@@ -155,6 +156,18 @@ class Config:
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.name = str(content.get("name") or "")
         self.services: Mapping[str, Any] = content.get("services") or {}
+
+    def secrets(self) -> list[str]:
+        """The values in all environments, also those of ``env_file``, that may be secrets."""
+        found = [one.get("environment") or {} for one in self.services.values()]
+        given = {str(value) for each in found for value in each.values() if value is not None}
+        values = {value.replace("$$", "$") for value in given}  # as Compose escapes it
+        images = [str(one.get("image") or "") for one in self.services.values()]
+        return [
+            value
+            for value in values
+            if may_be_secret(value) and not any(value in image for image in images)
+        ]
 
     def image(self, service: str) -> str:
         """The image of a service; raises `NotCollected` for one that is built on this host."""

@@ -5,13 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from ..source import Source
-
-#: Files in which apps keep their variables.
-FILES = (".env", ".env.production", ".env.local")
 
 
 @dataclass(frozen=True)
@@ -32,22 +27,3 @@ def compare(
     present = {*files, *app} - set_anywhere
     empty = [name for name, has_value in example.items() if has_value and name in present]
     return Names(tuple(sorted(empty)), tuple(sorted(set(files) - set(example))))
-
-
-def variables(source: Source, files: Sequence[str]) -> dict[str, bool]:
-    """The variables in some files, and whether each has a value."""
-    found: dict[str, bool] = {}
-    for file in files:
-        for line in source.read(file).splitlines():
-            name, sign, value = line.strip().removeprefix("export ").partition("=")
-            if sign and name.strip().isidentifier():
-                found[name.strip()] = bool(_plain(value))
-    return found
-
-
-def _plain(value: str) -> str:
-    """A value without quotes, and without a comment in its place."""
-    text = value.strip()
-    if text.startswith("#"):
-        return ""
-    return text[1:-1].strip() if text[:1] in "'\"" and text[-1:] == text[:1] else text

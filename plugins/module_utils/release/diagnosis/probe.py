@@ -16,7 +16,7 @@ from ...core.thresholds import Thresholds
 from ..backend import Backend
 from ..collect import Snapshot
 from ..options import Options
-from ..source import Folder, engines
+from ..source import ENV_FILES, Folder, engines, variables
 from ..target import Target
 from . import assess
 from .collect import (
@@ -27,8 +27,13 @@ from .collect import (
     node_of_builds,
     release_to_check,
 )
-from .environment import FILES, Names, compare, variables
+from .environment import Names, compare
 from .lockfile import differences
+
+_OTHERWISE = (
+    "Under Docker, 'deploy.yml --check' with the version says what forbids it; on Vercel,"
+    " vercel_deployment with state=diagnosed says why a build failed."
+)
 
 
 def probe(
@@ -36,6 +41,7 @@ def probe(
 ) -> Iterator[Check]:
     """Every check; what cannot be collected is a check that says why."""
     try:
+        options.require_pm2(_OTHERWISE)
         snapshot = backend.snapshot()
     except (NotCollected, Unreachable) as error:
         yield thresholds.verdict(
@@ -87,7 +93,7 @@ def _names(options: Options, snapshot: Snapshot, target: Target) -> Names:
     example = variables(target.source, [options.env_example])
     if not example:
         return Names((), ())
-    files = variables(Folder(snapshot.layout.current), FILES)
+    files = variables(Folder(snapshot.layout.current), ENV_FILES)
     return compare(example, files, snapshot.live.environment)
 
 

@@ -34,6 +34,10 @@ from .causes import cause_of, last_lines
 
 #: Name of the action.
 REBUILD = "release.rebuild_aside"
+_OTHERWISE = (
+    "Build the image where it is made; on Vercel, vercel_deployment with state=diagnosed says why a"
+    " build failed."
+)
 #: By how much a build yields to the live app.
 _NICE = 10
 
@@ -76,6 +80,7 @@ class Rebuild:
         )
 
     def _run(self) -> Outcome:
+        self._options.require_pm2(_OTHERWISE)
         snapshot = self._backend.snapshot()
         store = snapshot.layout.store
         aside = Store(os.path.join(store.records, "aside"))

@@ -174,7 +174,8 @@ def way_back(
             return thresholds.verdict(name, CRITICAL, text, subject=subject, remedy=error.remedy)
         text = f"{snapshot.current.id} is marked as bad, so a rollback goes further back to "
         return thresholds.verdict(name, WARNING, text + back.id, subject=subject)
-    if target.source is not None:
+    # The migrations of an image that is not recorded yet are not known.
+    if target.source is not None and (back.migrations or not back.image):
         own = known(target.source, options.migrations_folder)
         strange = unknown_to(back.migrations, own, options.compatible_migrations)
         if strange:

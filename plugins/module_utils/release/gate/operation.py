@@ -55,7 +55,7 @@ class Gate:
         except (NotCollected, Unreachable, Locked) as error:
             problem = error
         except DeadlineExceeded:
-            problem = NotCollected("PM2 did not answer in time")
+            problem = NotCollected(f"{self._backend.manager} did not answer in time")
         except OSError as error:
             problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
         subject = self._options.release.version or self._options.release.name
@@ -121,10 +121,13 @@ class Gate:
         self, answers: dict[str, Answer], name: str, command: str, snapshot: Snapshot, commit: str
     ) -> None:
         own = {"RELEASE_VERSION": self._options.release.version, "RELEASE_COMMIT": commit}
-        environment = {**inherited(snapshot.live.environment), **own}
+        folder, app = snapshot.layout.current, snapshot.live.environment
+        if snapshot.layout.image:  # its folder is in a container, and so are the values
+            folder, app = snapshot.live.cwd, {}
+        environment = {**inherited(app), **own}
         seconds = self._options.command_timeout
         try:
-            shell(command, snapshot.layout.current, environment, seconds)
+            shell(command, folder, environment, seconds)
         except NotCollected as error:
             self._failed[name] = redact(str(error))
             answers.pop(name, None)

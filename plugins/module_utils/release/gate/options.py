@@ -13,7 +13,7 @@ from typing import Any
 
 from ...core.errors import UsageError
 from ...core.options import checked_seconds
-from ..options import DEPLOYED, LISTED
+from ..options import DEPLOYED, LISTED, VERCEL
 from ..options import Options as ReleaseOptions
 from .questions import AFTER, BEFORE, LOW_TRAFFIC, QUESTIONS, given
 
@@ -56,6 +56,11 @@ class Options:
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The module's options; raises `UsageError` for values that make no sense."""
         release = ReleaseOptions.from_params({**params, "state": LISTED})
+        if release.backend == VERCEL:
+            raise UsageError(
+                "backend: answers are kept beside the releases on a host, and Vercel has none;"
+                " deploy without require_gate"
+            )
         if release.version:
             release = replace(release, state=DEPLOYED)
         moment = params["moment"]

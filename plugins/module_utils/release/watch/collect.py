@@ -26,8 +26,6 @@ from ..response import Endpoint
 from ..versions import mismatch
 from .rounds import Round
 
-#: Requests to each endpoint for each instance: connections go to the instances in turn.
-_REQUESTS = 1
 _DAY, _WEEK = 86400.0, 7 * 86400.0
 _LOG_BYTES, _LOG_SECONDS = 64 << 20, 10.0
 
@@ -53,7 +51,8 @@ class Asker:
         instances, unreachable = self._instances()
         folders = tuple(directory_of(row.pid) for row in instances)
         problems = {}
-        for _number in range(max(1, len(instances)) * _REQUESTS):
+        # One request for each instance: connections go to them in turn.
+        for _number in range(max(1, len(instances))):
             for endpoint in self.endpoints:
                 answer = endpoint.ask(self.options.timeout)
                 if not answer.healthy:

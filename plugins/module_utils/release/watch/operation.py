@@ -23,6 +23,10 @@ from .collect import Asker, read_messages
 from .options import Options
 from .rounds import Seen
 
+_OTHERWISE = (
+    "deploy.yml watches a release itself after its switch; for longer with app_release_bake, or"
+    " vercel_bake."
+)
 #: Shortest time between two rounds, in seconds.
 _PAUSE = 0.2
 
@@ -63,7 +67,9 @@ class Watch:
         return Outcome([check], results={"healthy": False, "roll_back": False, "release": ""})
 
     def _run(self) -> Outcome:
-        options, snapshot = self._options, self._backend.snapshot()
+        options = self._options
+        options.release.require_pm2(_OTHERWISE)
+        snapshot = self._backend.snapshot()
         release = snapshot.serving
         asker = Asker.of(options.release, release)
         watched = self._watch(snapshot, asker)

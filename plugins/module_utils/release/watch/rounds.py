@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ...core.files import is_inside
 from ...pm2.instance import Instance
 from ...pm2.liveness import describe_state
 from ..record import Release
@@ -96,6 +97,6 @@ class Seen:
 def _problem(row: Instance, folder: str, release: Release) -> str:
     if row.absent or not row.alive or not row.pid:
         return describe_state(row)
-    if folder and folder != release.path and not folder.startswith(f"{release.path}/"):
+    if folder and not is_inside(folder, release.path):
         return f"is process {row.pid} in {folder}"
     return ""

@@ -26,6 +26,19 @@ def test_a_deployment_and_a_rollback(app: ComposeApp, tmp_path: Path) -> None:
     assert app.serving() == "1.0.0"
 
 
+def test_a_deployment_that_needs_a_go(app: ComposeApp, tmp_path: Path) -> None:
+    questions = {"review": "Code review completed", "file": "There is a compose file"}
+    given = {"version": "v1.1.0", "questions": questions}
+    open_one = app.gate(**given, commands={"file": "test -f compose.yaml"})
+    assert not open_one["go"], open_one
+    gate = app.gate(**given, answers={"review": "Bob"})
+    assert (gate["go"], gate["release"][:7]) == (True, "v1.1.0-"), gate
+    variables = {"require_gate": True, "deployment_questions": questions}
+    done = play(app, tmp_path, "deploy", deploy_version="v1.1.0", **variables)
+    assert actions(done) == ["done"] * 3
+    assert app.serving() == "1.1.0"
+
+
 def play(app: ComposeApp, folder: Path, name: str, *more: str, **variables: Any) -> dict[str, Any]:
     """Its report; no secret of the app is in what it prints."""
     inventory, reports = folder / "hosts.yml", folder / "reports"

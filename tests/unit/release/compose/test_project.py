@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,24 @@ def test_a_health_check_in_the_files(check: Any, has_one: bool | None) -> None:
     assert not Config({"services": {"app": {"healthcheck": {"disable": True}}}}).has_health_check(
         "app"
     )
+
+
+def test_values_of_an_env_file_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose resolves them; the command of a migration may print one."""
+    given = {"DB_PASSWORD": "hunter2$$hunter2", "VERSION": "v1.1.0-rc.1", "EMPTY": None}
+    service = {"image": "registry.example.com/app:v1.1.0-rc.1", "environment": given}
+    (tmp_path / "answer.json").write_text(json.dumps({"name": "x", "services": {"app": service}}))
+    (tmp_path / "compose.yaml").write_text("")
+    program = tmp_path / "docker"
+    program.write_text(
+        f"#!/bin/sh\ncase $2 in config) exec cat {tmp_path}/answer.json ;; esac\n"
+        "echo 'v1.1.0-rc.1 cannot log in with hunter2$hunter2' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    project = Project(str(tmp_path), (), ["app"], 10)
+    project.config()
+    with pytest.raises(NotCollected) as raised:
+        project.compose("run", "app")
+    assert "v1.1.0-rc.1 cannot log in with" in str(raised.value)
+    assert "hunter2" not in str(raised.value)

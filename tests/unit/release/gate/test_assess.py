@@ -104,3 +104,12 @@ def test_a_migration_that_closes_the_way_back() -> None:
     )
     options = replace(FORWARD, compatible_migrations=("1_a",))
     assert back(snapshot(), goal, options)[0] == "ok"
+
+
+def test_an_image_that_is_not_recorded_yet_is_no_alarm() -> None:
+    """Its migrations are not known; the guards of a rollback read them from the image."""
+    goal = target(THIRD.release, **{"migrations__1_a.sql": ""})
+    live = replace(NEW, image="registry.example.com/app:v2")
+    assert back(snapshot(live, current=live), goal)[0] == "ok"
+    known = replace(live, migrations=("0_first",))
+    assert back(snapshot(known, current=known), goal)[0] == "warning"

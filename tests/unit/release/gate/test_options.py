@@ -95,3 +95,9 @@ def test_empty_answers_of_a_survey_are_none() -> None:
         "staging": "yes"
     }
     assert options(answers={"tests": ""}, owner="").answers == {}
+
+
+def test_there_are_no_answers_on_vercel() -> None:
+    with pytest.raises(UsageError, match=r"Vercel has none; deploy without require_gate"):
+        options(backend="vercel")
+    assert options(backend="docker").release.backend == "docker"
