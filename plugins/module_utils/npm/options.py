@@ -45,6 +45,8 @@ class Options:
         path = params["path"] or ""
         if not os.path.isabs(path):
             raise UsageError("path: must be the absolute path of the app's folder")
+        if "@" in (params["registry"] or ""):
+            raise UsageError("registry: credentials belong in the user's .npmrc, not in the URL")
         return cls(
             path=path,
             npm=params["npm"] or "npm",
