@@ -212,12 +212,16 @@ def test_a_run_that_is_killed_and_the_next_one(profile: Profile, apps: Pm2, tmp_
     given = {"pm2_home": str(apps.home), "app": "web", "dest": str(tmp_path / "profiles")}
     with start_module("app_profile", {**given, "cpu": True, "seconds": 60}, None) as killed:
         wait_for(lambda: bool(open_inspectors(apps, "web")))
+        writing = tmp_path / "profiles" / ".partial-snapshot"
+        writing.touch()
         second = profile("web", cpu=True)
         assert "Another run" in second["msg"]
+        assert writing.exists(), "the first run could be writing it"
         killed.kill()
     assert open_inspectors(apps, "web"), "it is left open"
     answer = profile("web", cpu=True)
     assert ("app.inspector_close", "done") in actions(answer)
+    assert not writing.exists()
     assert open_inspectors(apps, "web") == []
 
 
