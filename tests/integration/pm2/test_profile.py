@@ -187,8 +187,14 @@ def test_a_process_that_is_no_node_never_gets_the_signal(profile: Profile, apps:
     assert pids(apps, "shell") == before
 
 
-def test_a_process_that_is_stuck_outside_javascript(profile: Profile, apps: Pm2) -> None:
+def test_a_process_that_is_stuck_outside_javascript(
+    profile: Profile, apps: Pm2, run_module: RunModule
+) -> None:
     before = pids(apps, "deaf")
+    given = {"pm2_home": str(apps.home), "app": ["deaf", "web"], "window": 6}
+    checks = run_module("app_diagnosis", given)["checks"]
+    turning = {c["subject"]: c["status"] for c in checks if c["name"] == "app.event_loop"}
+    assert turning == {"deaf": "unknown", "web": "ok"}
     answer = profile("deaf", cpu=True)
     assert actions(answer) == [("app.profile", "failed")]
     assert "opened no inspector within" in answer["msg"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...core.check import CRITICAL, WARNING, Check
+from ...core.check import CRITICAL, UNKNOWN, WARNING, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ...linux.sockets import Connection
 from .signs import POOL
-from .snapshot import Snapshot, Trend
+from .snapshot import AS_OWNER, Snapshot, Trend
 
 #: Seconds before the window within which a message is about the connections of now.
 _NOW = 30.0
@@ -33,9 +33,17 @@ def assess_database(snapshot: Snapshot, thresholds: Thresholds) -> Check:
         "evidence": evidence,
         "window": f"{snapshot.seconds:.0f} s",
     }
+    if any(trend.last.files is None for trend in trends):
+        return thresholds.verdict(
+            "app.database",
+            UNKNOWN,
+            "this user lacks permission to see the app's connections",
+            remedy=AS_OWNER,
+            **more,
+        )
     last = [each for trend in trends for each in trend.looks[-1].database]
     count = pluralize(len(last), "connection")
-    if not last and not any(look.database for trend in trends for look in trend.looks):
+    if not any(look.database for trend in trends for look in trend.looks):
         return thresholds.not_judged(
             "app.database", "no TCP connection to a database", "there is nothing to see", **more
         )
