@@ -17,7 +17,9 @@ description:
   - C(app.event_loop) is critical if the main thread of an instance computed for the whole window
     and read nothing from any connection, which is a busy loop. An app under load reads all the
     time, however busy it is. Otherwise it is the delay of the event loop, if the app reports it to
-    PM2, as apps do unless C(pmx) is switched off.
+    PM2, as apps do unless C(pmx) is switched off. An instance that read nothing and reported
+    nothing in 5 seconds or more may be stuck in a system call or a native add-on, so it is
+    V(unknown).
   - C(app.memory_growth) is the time until the instance that grows fastest reaches its limit,
     C(max_memory_restart) or that of its cgroup. Only steady growth counts; a heap that warms up
     slows down. It says whether the JavaScript heap grows or memory outside it.

@@ -18,7 +18,8 @@ description:
   - C(npm.outdated) counts the direct dependencies that C(npm update) would update. Newer versions
     beyond the ranges in C(package.json) are listed. A package that the registry does not tell about
     makes it V(unknown), as npm leaves it out without a word.
-  - C(npm.installed) is what C(npm ls) finds wrong with the installed packages.
+  - C(npm.installed) is what C(npm ls) finds wrong with the installed packages. If none of those
+    for development is installed, they are not missed.
   - C(npm.node_support) is how long the major version of Node.js that npm runs with gets security
     fixes. The app can run with another one.
   - What the registry does not answer is V(unknown), with npm's reason.

@@ -22,11 +22,15 @@ class App:
     registry: Registry
     run_module: RunModule
 
-    def install(self, **sections: dict[str, str]) -> None:
+    def install(self, **sections: Any) -> None:
         """Write package.json with these sections, and install what it asks for."""
         content = {"name": "shop", "version": "1.0.0", **sections}
         (self.path / "package.json").write_text(json.dumps(content))
-        command = [str(self.npm), "install", "--no-audit", "--no-fund", "--prefer-online"]
+        self.install_again()
+
+    def install_again(self, *options: str) -> None:
+        """Install what package.json asks for."""
+        command = [str(self.npm), "install", "--no-audit", "--no-fund", "--prefer-online", *options]
         command += [f"--registry={self.registry.url}", f"--cache={self.path / '.cache'}"]
         environment = {**os.environ, "NODE_ENV": ""}
         done = subprocess.run(

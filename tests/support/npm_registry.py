@@ -6,6 +6,7 @@ It serves the requests that npm makes to install, compare and audit packages, an
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import io
@@ -22,6 +23,7 @@ from urllib.parse import unquote
 BULK = "/-/npm/v1/security/advisories/bulk"
 
 
+@functools.cache  # its time is part of it, and of its checksum
 def tarball(name: str, version: str) -> bytes:
     """A package that holds nothing but its package.json."""
     content = json.dumps({"name": name, "version": version}).encode()

@@ -59,8 +59,8 @@ def _outdated(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> C
             remedy="Check the names in package.json, and the access to a private registry in "
             ".npmrc; npm leaves such packages out without a word.",
         )
-    within = [one for one in found if one.current and one.current != one.wanted]
-    beyond = [one for one in found if one.wanted != one.latest]
+    within = {one.name for one in found if one.current and one.current != one.wanted}
+    beyond = {one.name for one in found if one.wanted != one.latest}
     summary = f"{len(within)} of {pluralize(snapshot.direct, 'package')} can be updated "
     summary += "within the ranges of package.json"
     if beyond:
@@ -120,9 +120,10 @@ def _installed(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> 
             name, WARNING, "No packages are installed in node_modules", subject=options.path
         )
     if problems:
-        summary = f"{pluralize(len(problems), 'package')} not as package.json has it: {problems[0]}"
+        summary = f"npm finds {pluralize(len(problems), 'problem')}: {_some(problems)}"
         rows = tuple({"problem": problem} for problem in problems)
         return thresholds.verdict(name, WARNING, summary, subject=options.path, evidence=rows)
-    return thresholds.verdict(
-        name, OK, "The installed packages are those of package.json", subject=options.path
-    )
+    summary = "The installed packages are those of package.json"
+    if snapshot.development_omitted:
+        summary += ", without those for development"
+    return thresholds.verdict(name, OK, summary, subject=options.path)

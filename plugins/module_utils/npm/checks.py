@@ -36,7 +36,7 @@ CHECKS: dict[str, Definition] = {
         "more updates at once are hard to test; change it to your policy",
     ),
     "npm.installed": Definition(
-        "The installed packages are those that package.json and the lockfile ask for.",
+        "The installed packages are those that package.json asks for, and those that they need.",
         "Run 'npm ci' where the app is built, and deploy that.",
     ),
     "npm.node_support": Definition(

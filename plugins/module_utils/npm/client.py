@@ -20,12 +20,14 @@ from .options import Options
 
 _QUOTED = 200
 _NOT_THERE = "Install Node.js and npm there, or set the option npm to the program's path."
+_BROKEN = "Run 'npm version' and 'npm ls' in the app's folder as the same user."
 #: What to do about npm's error codes.
 _REMEDIES = {
     "ENOLOCK": "The app has no package-lock.json. Keep one in its repository: "
     "'npm install --package-lock-only' writes it. Apps of Yarn or pnpm are checked by these tools.",
     "E401": "Give the user who runs this a token for the registry, in their .npmrc.",
     "E403": "The registry refuses this host or token; check .npmrc.",
+    "E404": "This registry does not offer that; set the option registry to one that does.",
 }
 _REGISTRY = "Check the registry, and the proxy settings of this host: 'npm ping'."
 
@@ -79,8 +81,8 @@ class Npm:
             content = json.loads(text) if text else {}
         except ValueError:
             content = None
-        if not isinstance(content, dict) or (not text and ended.code > 1) or ended.code < 0:
-            raise NotCollected(f"npm failed with {ended.how}{_quote(log)}", _NOT_THERE)
+        if not isinstance(content, dict) or (not text and ended.failed) or ended.code < 0:
+            raise NotCollected(f"npm failed with {ended.how}{_first_error(log)}", _BROKEN)
         _raise_error(content)
         return Answer(content, log)
 
@@ -98,9 +100,12 @@ class Npm:
 
 
 def _raise_error(content: Mapping[str, Any]) -> None:
-    """An answer that is an error: npm has two forms of it."""
+    """An answer that is an error: npm has two forms of it.
+
+    A list of problems is an answer; newer versions of npm put an error beside it.
+    """
     error = content.get("error")
-    if not isinstance(error, dict):
+    if not isinstance(error, dict) or "problems" in content:
         return
     code = str(error.get("code") or "")
     status = content.get("statusCode")
@@ -110,9 +115,16 @@ def _raise_error(content: Mapping[str, Any]) -> None:
     remedy = _REMEDIES.get(code, _REGISTRY)
     what = f"npm reports {code}: " if code else "npm reports: "
     first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
-    raise NotCollected(what + shorten(redact(first_line), _QUOTED), remedy)
+    raise NotCollected(what + quote(first_line), remedy)
 
 
-def _quote(log: str) -> str:
-    lines = [line for line in redact(log).splitlines() if "npm error" in line or "Error" in line]
-    return f": {shorten(lines[0], _QUOTED)}" if lines else ""
+def quote(text: str) -> str:
+    """What npm says, fit to be shown: addresses of packages can hold credentials."""
+    return shorten(redact(text), _QUOTED)
+
+
+def _first_error(log: str) -> str:
+    for line in log.splitlines():
+        if "npm error" in line or "npm ERR!" in line or "Error" in line:
+            return f": {quote(line)}"
+    return ""

@@ -14,14 +14,18 @@ from urllib.parse import unquote
 
 from ..core.deadline import Deadline
 from ..core.errors import NotCollected
-from .client import Npm
+from .client import Npm, quote
 from .options import Options
 from .snapshot import Package, Snapshot, Vulnerability
 
 _DIRECT = ("dependencies", "optionalDependencies", "devDependencies")
-_FETCHED = re.compile(r"npm http fetch GET (\d{3}) (\S+)")
+#: Status and name of a package that npm asked for; the registry's address can have a path, too.
+_FETCHED = re.compile(
+    r"npm http fetch GET (\d{3}) \S+?/((?:@[^\s/]+(?:/|%2f))?[^\s/?@]+)(?:\?\S*)? "
+)
 #: Lowest HTTP status of an error.
 _FAILED = 400
+_OLD = "Use npm 7 or newer, and a registry that audits."
 _SEVERITIES = ("info", "low", "moderate", "high", "critical")
 
 Fact = TypeVar("Fact")
@@ -29,29 +33,54 @@ Fact = TypeVar("Fact")
 
 def collect(options: Options, deadline: Deadline) -> Snapshot:
     """Everything; raises `NotCollected` if there is no app, and `DeadlineExceeded`."""
-    package = _json_file(options.path, "package.json")
+    path = options.path
+    package = _json_file(path, "package.json")
     if package is None:
         raise NotCollected(
-            f"{options.path} has no readable package.json",
+            f"{path} has no readable package.json",
             "Set the path to the folder of the app, and run this as a user who can read it.",
         )
-    names = {name for kind in _DIRECT for name in package.get(kind) or {}}
+    ranges = {
+        name: str(wanted)
+        for kind in _DIRECT
+        for name, wanted in dict(package.get(kind) or {}).items()
+    }
+    packages = os.path.join(path, "node_modules")
+    development = set(package.get("devDependencies") or {}) - set(package.get("dependencies") or {})
+    omitted = bool(development) and not any(
+        os.path.lexists(os.path.join(packages, name)) for name in development
+    )
     npm = Npm(options, deadline)
     node = npm.node_version()
     told: dict[str, int] = {}
     totals: dict[str, Any] = {}
-    outdated = _fact(lambda: _outdated(npm, package, names, told))
+    outdated = _fact(lambda: _outdated(npm, ranges, told))
+    asked = {_asked(name, wanted): name for name, wanted in ranges.items()}
     return Snapshot(
         node=node,
-        problems=_fact(lambda: _problems(npm)),
-        installed=not names or os.path.isdir(os.path.join(options.path, "node_modules")),
+        problems=_fact(lambda: _problems(npm, omitted)),
+        installed=not ranges or os.path.isdir(packages),
+        development_omitted=omitted,
         outdated=outdated,
         unknown_packages={name: status for name, status in told.items() if status >= _FAILED},
-        not_compared=tuple(sorted(names - set(told))),
-        direct=len(names),
-        audit=_fact(lambda: _audit(npm, options.path, totals)) if options.audit else None,
+        not_compared=tuple(sorted(asked[name] for name in asked if name not in told)),
+        direct=len({*asked, *told}),
+        audit=_fact(lambda: _audit(npm, path, totals)) if options.audit else None,
         totals=totals,
     )
+
+
+def _asked(name: str, wanted: str) -> str:
+    """The name that npm asks the registry for: a range can name another package."""
+    if not wanted.startswith("npm:"):
+        return name
+    other = wanted[len("npm:") :]
+    return other[: other.rfind("@")] if other.rfind("@") > 0 else other
+
+
+def _is_compared(wanted: str) -> bool:
+    """Whether a range is one of the registry's versions, not an address or a folder."""
+    return wanted.startswith("npm:") or not re.search(r"[:/]", wanted)
 
 
 def _fact(read: Callable[[], Fact]) -> Fact | NotCollected:
@@ -72,56 +101,44 @@ def _json_file(folder: str, name: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _problems(npm: Npm) -> tuple[str, ...]:
-    try:
-        answer = npm.ask("ls", "--all", "--json").content
-    except NotCollected as error:
-        # npm reports a tree with problems as an error, beside the tree.
-        if "ELSPROBLEMS" not in str(error):
-            raise
-        return (str(error),)
-    return tuple(str(problem) for problem in answer.get("problems") or [])
+def _problems(npm: Npm, omitted: bool) -> tuple[str, ...]:
+    """What npm finds wrong, without the packages for development if none of them is there."""
+    answer = npm.ask("ls", "--all", "--json", *(["--omit=dev"] if omitted else [])).content
+    return tuple(quote(str(problem)) for problem in answer.get("problems") or [])
 
 
-def _outdated(
-    npm: Npm, package: Mapping[str, Any], names: set[str], told: dict[str, int]
-) -> tuple[Package, ...]:
-    """Direct dependencies with newer versions.
+def _outdated(npm: Npm, ranges: Mapping[str, str], told: dict[str, int]) -> tuple[Package, ...]:
+    """Direct dependencies with newer versions, those of workspaces too.
 
     npm says nothing about a package that it cannot find; ``told`` gets the status of each answer.
     """
     answer = npm.ask("outdated", "--json", "--long")
-    for status, url in _FETCHED.findall(answer.log):
-        path = unquote(url.split("?", 1)[0])
-        known = [name for name in names if path.endswith(f"/{name}")]
-        if known:
-            told[max(known, key=len)] = int(status)
-    development = set(package.get("devDependencies") or {})
-    found = []
-    for name, rows in answer.content.items():
-        row = rows[0] if isinstance(rows, list) else rows
-        found.append(
-            Package(
-                name,
-                str(row.get("current") or ""),
-                str(row.get("wanted") or ""),
-                str(row.get("latest") or ""),
-                development=name in development,
-            )
+    told.update((unquote(name), int(status)) for status, name in _FETCHED.findall(answer.log))
+    if not told and any(map(_is_compared, ranges.values())):
+        raise NotCollected("npm does not say which packages it compared")
+    found = [
+        Package(
+            name,
+            str(row.get("current") or ""),
+            str(row.get("wanted") or ""),
+            str(row.get("latest") or ""),
+            development=row.get("type") == "devDependencies",
         )
+        for name, rows in answer.content.items()
+        for row in (rows if isinstance(rows, list) else [rows])
+    ]
     return tuple(sorted(found, key=lambda one: one.name))
 
 
 def _audit(npm: Npm, path: str, totals: dict[str, Any]) -> tuple[Vulnerability, ...]:
     answer = npm.ask("audit", "--json").content
     if answer.get("auditReportVersion") != 2:
-        message = str(answer.get("message") or "no report")
-        raise NotCollected(f"the registry did not audit the packages: {message}")
+        message = quote(str(answer.get("message") or "its report has a form that is not known"))
+        raise NotCollected(f"npm did not audit the packages: {message}", _OLD)
     totals.update(answer["metadata"]["vulnerabilities"])
-    lock = _json_file(path, "package-lock.json") or {}
-    packages = lock.get("packages") or {}
+    lock = _json_file(path, "npm-shrinkwrap.json") or _json_file(path, "package-lock.json") or {}
     found = [
-        _vulnerability(name, row, packages)
+        _vulnerability(name, row, lock)
         for name, row in answer["vulnerabilities"].items()
         if any(isinstance(via, dict) for via in row["via"])
     ]
@@ -129,18 +146,27 @@ def _audit(npm: Npm, path: str, totals: dict[str, Any]) -> tuple[Vulnerability, 
     return tuple(sorted(found, key=lambda one: (-order(one.severity), one.package)))
 
 
-def _vulnerability(name: str, row: Mapping[str, Any], packages: Mapping[str, Any]) -> Vulnerability:
+def _vulnerability(name: str, row: Mapping[str, Any], lock: Mapping[str, Any]) -> Vulnerability:
     own = [via for via in row["via"] if isinstance(via, dict)]
     advisories = {_advisory(via): str(via.get("title") or "") for via in own}
     severities = {_advisory(via): str(via["severity"]) for via in own}
-    entries = [packages.get(node) or {} for node in row.get("nodes") or []]
-    development = bool(entries) and all(
-        entry.get("dev") or entry.get("devOptional") for entry in entries
-    )
+    entries = [_locked(lock, node) for node in row.get("nodes") or []]
+    # "devOptional" is used in production, too, where it can be installed.
+    development = bool(entries) and all(entry.get("dev") for entry in entries)
     worst = max(severities.values(), key=_SEVERITIES.index)
     return Vulnerability(
         name, worst, advisories, severities, development, _fix(row.get("fixAvailable"))
     )
+
+
+def _locked(lock: Mapping[str, Any], node: str) -> Mapping[str, Any]:
+    """The lockfile's entry for a folder of node_modules; that of npm 6 nests them."""
+    if "packages" in lock:
+        return lock["packages"].get(node) or {}
+    entry = lock
+    for name in node.split("node_modules/")[1:]:
+        entry = (entry.get("dependencies") or {}).get(name.rstrip("/")) or {}
+    return entry
 
 
 def _advisory(via: Mapping[str, Any]) -> str:

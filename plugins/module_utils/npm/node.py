@@ -15,6 +15,12 @@ from .snapshot import Snapshot
 
 #: Last day of support by major version, of the schedule at https://github.com/nodejs/Release.
 END_OF_LIFE = {
+    10: date(2021, 4, 30),
+    11: date(2019, 6, 1),
+    12: date(2022, 4, 30),
+    13: date(2020, 6, 1),
+    14: date(2023, 4, 30),
+    15: date(2021, 6, 1),
     16: date(2023, 9, 11),
     17: date(2022, 6, 1),
     18: date(2025, 4, 30),
@@ -25,6 +31,7 @@ END_OF_LIFE = {
     23: date(2025, 6, 1),
     24: date(2028, 4, 30),
     25: date(2026, 6, 1),
+    26: date(2029, 4, 30),
 }
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -45,6 +46,8 @@ class Options:
         path = params["path"] or ""
         if not os.path.isabs(path):
             raise UsageError("path: must be the absolute path of the app's folder")
+        if re.search("//[^/]*@", params["registry"] or ""):
+            raise UsageError("registry: credentials belong in the user's .npmrc, not in the URL")
         return cls(
             path=path,
             npm=params["npm"] or "npm",

@@ -51,16 +51,18 @@ class Snapshot:
     node: str
     """Version of Node.js, such as ``22.11.0``."""
     problems: tuple[str, ...] | NotCollected
-    """How the installed packages differ from package.json and the lockfile."""
+    """How the installed packages differ from package.json."""
     installed: bool = True
     """Whether there is a folder with packages at all."""
+    development_omitted: bool = False
+    """Whether none of the packages for development is installed."""
     outdated: tuple[Package, ...] | NotCollected = ()
     unknown_packages: Mapping[str, int] = field(default_factory=dict)
     """HTTP status by name, of packages that the registry did not tell about."""
     not_compared: tuple[str, ...] = ()
     """Direct dependencies that npm did not ask the registry about, such as those from git."""
     direct: int = 0
-    """Number of direct dependencies."""
+    """Number of direct dependencies, with those of workspaces."""
     audit: tuple[Vulnerability, ...] | NotCollected | None = None
     """None if it was not asked for."""
     totals: Mapping[str, Any] = field(default_factory=dict)

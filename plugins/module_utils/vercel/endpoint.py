@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..core.units import format_duration, pluralize
 from ..net.failures import timed_out
+from ..net.http import Answer
 from ..net.url import Url
 from .failures import failure_of
 
@@ -33,35 +33,6 @@ _HEADERS = {
     "Cache-Control": "no-cache",
     "Connection": "close",
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a request ended."""
-
-    status: int = 0
-    """HTTP status; 0 if there was no answer."""
-    problem: str = ""
-    """Why there was no answer."""
-    body: bytes = b""
-
-    @property
-    def healthy(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def shown(self) -> str:
-        """``status 500``, or why there was no answer. The body is left out, it is not ours."""
-        return f"status {self.status}" if self.status else self.problem
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The JSON object that it holds; empty if it holds none."""
-        try:
-            content = json.loads(self.body)
-        except ValueError:
-            return {}
-        return content if isinstance(content, dict) else {}
 
 
 def ask(url: Url, seconds: float) -> Answer:

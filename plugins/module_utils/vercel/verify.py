@@ -15,8 +15,9 @@ from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
 from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
+from ..net.http import Answer
 from ..net.url import Url
-from .endpoint import Answer, Outage, ask
+from .endpoint import Outage, ask
 from .identity import compare
 from .options import Options
 from .plan import age

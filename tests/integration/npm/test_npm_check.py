@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from datetime import date, timedelta
@@ -116,6 +117,65 @@ def test_what_is_installed_is_compared_with_what_is_asked_for(app: App) -> None:
     shutil.rmtree(app.path / "node_modules")
     check = app.check(audit=False)["npm.installed"]
     assert check["summary"] == "No packages are installed in node_modules"
+
+
+def test_every_problem_is_named_and_no_credentials(app: App) -> None:
+    seed(app)
+    private = "git+https://bob:geheim@127.0.0.1:1/private.git"
+    content = {"dependencies": {"router": "3.0.0", "private": private, "other": "1.0.0"}}
+    (app.path / "package.json").write_text(json.dumps(content))
+    (app.path / ".npmrc").write_text("//127.0.0.1/:_authToken=geheim\n")
+    checks = app.check(audit=False)
+    problems = [row["problem"] for row in checks["npm.installed"]["evidence"]]
+    assert any(problem.startswith("missing: private@git+https://***@") for problem in problems)
+    assert any(problem.startswith("missing: other@1.0.0") for problem in problems)
+    assert f"npm finds {len(problems)} problems: " in checks["npm.installed"]["summary"]
+    assert "other (HTTP 404)" in checks["npm.outdated"]["summary"]
+    assert "geheim" not in json.dumps(checks)
+    answer = app.run_module("npm_check", {"path": "/", "registry": "https://bob:geheim@host/"})
+    assert answer["msg"] == "registry: credentials belong in the user's .npmrc, not in the URL"
+
+
+def test_packages_for_development_that_were_left_out_are_no_problem(app: App) -> None:
+    seed(app)
+    shutil.rmtree(app.path / "node_modules")
+    app.install_again("--omit=dev")
+    check = app.check(audit=False)["npm.installed"]
+    assert check["status"] == "ok", check
+    assert check["summary"].endswith(", without those for development")
+
+
+def test_workspaces_and_packages_under_another_name(app: App) -> None:
+    app.registry.packages = {"router": {"1.0.0": {}}, "@team/parser": {"1.0.0": {}}}
+    part = app.path / "parts" / "api"
+    part.mkdir(parents=True)
+    content = {"name": "api", "version": "1.0.0", "dependencies": {"@team/parser": "^1.0.0"}}
+    (part / "package.json").write_text(json.dumps(content))
+    app.install(workspaces=["parts/*"], dependencies={"way": "npm:router@^1.0.0"})
+    app.registry.packages["@team/parser"]["1.0.1"] = {}
+    check = app.check(audit=False)["npm.outdated"]
+    assert [row["package"] for row in check["evidence"]] == ["@team/parser"]
+    assert check["summary"].startswith("1 of 2 packages can be updated")
+    assert "not compared" not in check["summary"]
+    app.registry.failures = {"/@team/parser": 403}
+    check = app.check(audit=False)["npm.outdated"]
+    assert check["status"] == "unknown"
+    assert "@team/parser (HTTP 403)" in check["summary"]
+    app.registry.failures = {"/@team/parser": 401}
+    assert "E401" in app.check(audit=False)["npm.outdated"]["summary"]
+
+
+def test_the_lockfile_of_npm_6_tells_what_development_uses(app: App) -> None:
+    app.registry.packages = {
+        "router": {"1.0.0": {}, "2.0.0": {}},
+        "runner": {"1.0.0": {"router": "1.0.0"}},
+    }
+    app.install(dependencies={"router": "2.0.0"}, devDependencies={"runner": "1.0.0"})
+    app.install_again("--lockfile-version=1")
+    app.registry.advisories = {"router": [advisory(INJECTION, "critical", "<2", "Injection")]}
+    check = app.check()["npm.critical_vulnerabilities"]
+    assert check["status"] == "ok"
+    assert "1 used for development only" in check["summary"]
 
 
 def test_without_a_lockfile_nothing_is_known_about_vulnerabilities(app: App) -> None:

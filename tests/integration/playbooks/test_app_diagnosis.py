@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.client import Client
 from demo.stack import Stack
 from tests.support.playbooks import Playbook, run_playbook
 
@@ -29,7 +32,22 @@ def names(report: dict[str, Any]) -> set[str]:
     return {check["name"] for check in report["checks"]}
 
 
-def test_the_plan_then_the_restart_after_the_evidence(stack: Stack, playbook: Playbook) -> None:
+def limits(stack: Stack) -> set[int]:
+    with Client(stack.settings["pm2"]["home"], Deadline(10)) as client:
+        return {row["pm2_env"]["max_memory_restart"] for row in client.rows()}
+
+
+@pytest.fixture
+def as_before(stack: Stack) -> Iterator[None]:
+    yield
+    stack.stop("app")
+    stack.start("app")
+    assert limits(stack) == {300 << 20}
+
+
+def test_the_plan_then_limit_and_restart_after_the_evidence(
+    stack: Stack, playbook: Playbook, as_before: None
+) -> None:
     before = stack.status()["app"]["pids"]
     plan = playbook(**CHANGE, app_limit_memory="310M")
     assert ("app.restart", "planned") in actions(plan.report)
@@ -38,8 +56,13 @@ def test_the_plan_then_the_restart_after_the_evidence(stack: Stack, playbook: Pl
     assert {"app.event_loop", "app.database", "app.process"} <= names(plan.report)
     assert {"postgres.slow_statements", "postgres.connections"} <= names(plan.report)
     assert stack.status()["app"]["pids"] == before
-    done = playbook(**CONFIRMED)
-    assert actions(done.report) == [("app.restart", "done")] * 2
+    done = playbook(**CONFIRMED, app_limit_memory="310M")
+    assert actions(done.report) == [
+        ("app.trial", "done"),
+        *[("app.reload", "done")] * 2,
+        *[("app.restart", "done")] * 2,
+    ]
+    assert limits(stack) == {310 << 20}
     assert "app.memory_growth" in names(done.report)
     assert stack.status()["app"]["pids"] != before
 

@@ -187,8 +187,14 @@ def test_a_process_that_is_no_node_never_gets_the_signal(profile: Profile, apps:
     assert pids(apps, "shell") == before
 
 
-def test_a_process_that_is_stuck_outside_javascript(profile: Profile, apps: Pm2) -> None:
+def test_a_process_that_is_stuck_outside_javascript(
+    profile: Profile, apps: Pm2, run_module: RunModule
+) -> None:
     before = pids(apps, "deaf")
+    given = {"pm2_home": str(apps.home), "app": ["deaf", "web"], "window": 6}
+    checks = run_module("app_diagnosis", given)["checks"]
+    turning = {c["subject"]: c["status"] for c in checks if c["name"] == "app.event_loop"}
+    assert turning == {"deaf": "unknown", "web": "ok"}
     answer = profile("deaf", cpu=True)
     assert actions(answer) == [("app.profile", "failed")]
     assert "opened no inspector within" in answer["msg"]
@@ -212,12 +218,16 @@ def test_a_run_that_is_killed_and_the_next_one(profile: Profile, apps: Pm2, tmp_
     given = {"pm2_home": str(apps.home), "app": "web", "dest": str(tmp_path / "profiles")}
     with start_module("app_profile", {**given, "cpu": True, "seconds": 60}, None) as killed:
         wait_for(lambda: bool(open_inspectors(apps, "web")))
+        writing = tmp_path / "profiles" / ".partial-snapshot"
+        writing.touch()
         second = profile("web", cpu=True)
         assert "Another run" in second["msg"]
+        assert writing.exists(), "the first run could be writing it"
         killed.kill()
     assert open_inspectors(apps, "web"), "it is left open"
     answer = profile("web", cpu=True)
     assert ("app.inspector_close", "done") in actions(answer)
+    assert not writing.exists()
     assert open_inspectors(apps, "web") == []
 
 

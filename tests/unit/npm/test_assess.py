@@ -44,6 +44,7 @@ def verdicts(allow: tuple[Allowance, ...] = (), **facts: Any) -> dict[str, tuple
         ("24.11.0", "ok"),
         ("22.11.0", "ok"),
         ("25.1.0", "critical"),
+        ("26.3.0", "ok"),
         ("20.20.2", "critical"),
         ("12.22.0", "critical"),
     ],

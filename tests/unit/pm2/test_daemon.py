@@ -24,23 +24,26 @@ def test_the_home_is_the_one_that_pm2_itself_would_use(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("title", "environment", "home", "found"),
     [
-        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/home/deploy/.pm2", ["/srv/app/.pm2"]),
-        ("PM2 v6.0.14: God Daemon (/srv/a", {"PM2_HOME": "/srv/app/.pm2"}, "/x", ["/srv/app/.pm2"]),
-        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/home/deploy/.pm2", ["/srv/a…"]),
-        ("PM2 v6.0.14: God Daemon (/srv/a", {}, "/srv/app/.pm2", []),
-        ("PM2 v6.0.14: God Daemon (/srv/app/.pm2)", {}, "/srv/app/.pm2", []),
+        ("PM2 v6.0.14: God Daemon ({}/.pm2)", "", "/home/deploy/.pm2", ["{}/.pm2"]),
+        ("PM2 v6.0.14: God Daemon ({}", "{}/.pm2", "/x", ["{}/.pm2"]),
+        ("PM2 v6.0.14: God Daemon ({}", "", "/home/deploy/.pm2", ["{}…"]),
+        ("PM2 v6.0.14: God Daemon ({}", "", "{}/.pm2", []),
+        ("PM2 v6.0.14: God Daemon ({}/.pm2)", "", "{}/.pm2", []),
     ],
 )
 def test_a_daemon_is_found_by_its_title_although_it_is_cut(
-    title: str, environment: dict[str, str], home: str, found: list[str]
+    tmp_path: Path, title: str, environment: str, home: str, found: list[str]
 ) -> None:
     """A title is no longer than the command line that the process was started with."""
-    before = set(other_daemons(home))  # of others on this machine
-    with subprocess.Popen([title, "60"], executable="/bin/sleep", env=environment) as process:
+    ours = str(tmp_path)  # other tests' daemons come and go meanwhile
+    title, environment, home = (text.format(ours) for text in (title, environment, home))
+    with subprocess.Popen(
+        [title, "60"], executable="/bin/sleep", env={"PM2_HOME": environment}
+    ) as process:
         try:
-            while not Path(f"/proc/{process.pid}/cmdline").read_bytes():  # not yet set after exec
+            while not Path(f"/proc/{process.pid}/environ").read_bytes():  # set last by exec
                 pass
-            ours = [folder for folder, _user in set(other_daemons(home)) - before]
+            folders = [folder for folder, _user in other_daemons(home) if folder.startswith(ours)]
         finally:
             process.kill()
-    assert ours == found
+    assert folders == [text.format(ours) for text in found]

@@ -16,7 +16,7 @@ from .growth import assess_files, assess_growth
 from .options import Options
 from .processor import assess_cpu, assess_event_loop
 from .signs import HEAP, LEAK, MEMORY_LIMIT, RECURSION, Sign
-from .snapshot import Snapshot
+from .snapshot import AS_OWNER, Snapshot
 
 _SIGNS = (HEAP, MEMORY_LIMIT, RECURSION, LEAK)
 
@@ -72,7 +72,7 @@ def assess_signs(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             UNKNOWN,
             f"not all logs could be searched: {signs.unread[0]}",
             subject=label,
-            remedy="Run this module as the user who owns PM2: set app_user in the inventory.",
+            remedy=AS_OWNER,
         )
     if not found:
         summary = f"none of {pluralize(signs.searched, 'log')} speaks of the heap, of recursion or "

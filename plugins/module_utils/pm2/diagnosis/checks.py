@@ -19,7 +19,7 @@ CHECKS: dict[str, Definition] = {
     "app.event_loop": Definition(
         "Delay of the event loop as the app reports it to PM2 (95th percentile), of the slowest "
         "instance. Critical at once if an instance computed for the whole window and read nothing "
-        "from any connection.",
+        "from any connection. Unknown if it read nothing and reported nothing, as it may be stuck.",
         "Take a CPU profile (playbooks/app_diagnosis.yml with -e app_profile_cpu=true): it names "
         "the functions that keep the event loop busy.",
         "seconds",

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...core.check import CRITICAL, WARNING, Check
+from ...core.check import CRITICAL, UNKNOWN, WARNING, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value, pluralize
 from ...linux.sockets import Connection
 from .signs import POOL
-from .snapshot import Snapshot, Trend
+from .snapshot import AS_OWNER, Snapshot, Trend
 
 #: Seconds before the window within which a message is about the connections of now.
 _NOW = 30.0
@@ -26,16 +26,23 @@ def longest_wait(trend: Trend) -> float:
 
 def assess_database(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     """The longest wait for the database."""
-    label, trends = snapshot.app.label, snapshot.trends
-    evidence = [_row(trend) for trend in trends]
+    trends = snapshot.trends
     more: dict[str, Any] = {
-        "subject": label,
-        "evidence": evidence,
+        "subject": snapshot.app.label,
+        "evidence": [_row(trend) for trend in trends],
         "window": f"{snapshot.seconds:.0f} s",
     }
+    if not _are_seen(trends):
+        return thresholds.verdict(
+            "app.database",
+            UNKNOWN,
+            "this user lacks permission to see the app's connections",
+            remedy=AS_OWNER,
+            **more,
+        )
     last = [each for trend in trends for each in trend.looks[-1].database]
     count = pluralize(len(last), "connection")
-    if not last and not any(look.database for trend in trends for look in trend.looks):
+    if not any(look.database for trend in trends for look in trend.looks):
         return thresholds.not_judged(
             "app.database", "no TCP connection to a database", "there is nothing to see", **more
         )
@@ -57,6 +64,11 @@ def assess_database(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             f"{format_value(wait, 'seconds')} (id {slowest.instance.pm_id})"
         )
     return thresholds.evaluate("app.database", round(wait, 3), summary, **more)
+
+
+def _are_seen(trends: Sequence[Trend]) -> bool:
+    """Whether this user may see the connections of every instance."""
+    return all(trend.last.files is not None for trend in trends)
 
 
 def assess_pool(snapshot: Snapshot, thresholds: Thresholds) -> Check | None:
@@ -94,6 +106,8 @@ def assess_pool(snapshot: Snapshot, thresholds: Thresholds) -> Check | None:
 
 def _cause(trends: Sequence[Trend], seconds: float) -> tuple[str, str]:
     """Why no connection was free, and the remedy that follows from it."""
+    if not _are_seen(trends):
+        return "this user lacks permission to see the app's connections", AS_OWNER
     held = [each for trend in trends for each in trend.looks[-1].database]
     if not held:
         return (

@@ -13,7 +13,7 @@ from ...core.check import UNKNOWN, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_duration, format_value
 from .signs import HEAP, MEMORY_LIMIT
-from .snapshot import Snapshot, Trend
+from .snapshot import AS_OWNER, Snapshot, Trend
 
 _MIB = 1 << 20
 #: Growth in the window below which memory counts as steady: bytes, and share of it.
@@ -189,7 +189,7 @@ def assess_files(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             UNKNOWN,
             "this user lacks permission to see the app's open files",
             subject=label,
-            remedy="Run this module as the user who owns PM2: set app_user in the inventory.",
+            remedy=AS_OWNER,
         )
     evidence = [_files_row(trend) for trend in known]
     limited = [trend for trend in known if trend.last.file_limit]

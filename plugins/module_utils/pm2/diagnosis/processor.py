@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.check import CRITICAL, UNKNOWN, Check
 from ...core.thresholds import Thresholds
 from ...core.units import format_value
-from .snapshot import Snapshot, Trend
+from .snapshot import AS_OWNER, Snapshot, Trend
 
 #: Percent of the window from which the main thread has no time for anything else.
 BUSY = 85
@@ -32,6 +32,11 @@ def is_blocked(trend: Trend) -> bool:
     if trend.seconds < ENOUGH or trend.main_busy < BUSY or trend.has_reported:
         return False
     return trend.reads == 0
+
+
+def is_quiet(trend: Trend) -> bool:
+    """Whether nothing shows that the event loop turned: the app is idle, or stuck in a call."""
+    return trend.seconds >= ENOUGH and trend.reads == 0 and not trend.has_reported
 
 
 def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
@@ -117,9 +122,33 @@ def assess_event_loop(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             UNKNOWN,
             "the main thread is busy all the time, but this user lacks permission to see whether "
             "it still reads",
-            remedy="Run this module as the user who owns PM2: set app_user in the inventory.",
+            remedy=AS_OWNER,
             **more,
         )
+    quiet = [trend for trend in trends if is_quiet(trend)]
+    if quiet:
+        return _unproven(snapshot, quiet, thresholds, more)
+    return _delay(trends, thresholds, more)
+
+
+def _unproven(
+    snapshot: Snapshot, quiet: Sequence[Trend], thresholds: Thresholds, more: Mapping[str, Any]
+) -> Check:
+    pid = quiet[0].last.pid
+    return thresholds.verdict(
+        "app.event_loop",
+        UNKNOWN,
+        f"id {quiet[0].instance.pm_id} ({len(quiet)} of {len(snapshot.trends)} instances) read "
+        f"nothing and reported nothing to PM2 for {snapshot.seconds:.0f} s: it has nothing to do, "
+        "or is stuck outside JavaScript",
+        remedy="Send it a request. If it does not answer, it waits in a system call or a native "
+        f"add-on: 'cat /proc/{pid}/wchan' and 'strace -p {pid}' name it.",
+        **more,
+    )
+
+
+def _delay(trends: Sequence[Trend], thresholds: Thresholds, more: Mapping[str, Any]) -> Check:
+    """The delay that the app reports."""
     delays = {trend.instance.pm_id: trend.after.figures.get("delay") for trend in trends}
     known = {pm_id: delay for pm_id, delay in delays.items() if delay is not None}
     if not known:
@@ -151,7 +180,7 @@ def _loop_row(trend: Trend) -> dict[str, object]:
     figures = trend.after.figures
     return {
         "id": trend.instance.pm_id,
-        "turns": "no" if is_blocked(trend) else "yes",
+        "turns": "no" if is_blocked(trend) else "unknown" if is_quiet(trend) else "yes",
         "main_thread_busy": f"{trend.main_busy:.0f} %",
         "main_thread_cpu": f"{trend.main_cpu:.0f} %",
         "reads": trend.reads,

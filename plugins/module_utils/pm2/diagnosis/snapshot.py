@@ -14,6 +14,9 @@ from ..instance import App, Instance
 from .reported import Reported
 from .signs import Signs
 
+#: The remedy where this user lacks permission.
+AS_OWNER = "Run this module as the user who owns PM2: set app_user in the inventory."
+
 
 @dataclass(frozen=True)
 class Look:

@@ -27,7 +27,11 @@ _LOOK = 8 << 20
 def prepare(dest: str) -> None:
     """Make the folder, for this user alone; raises OSError."""
     os.makedirs(dest, mode=0o700, exist_ok=True)
-    for name in os.listdir(dest):  # of a run that was killed
+
+
+def clean(dest: str) -> None:
+    """Remove what a run that was killed wrote; only for who holds the lock. Raises OSError."""
+    for name in os.listdir(dest):
         if name.startswith(PARTIAL):
             os.unlink(os.path.join(dest, name))
 

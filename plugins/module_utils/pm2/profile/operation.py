@@ -43,7 +43,7 @@ _SOON, _ATTEMPTS = 1.0, 3
 OVERHEAD = _STOP + 4 * _CLOSE
 #: The longest that a run can take.
 MAX_SECONDS = 3600.0
-_WARNING = "contains everything in the app's memory, secrets too"
+_WARNING = "contains everything in the app's memory, secrets too: remove it after use"
 
 
 @dataclass
@@ -112,6 +112,7 @@ def run(
 
 
 def _locked(work: Work) -> Outcome:
+    files.clean(work.options.dest)
     _close_what_was_left(work)
     if work.options.heap and not work.options.confirmed:
         _plan(replace(work, options=replace(work.options, cpu=False)))
@@ -146,8 +147,10 @@ def _profile(work: Work) -> None:
             _use(work, session)
             if target.ours:
                 _ask_to_close(session)
-    except (RunbookError, DeadlineExceeded) as error:
+    except (RunbookError, DeadlineExceeded, OSError) as error:
         reason = str(error) or "the time limit has passed"
+        if isinstance(error, OSError):
+            reason = f"{work.options.dest}: {error.strerror}"
         if read_usage(pid) is None:
             reason += f"; process {pid} has ended"
         done = {action.name for action in work.actions}

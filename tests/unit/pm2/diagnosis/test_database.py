@@ -32,6 +32,12 @@ def test_connections_that_wait_for_nothing() -> None:
 
 def test_what_cannot_be_seen_is_not_judged() -> None:
     assert assess_database(snapshot(trend()), THRESHOLDS).not_judged
+    barred = assess_database(snapshot(trend(files=None), trend(pm_id=1)), THRESHOLDS)
+    assert barred.status == "unknown"
+    assert "permission" in barred.summary
+    pool = assess_pool(snapshot(trend(files=None), signs=[EMPTY]), THRESHOLDS)
+    assert pool
+    assert "permission" in pool.summary
     blind = trend(database=[connection(None, None)])
     assert "the kernel" in assess_database(snapshot(blind), THRESHOLDS).not_judged
 

@@ -46,6 +46,15 @@ def test_without_permission_to_see_what_it_reads() -> None:
     assert assess_event_loop(found, THRESHOLDS).status == "unknown"
 
 
+def test_an_app_that_may_be_stuck_does_not_count_as_turning() -> None:
+    quiet = trend(reads_a_second=0, reported=False, figures={"delay": 0.001})
+    check = assess_event_loop(snapshot(quiet, IDLE), THRESHOLDS)
+    assert check.status == "unknown"
+    assert "id 0 (1 of 2 instances) read nothing" in check.summary
+    assert [row["turns"] for row in check.evidence] == ["unknown", "yes"]
+    assert assess_event_loop(snapshot(trend(reads_a_second=0)), THRESHOLDS).status == "ok"
+
+
 def test_load_on_all_instances() -> None:
     check = assess_cpu(snapshot(trend(busy=0.95), trend(pm_id=1, busy=0.9)), THRESHOLDS)
     assert check.status == "warning"

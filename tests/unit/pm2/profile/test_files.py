@@ -40,7 +40,8 @@ def test_what_a_killed_run_leaves(tmp_path: Path) -> None:
     assert os.stat(folder).st_mode & 0o777 == 0o700
     (folder / ".partial-x").write_text("")
     mark = files.mark(str(folder), 4711, "99")
-    files.prepare(str(folder))
+    files.clean(str(folder))
+    assert os.listdir(folder) == [os.path.basename(mark)]
     assert files.marks(str(folder)) == [(mark, 4711, "99")]
     files.unmark(mark)
     files.unmark(mark)
