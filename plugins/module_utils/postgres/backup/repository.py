@@ -131,8 +131,8 @@ def _entries(folder: str) -> list[str]:
     except FileNotFoundError:
         raise NotCollected(
             f"{folder} does not exist",
-            "Take the first backup with playbooks/backup.yml if there is none yet; else mount the disk"
-            " of the backups, or correct backup_dir.",
+            "Take the first backup with playbooks/backup.yml if there is none yet; else mount the"
+            " disk of the backups, or correct backup_dir.",
         ) from None
     except OSError as error:
         raise NotCollected(
