@@ -69,6 +69,10 @@ def test_a_build_without_its_script(releases: Releases) -> None:
     assert check(answer, "build_log")["status"] == "ok", "it was built after all"
     proof = check(answer, "failed", version)
     assert (proof["status"], "failed on trial" in proof["summary"]) == ("critical", True), proof
+    (file,) = (releases.records / "releases").glob(f"{version}-*.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "reason": "rolled back"}))
+    releases.deploy(version, build=["true"])
+    assert "failed on trial" in json.loads(file.read_text())["reason"], "the last reason counts"
     assert check(answer, "lockfile", version), "it is the one that is looked at"
     assert releases.rebuild(check=True)["actions"][0]["subject"].startswith(version)
 
