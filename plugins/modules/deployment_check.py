@@ -13,6 +13,8 @@ description:
     cause. It changes nothing.
   - C(release.build_log) quotes the last build that failed, which
     M(gpt_agent.runbook.app_release) keeps.
+  - C(release.failed) names the release that was built, and then failed on trial, did not prove
+    itself or was rolled back, and why.
   - C(release.environment) compares the names of the app's variables with the example file. It
     lists those that are missing, those that are empty and those that the example does not name.
     No value is ever shown.
@@ -31,7 +33,7 @@ options:
   version:
     description:
       - Version to check, a tag, a branch or a commit.
-      - By default the one whose build failed last, else the live release.
+      - By default the one that failed last, while it was built or later, else the live release.
     type: str
   build:
     description: Commands that build a release, as M(gpt_agent.runbook.app_release) has them.

@@ -25,7 +25,7 @@ options:
   version:
     description:
       - Version to build, a tag, a branch or a commit.
-      - By default the one whose build failed last, else the live release.
+      - By default the one that failed last, while it was built or later, else the live release.
     type: str
   build:
     description: Commands that build a release, as M(gpt_agent.runbook.app_release) has them.

@@ -45,6 +45,12 @@ options:
     type: str
     choices: [present, started, stopped, restarted, reloaded, absent]
     required: true
+  confirm:
+    description:
+      - Name of the app once more, as a guard against a slip of whoever starts a playbook. Any other
+        name is an error, also in check mode. By default it is not asked for.
+    type: str
+    default: ""
   instances:
     description:
       - Number of instances. V(max) is one for each processor, V(-1) one less.
@@ -274,6 +280,7 @@ ARGUMENT_SPEC = {
     **APP_OPTIONS,
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": list(STATES), "required": True},
+    "confirm": {"type": "str", "default": ""},
     "namespace": {"type": "str"},
     "instances": {"type": "str"},
     "save": {"type": "bool", "default": False},

@@ -190,6 +190,20 @@ def test_an_option_is_set_in_the_same_way_by_every_playbook() -> None:
     assert {key: value for key, value in spellings.items() if len(value) > 1} == {}
 
 
+def test_what_is_planned_or_rolled_back_is_what_the_deployment_would_do() -> None:
+    """Compose's options are those of the playbooks that can do it."""
+    scope = f"{NAMESPACE}app_release"
+    compose = {"services", "compose_files", "compose_project_dir"}
+    given = {
+        playbook: set(play["module_defaults"][scope]) - compose
+        for playbook in PLAYBOOKS
+        for play in plays_of(playbook)
+        if scope in play.get("module_defaults", {})
+    }
+    assert given["pre_deploy"] == given["deploy"]
+    assert given["post_deploy"] == given["emergency_rollback"]
+
+
 @pytest.mark.parametrize("play", WORKING_PLAYS)
 def test_an_empty_variable_leaves_an_option_at_its_default(play: dict[str, Any]) -> None:
     """A survey of AWX sends an empty text for a question without an answer.

@@ -24,7 +24,7 @@ from .filesystem import inspect
 from .fstab import read_declared
 from .mounts import MOUNT_TIMEOUT, Mount, measure, real_mounts
 from .options import Options
-from .processors import SHORTEST, cpu_reading, cpu_sample, looks_busy, recent_reading
+from .processors import SHORTEST, cpu_reading, cpu_sample, looks_busy, recent_reading, was_busy
 from .snapshot import Snapshot
 from .systemd import FailedUnitsQuery
 
@@ -70,17 +70,17 @@ def _with_processors(
 ) -> Snapshot:
     """Read the processors' counters last: the longer the interval, the better.
 
-    Sleeps only if they look busy and no recent run tells for how long.
+    Sleeps only if they look busy and the time since a recent run does not show it.
     """
     start = snapshot.start
     if not start:
         return snapshot
     _wait_until(start.time + SHORTEST, deadline)
     snapshot = _read_processors(snapshot, missing, options)
-    if looks_busy(snapshot) and not snapshot.earlier:
+    if looks_busy(snapshot) and not was_busy(snapshot):
         _wait_until(start.time + options.cpu_interval, deadline)
-        snapshot = _read_processors(snapshot, missing, options)
-    return snapshot
+        return _read_processors(snapshot, missing, options)
+    return replace(snapshot, glance=True)
 
 
 def _read_processors(snapshot: Snapshot, missing: dict[str, str], options: Options) -> Snapshot:

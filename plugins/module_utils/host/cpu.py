@@ -34,6 +34,8 @@ def assess_cpu(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if not snapshot.end:
         return could_not_be_read("host.cpu", snapshot, "cpu", thresholds)
     starts = [start for start in (snapshot.earlier, snapshot.start) if start]
+    if snapshot.earlier and snapshot.glance:
+        starts = [snapshot.earlier]
     starts = [start for start in starts if snapshot.end.cpu.total > start.cpu.total]
     if not starts:
         return could_not_be_read("host.cpu", snapshot, "cpu", thresholds)

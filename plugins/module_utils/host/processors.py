@@ -125,6 +125,15 @@ def recent_reading(now: CpuReading, samples: Iterable[Sample]) -> CpuReading | N
     return CpuReading(best["monotonic"], cpu, group, {}, now.own)
 
 
+def was_busy(snapshot: Snapshot) -> bool:
+    """Whether the processors were busy since a recent run."""
+    earlier, end = snapshot.earlier, snapshot.end
+    if not earlier or not end or end.cpu.total <= earlier.cpu.total:
+        return False
+    idle = end.cpu.idle - earlier.cpu.idle + end.cpu.iowait - earlier.cpu.iowait
+    return idle <= (1 - _BUSY) * (end.cpu.total - earlier.cpu.total)
+
+
 def looks_busy(snapshot: Snapshot) -> bool:
     """Whether the load or the waiting tasks of the last minute deserve a longer look."""
     if not snapshot.end:

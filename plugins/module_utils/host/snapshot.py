@@ -66,6 +66,8 @@ class Snapshot:
     """That of a recent run, without its processes."""
     start: CpuReading | None = None
     end: CpuReading | None = None
+    glance: bool = False
+    """Whether start and end are so close that they say little beside an earlier reading."""
     meminfo: Mapping[str, int] = field(default_factory=dict)
     """Bytes."""
     swapping: bool = False

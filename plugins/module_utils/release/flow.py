@@ -113,7 +113,7 @@ class Flow:
         checks = self._backend.trial(self._release, self._report)
         self.checks += checks
         problem = problem_of(checks)
-        if problem and self._release.status == UNKNOWN:
+        if problem and self._release.status != GOOD:
             self._store.write(replace(self._release, status=BAD, reason=problem))
         return f"{self._so_far}: {problem}" if problem else ""
 

@@ -40,6 +40,7 @@ from .view import (
     long_date,
     measured_value,
     not_judged,
+    plan_note,
     printable,
     scope,
     totals,
@@ -76,7 +77,7 @@ def _lines(report: Row) -> Iterator[str]:
         for number, finding in enumerate(found, 1):
             yield from _finding(number, finding)
     if report["actions"]:
-        yield f"\n### What was {'planned' if report['check_mode'] else 'done'}\n"
+        yield f"\n### What was {'planned' if plan_note(report) else 'done'}\n"
         yield from _actions(report)
     if len(report["checks"]) > MAX_CHECKS:
         yield "\n### All hosts\n"
@@ -98,8 +99,9 @@ def _head(report: Row) -> Iterator[str]:
     yield ""
     parts = (long_date(report["finished"]), scope(report), totals(report))
     yield " · ".join(_text(part) for part in parts)
-    if report["check_mode"]:
-        yield "\nCheck mode: nothing was changed."
+    note = plan_note(report)
+    if note:
+        yield f"\n{note.capitalize()}."
     if report["limit"]:
         yield f"\nLimited to: {_code(report['limit'])}."
 

@@ -44,6 +44,7 @@ from .view import (
     meaning,
     measured_value,
     not_judged,
+    plan_note,
     scope,
     totals,
 )
@@ -115,7 +116,7 @@ def page_model(report: Row) -> dict[str, Any]:
         "notes": _notes(report),
         "several": several,
         "findings": [_finding(finding, several) for finding in findings(report)],
-        "actions_title": "What was planned" if report["check_mode"] else "What was done",
+        "actions_title": "What was planned" if plan_note(report) else "What was done",
         "actions": [_action(action) for action in actions_by_urgency(report)],
         "grid": _grid(report) if several else None,
         "not_judged": not_judged(report),
@@ -126,8 +127,9 @@ def page_model(report: Row) -> dict[str, Any]:
 
 def _notes(report: Row) -> list[str]:
     notes = []
-    if report["check_mode"]:
-        notes.append("Check mode: nothing was changed.")
+    note = plan_note(report)
+    if note:
+        notes.append(f"{note.capitalize()}.")
     if report["limit"]:
         notes.append(f"Limited to: {report['limit']}.")
     return notes

@@ -28,6 +28,7 @@ from .view import (
     findings,
     format_hosts,
     not_judged,
+    plan_note,
     printable,
     scope,
     totals,
@@ -126,8 +127,9 @@ def _lines(report: Row, width: int, location: str) -> Iterator[Line]:
 
 def _title(report: Row) -> str:
     title: str = report["title"]
-    if report["check_mode"]:
-        title += " (check mode: nothing was changed)"
+    note = plan_note(report)
+    if note:
+        title += f" ({note})"
     if report["limit"]:
         title += f" (limited to {report['limit']})"
     return title
@@ -175,6 +177,9 @@ def _actions(report: Row, width: int) -> Iterator[Line]:
         yield from _wrap(_status(action["status"]), text, width, COLOURS[action["status"]])
     if len(actions) > MAX_ACTIONS:
         yield from _wrap("", f"and {len(actions) - MAX_ACTIONS} more, see the report", width)
+    if plan_note(report) and not report["check_mode"]:
+        text = "→ The first lines of the playbook say how to carry it out."
+        yield from _wrap("", text, width, "cyan")
 
 
 def _status(status: str) -> str:

@@ -249,12 +249,22 @@ def meaning(name: str) -> str:
     return CATALOG[name].meaning if name in CATALOG else ""
 
 
+def plan_note(report: Row) -> str:
+    """Why nothing was changed, if only plans were made; empty otherwise."""
+    if report["check_mode"]:
+        return "check mode: nothing was changed"
+    statuses = {action["status"] for action in report["actions"]}
+    if PLANNED in statuses and statuses <= {PLANNED, SKIPPED}:
+        return "plan only: nothing was changed"
+    return ""
+
+
 def action_figures(action: Row) -> str:
     """``1.2 GiB → 800 MiB, 400 MiB, in 12 s`` or, for an estimate, ``about 3 min``."""
     parts = []
     states = [state for state in (action["before"], action["after"]) if state is not None]
     if states:
-        parts.append(" → ".join(format_cell(state, 40) for state in states))
+        parts.append(" → ".join(map(_format_state, states)))
     if action["bytes"] is not None:
         parts.append(format_value(action["bytes"], "bytes"))
     if action["seconds"] is not None:
@@ -262,6 +272,14 @@ def action_figures(action: Row) -> str:
     elif action["estimate"] is not None:
         parts.append(f"about {format_value(action['estimate'], 'seconds')}")
     return ", ".join(parts)
+
+
+def _format_state(state: Any) -> str:
+    """Long enough for a path, which is there to be opened: ``level 6, seconds 0.34``."""
+    if not isinstance(state, dict):
+        return format_cell(state)
+    known = {key: value for key, value in state.items() if value not in (None, "", [], {})}
+    return ", ".join(f"{key} {format_cell(value, 40)}" for key, value in known.items()) or "–"
 
 
 def format_cell(value: Any, length: int = 200) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,7 +23,6 @@ ANSWERS = {
     "answer_low_traffic": "",
     "answers": {"code_review": "pull request 812, Bob", "rollback_plan": "back to v1.1.0"},
     "deployment_hours": ["00:00-24:00"],
-    "runbook_owner": "alice",
 }
 GATED = {"deploy_version": "v1.2.0", "require_gate": True}
 
@@ -63,13 +64,15 @@ def actions(run: Run) -> dict[str, str]:
     return {action["name"]: action["status"] for action in run.report["actions"]}
 
 
-def test_a_deployment_that_needs_a_go(playbook: Playbook) -> None:
+def test_a_deployment_that_needs_a_go(playbook: Playbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("USER", raising=False)  # as in cron and in containers
     refused = playbook("deploy", "--check", **GATED)
     assert (refused.code, status(refused, "gate")) == (2, "critical")
     assert actions(refused) == {"release.switch": "skipped"}
     before = playbook("pre_deploy", deploy_version="v1.2.0", **ANSWERS)
     assert status(before, "gate") == "ok", before.output
-    assert check(before, "answer", "tests")["evidence"][0]["by"] == "alice"
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert check(before, "answer", "tests")["evidence"][0]["by"] == account
     assert status(before, "hours") == "ok"
     assert not check(before, "schema")["not_judged"], "the files of the version were fetched"
     assert actions(before)["release.switch"] == "planned"

@@ -49,6 +49,9 @@ def test_an_app_that_is_down(stack: Stack, playbook: Playbook) -> None:
     assert restarts(plan.report) == [("gpt-agent id 0", "planned"), ("gpt-agent id 1", "planned")]
     assert status(plan.report, "app.process") == "critical"
     assert (plan.code, health(stack)) == (2, 0), "the plan starts nothing"
+    slip = playbook(runbook_confirm="gptagent")
+    assert "confirm: it is 'gptagent', but the app is gpt-agent" in slip.output
+    assert (slip.code, health(stack)) == (2, 0)
     done = playbook(**CONFIRMED)
     assert restarts(done.report) == [("gpt-agent id 0", "done"), ("gpt-agent id 1", "done")]
     assert status(done.report, "app.process") == "ok"

@@ -65,7 +65,16 @@ def test_a_build_without_its_script(releases: Releases) -> None:
     assert (releases.records / "aside").exists()
     assert releases.pids() == before
     assert releases.deploy(version, build=["true"])["proven"] is False, "it has no packages"
-    assert check(releases.diagnose(), "build_log")["status"] == "ok", "it was built after all"
+    answer = releases.diagnose()
+    assert check(answer, "build_log")["status"] == "ok", "it was built after all"
+    proof = check(answer, "failed", version)
+    assert (proof["status"], "failed on trial" in proof["summary"]) == ("critical", True), proof
+    (file,) = (releases.records / "releases").glob(f"{version}-*.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "reason": "rolled back"}))
+    releases.deploy(version, build=["true"])
+    assert "failed on trial" in json.loads(file.read_text())["reason"], "the last reason counts"
+    assert check(answer, "lockfile", version), "it is the one that is looked at"
+    assert releases.rebuild(check=True)["actions"][0]["subject"].startswith(version)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ def test_a_recent_run_is_what_this_one_is_compared_with() -> None:
     assert processor_check(*now, load=0, minute=0, earlier=busy).status == "critical"
     check = processor_check(*now, load=0.9, earlier=calm)
     assert (check.status, check.window) == ("warning", "1.0 s"), "a minute that five do not show"
+    check = processor_check(*now, earlier=calm, glance=True)
+    assert (check.status, check.window) == ("ok", "5 min 1 s"), "some milliseconds show nothing"
 
 
 def test_the_probe_does_not_count_itself() -> None:

@@ -13,6 +13,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.host.processors 
     looks_busy,
     parse_cpu,
     recent_reading,
+    was_busy,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.cgroup import CpuGroup
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.pressure import Pressure
@@ -91,3 +92,15 @@ def test_a_machine_looks_busy_by_its_load_or_its_waiting_tasks() -> None:
     assert busy(0.25, group=CpuGroup(0.5, 1, 0)), "cgroup version 1 says nothing of waiting"
     assert not busy(0.25, group=CpuGroup(0.5, 1, 0, Pressure(5, 0)))
     assert busy(0, group=CpuGroup(0.5, 1, 0, Pressure(60, 0)))
+
+
+def test_only_a_busy_time_since_a_recent_run_makes_a_longer_look_needless() -> None:
+    def busy(total: float, idle: float) -> bool:
+        earlier = cpu_reading(0, cpu_times(100, 100))
+        end = cpu_reading(300, cpu_times(100 + total, 100 + idle))
+        return was_busy(replace(HEALTHY, earlier=earlier, end=end))
+
+    assert busy(600, 300)
+    assert not busy(600, 301)
+    assert not busy(0, 0)
+    assert not was_busy(replace(HEALTHY, earlier=None))

@@ -79,6 +79,11 @@ def test_the_table_says_from_when_on_something_was_counted() -> None:
 
 
 def test_the_table_shows_the_plan_and_the_work_with_figures() -> None:
+    unconfirmed = samples.report(samples.maintenance(True))
+    text = terminal.render(unconfirmed, width=100)
+    assert "Daily checklist (plan only: nothing was changed) ─" in text
+    assert "            → The first lines of the playbook say how to carry it out.\n" in text
+    assert "plan only" not in terminal.render(reports.DONE)
     plan = terminal.render(reports.PLAN, width=160)
     assert "(check mode: nothing was changed) (limited to db1)" in plan
     assert (

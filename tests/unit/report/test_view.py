@@ -74,6 +74,14 @@ def test_an_action_has_its_figures() -> None:
     )
 
 
+def test_the_state_of_an_action_can_be_used() -> None:
+    path = f"/srv/app/releases/{'long-' * 8}v1.2.0-3f2a91c"
+    row = {"before": None, "after": path, "bytes": None, "seconds": None, "estimate": None}
+    assert action_figures(row) == path
+    proof = {"rows": 527, "notes": [], "seconds": 0.34}
+    assert action_figures({**row, "after": proof}) == "rows 527, seconds 0.34"
+
+
 def test_steps_that_fail_for_one_reason_are_one_finding() -> None:
     wrong = {"failed": True, "msg": "Module failed: timeout: must be a number"}
     other = {"failed": True, "msg": "Module failed: endpoints: url is missing"}

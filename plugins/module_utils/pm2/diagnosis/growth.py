@@ -61,14 +61,14 @@ def growth(trend: Trend) -> Growth | None:
         found = _levels(SOMETHING_GROWS, sizes, trend.seconds)
         return found if found and found.amount >= _WARM_UP else None
     used = [look.figures["heap_used"] for look in looks]
-    outside = [
-        look.usage.resident - look.figures.get("heap_total", look.figures["heap_used"])
-        for look in looks
-    ]
+    total = [look.figures.get("heap_total", look.figures["heap_used"]) for look in looks]
+    outside = [look.usage.resident - size for look, size in zip(looks, total)]
     heap = _levels(HEAP_GROWS, used, trend.seconds)
     if heap and max(used) >= _SMALL_HEAP:
         return heap
-    return _levels(OUTSIDE_GROWS, outside, trend.seconds)
+    found = _levels(OUTSIDE_GROWS, outside, trend.seconds)
+    # PM2's figures are seconds old: a growing heap shows in the resident memory first.
+    return found if found and found.amount > total[-1] - total[0] else None
 
 
 def _levels(what: str, sizes: Sequence[float], seconds: float) -> Growth | None:

@@ -84,6 +84,8 @@ class Options:
         )
         if not options.name:
             raise UsageError("name: must be the name of an app in PM2's list")
+        if params["confirm"] not in ("", options.name):
+            raise UsageError(f"confirm: it is '{params['confirm']}', but the app is {options.name}")
         check_instances(options.instances)
         if not 0 <= options.stable_for <= _MAX_STABLE_FOR:
             raise UsageError(

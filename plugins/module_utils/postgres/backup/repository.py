@@ -128,6 +128,12 @@ def read_backup(folder: str, name: Name, database: str | None = None) -> Backup:
 def _entries(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
+    except FileNotFoundError:
+        raise NotCollected(
+            f"{folder} does not exist",
+            "Take the first backup with playbooks/backup.yml if there is none yet; else mount the"
+            " disk of the backups, or correct backup_dir.",
+        ) from None
     except OSError as error:
         raise NotCollected(
             f"{folder} cannot be read: {error.strerror}",

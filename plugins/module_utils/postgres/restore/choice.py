@@ -47,7 +47,7 @@ def backup_to_restore(options: Options, database: str) -> Backup:
         if newest is None:
             raise NotCollected(
                 f"{options.backup_dir} holds no verified backup of database '{source}'",
-                "Check backup_dir, or name a backup.",
+                "Take one with playbooks/backup.yml, check backup_dir, or name a backup.",
             )
         return newest
     for backup in listing.backups:

@@ -37,6 +37,16 @@ def build_log(failed: FailedBuild | None, now: float, thresholds: Thresholds) ->
     )
 
 
+def failed_after_build(failed: Release | None, thresholds: Thresholds) -> Check:
+    """release.failed."""
+    name = "release.failed"
+    if failed is None:
+        return thresholds.verdict(name, OK, "no release has failed since the last that worked")
+    text = failed.reason or f"{failed.id} is marked as bad, no reason is recorded"
+    text = text if failed.id in text else f"{failed.id}: {text}"
+    return thresholds.verdict(name, CRITICAL, text, subject=failed.version)
+
+
 def environment(guarded: Check, names: Names) -> Check:
     """release.environment as the guards judge it, and what they do not ask: empty ones."""
     evidence = [

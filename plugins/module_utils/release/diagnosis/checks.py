@@ -12,6 +12,11 @@ CHECKS: dict[str, Definition] = {
         "No build has failed since the last one that worked.",
         "Read the end of its output in the evidence, fix the cause, and deploy again.",
     ),
+    "release.failed": Definition(
+        "No release has failed its trial or was taken back since the last deployment that worked.",
+        "Fix the release for the reason that it names, and deploy it again; 'pm2 logs --err' has"
+        " what the app wrote if it was live.",
+    ),
     "release.rebuild": Definition(
         "The release builds in a fresh folder, with the same commands as a deployment.",
         "Read the end of its output in the evidence, fix the cause, and deploy again.",

@@ -22,6 +22,7 @@ from ..record import Release
 from ..source import Commit, Folder, Source, package
 from ..target import Target, choose_target
 from .checkout import COMMAND, Checkout, parse
+from .failed import failed_release
 
 #: Build commands that ask a registry.
 _ASKS_REGISTRY = re.compile(r"\b(npm\s+(ci|install|i|update)|yarn|pnpm\s+i|npx)\b")
@@ -42,7 +43,7 @@ class Answered:
 
 
 def release_to_check(options: ReleaseOptions, snapshot: Snapshot) -> Target:
-    """The named version; else the last that failed to build; else the live one.
+    """The named version; else the last that failed to build, or failed later; else the live one.
 
     Raises `NotCollected`.
     """
@@ -53,6 +54,9 @@ def release_to_check(options: ReleaseOptions, snapshot: Snapshot) -> Target:
     if failed and git and git.resolve(failed.commit):
         release = Release(failed.release, failed.version, "", commit=failed.commit)
         return Target(release, False, Commit(git, failed.commit), git)
+    bad = failed_release(snapshot.releases.values(), snapshot.history)
+    if bad:
+        return Target(bad, True, Folder(bad.path))
     folder = Folder(snapshot.layout.current)
     return Target(snapshot.current, True, folder)
 

@@ -28,6 +28,7 @@ from .collect import (
     release_to_check,
 )
 from .environment import Names, compare
+from .failed import failed_release
 from .lockfile import differences
 
 _OTHERWISE = (
@@ -50,6 +51,9 @@ def probe(
         return
     failed = snapshot.layout.store.failed_build()
     yield assess.build_log(failed, time.time(), thresholds)
+    if not options.version:
+        bad = failed_release(snapshot.releases.values(), snapshot.history)
+        yield assess.failed_after_build(bad, thresholds)
     yield assess.repository(
         *ask_repository(options, snapshot, deadline), options.version, thresholds
     )

@@ -31,6 +31,7 @@ from ..record import Release
 from ..store import Store
 from ..target import choose_target
 from .causes import cause_of, last_lines
+from .failed import failed_release
 
 #: Name of the action.
 REBUILD = "release.rebuild_aside"
@@ -105,7 +106,7 @@ class Rebuild:
                     clear(aside)
 
     def _release(self, snapshot: Snapshot, *, fetch: bool) -> tuple[Release, Git]:
-        """The named version; else the last that failed to build; else the live one."""
+        """The named version; else the last that failed to build, or later; else the live one."""
         git = git_for(self._options, snapshot)
         if git is None:
             raise NotCollected(
@@ -119,11 +120,11 @@ class Rebuild:
         failed = snapshot.layout.store.failed_build()
         if failed:
             return Release(failed.release, failed.version, "", commit=failed.commit), git
-        if not snapshot.current.commit:
-            raise NotCollected(
-                f"the commit of {snapshot.current.id} is not known", "Name a version."
-            )
-        return snapshot.current, git
+        bad = failed_release(snapshot.releases.values(), snapshot.history)
+        release = bad if bad and bad.commit else snapshot.current
+        if not release.commit:
+            raise NotCollected(f"the commit of {release.id} is not known", "Name a version.")
+        return release, git
 
     def _build(self, snapshot: Snapshot, aside: Store, release: Release, git: Git) -> Outcome:
         store, options = snapshot.layout.store, self._options

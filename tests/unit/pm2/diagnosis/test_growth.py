@@ -65,6 +65,16 @@ def test_memory_outside_the_heap() -> None:
     assert "native add-ons" in check.remedy
 
 
+def test_a_heap_of_which_pm2_tells_late() -> None:
+    """It seems to grow outside, where a heap snapshot would show nothing."""
+    real = [64 + each * each // 2 for each in range(15)]
+    told = [64] * 4 + real[:-4]
+    late = trend(used=[45] * 15, total=told, resident=[40 + each for each in real])
+    assert growth(late) is None
+    buffers = trend(used=[45] * 15, total=told, resident=[40 + 3 * each for each in real])
+    assert growth(buffers) is not None, "most of it is outside"
+
+
 def test_without_the_figures_of_the_heap() -> None:
     warming = trend(
         resident=[80, 89, 90, 99, 107, 109, 110, 112, 113, 115, 116, 126, 128, 131, 141]

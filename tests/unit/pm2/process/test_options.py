@@ -12,6 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.pm2.process.opti
 
 PARAMS = {
     "name": "web",
+    "confirm": "",
     "state": "restarted",
     "namespace": "",
     "instances": None,
@@ -31,6 +32,7 @@ PARAMS = {
     ("given", "sentence"),
     [
         ({"name": ""}, "name: must be the name of an app in PM2's list"),
+        ({"confirm": "wbe"}, "confirm: it is 'wbe', but the app is web"),
         ({"instances": 0}, "instances: 0 is not a number above 0"),
         ({"stable_for": -1.0}, "stable_for: -1 is not a number of seconds from 0 to 600"),
         ({"stable_for": 601.0}, "stable_for: 601 is not a number of seconds from 0 to 600"),

@@ -85,8 +85,9 @@ def test_no_folder_is_no_backup(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
-    with pytest.raises(NotCollected, match="No such file"):
+    with pytest.raises(NotCollected, match="does not exist") as missing:
         list_databases(str(tmp_path / "missing"))
+    assert "playbooks/backup.yml" in missing.value.remedy
     (tmp_path / "shop").touch()
     with pytest.raises(NotCollected, match="Not a directory"):
         list_backups(str(tmp_path), "shop")
