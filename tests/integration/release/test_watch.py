@@ -62,7 +62,7 @@ def require_one_rollback(releases: Releases) -> None:
 
 def test_a_failure_long_after_the_deployment_is_not_rolled_back(releases: Releases) -> None:
     with releases.stack.fault(paths=["/api/health"], status=503):
-        failing = releases.watch(**FAST)
+        failing = releases.watch(**FAST, deployed_within=1e-6)
     assert (failing["healthy"], failing["roll_back"]) == (False, False)
     assert "so the deployment is hardly the cause" in check(failing, "watch")["remedy"]
     assert check(failing, "errors")["not_judged"].startswith("it has been live for ")
