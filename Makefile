@@ -26,7 +26,9 @@ INVENTORY ?= inventories/demo
 ARGS ?=
 # One more than there are processors: a test often waits.
 TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
-PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope $(if $(RERUNS),--reruns $(RERUNS))
+# How often a test that fails is run once more.
+RERUNS ?= 0
+PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope --reruns $(RERUNS)
 # What 'make versions' runs: the unit tests, and playbooks once each.
 TESTS ?= -m versions tests
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
@@ -110,7 +112,7 @@ versions: $(VENV)/.ready-to-test ## Run the tests that depend on it on every oth
 	PATH="$$PATH:$$(printf '%s:' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin)" \
 	tox run-parallel --parallel-no-spinner \
 	  --skip-env "$$(python -c 'from ansible.release import __version__ as v; print("core" + v.rpartition(".")[0])')" \
-	  -- -n $$((($(TEST_WORKERS) + 1) / 2)) --dist loadscope $(TESTS)
+	  -- -n $$((($(TEST_WORKERS) + 1) / 2)) --dist loadscope --reruns $(RERUNS) $(TESTS)
 
 .PHONY: databases
 databases: $(VENV)/.ready-to-test ## Run PostgreSQL's tests on the other versions of it that are supported
