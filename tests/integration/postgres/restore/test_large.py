@@ -1,10 +1,11 @@
 """A database of 2 GB, backed up while it is written to, proven and restored; takes minutes.
 
-Only `make databases` runs it, once: on the newest of the servers in POSTGRES_PROGRAMS.
+Only `RUNBOOK_LARGE=1 make databases` runs it, once: on the newest server in POSTGRES_PROGRAMS.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -50,6 +51,9 @@ def hashes(url: str, upto: int) -> list[object]:
 
 
 @pytest.mark.skipif(not FOLDERS, reason="needs a server of POSTGRES_PROGRAMS")
+@pytest.mark.skipif(
+    "RUNBOOK_LARGE" not in os.environ, reason="takes minutes: RUNBOOK_LARGE=1 runs it"
+)
 @pytest.mark.parametrize("own", FOLDERS[-1:] or [""], ids=["native-large"], indirect=True)
 def test_two_gigabytes_come_back(
     server: Server, run_module: RunModule, client: Path, tmp_path: Path
