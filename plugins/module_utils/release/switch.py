@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ..core.check import CRITICAL, DONE, FAILED, OK, UNKNOWN, WARNING, Action, Check
 from ..net.http import Target, ask
+from ..net.monitor import Outage, ServiceMonitor
 from ..net.url import Url
 from .backend import Backend, Report
-from .monitor import Outage, ServiceMonitor
 from .options import DEPLOYED, Options
 from .plan import REVERT
 from .record import BAD, GOOD, Release, Switch
@@ -44,7 +45,7 @@ class _Watched:
     def __init__(self, options: Options) -> None:
         url = options.health_urls[0] if options.health_urls else ""
         self._target = Target(Url.parse("health_urls", url)) if url else None
-        self._monitor = ServiceMonitor(url) if url else None
+        self._monitor = ServiceMonitor(partial(ask, self._target)) if self._target else None
         self.outage: Outage | None = None
         self.failed_before = False
         """Whether the app was failing already, before anything was changed."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..core.check import CRITICAL, DONE, FAILED, SKIPPED, UNKNOWN, Action, Check
@@ -19,12 +20,13 @@ from ..core.operation import Outcome
 from ..core.progress import ProgressCallback, progress, running_item
 from ..core.thresholds import Thresholds
 from ..core.units import format_duration
+from ..net.monitor import ServiceMonitor
 from ..net.url import Url
 from .build import build_check
 from .choose import is_rolled_back, named
 from .client import Client
 from .collect import changed_variables, collect, failed_domains, read_domains, read_project
-from .endpoint import Monitor
+from .endpoint import RATE, ask
 from .memory import Memory
 from .options import DIAGNOSED, LISTED, VERIFIED, Options
 from .plan import SWITCH, Busy, Plan, plan, require_confirmed
@@ -185,7 +187,9 @@ class Operation:
         switch = Switch(self._client, options, snapshot, target, self._report)
         began, problem = time.monotonic(), RunbookError("")
         endpoint = Url.parse("health_urls", options.health_urls[0]) if options.health_urls else None
-        monitor = Monitor(endpoint).start() if endpoint else None
+        monitor = None
+        if endpoint:
+            monitor = ServiceMonitor(partial(ask, endpoint), RATE, threads=1).start()
         try:
             job = switch.wait(planned.job or switch.request())
             if switch.is_needless(job):

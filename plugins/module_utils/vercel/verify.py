@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..core.check import CRITICAL, OK, UNKNOWN, WARNING, Check
-from ..core.definition import Threshold
 from ..core.thresholds import Thresholds
-from ..core.units import format_duration, pluralize
+from ..core.units import pluralize
+from ..net.answers import Answers, health_checks, version_check
 from ..net.http import Answer
+from ..net.monitor import Outage
 from ..net.url import Url
-from .endpoint import Outage, ask
+from .endpoint import ask
 from .identity import compare
 from .options import Options
 from .plan import age
@@ -113,25 +114,9 @@ def outage_check(outage: Outage, subject: str, thresholds: Thresholds) -> Check:
 
 
 @dataclass
-class _Answers:
-    """How the requests to one URL ended."""
-
-    url: Url
-    healthy: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def asked(self) -> int:
-        return self.healthy + sum(self.problems.values())
-
+class _Named(Answers):
     unclear: str = ""
     """Why an answer could not be compared with the deployment; empty if all could."""
-
-    def count(self, problem: str) -> None:
-        if problem:
-            self.problems[problem] += 1
-        else:
-            self.healthy += 1
 
 
 def watch(
@@ -141,9 +126,10 @@ def watch(
     report: Callable[[str], None] = lambda phase: None,
 ) -> list[Check]:
     """Ask the endpoints for ``bake`` seconds; raises nothing."""
-    health = [_Answers(Url.parse("health_urls", url)) for url in options.health_urls]
-    versions = Url.parse("version_url", options.version_url) if options.version_url else None
-    named = _Answers(versions) if versions else None
+    urls = [Url.parse("health_urls", url) for url in options.health_urls]
+    health = [Answers(url.shown, partial(ask, url)) for url in urls]
+    version = Url.parse("version_url", options.version_url) if options.version_url else None
+    named = _Named(version.shown, partial(ask, version)) if version else None
     report("waiting for healthy answers")
     _await(health, named, deployment, options)
     report("watching the deployment")
@@ -152,16 +138,17 @@ def watch(
         if rounds:
             time.sleep(min(_PAUSE, max(0.02, until - time.monotonic())))
         for one in health:
-            answer = ask(one.url, options.timeout)
+            answer = one.ask(options.timeout)
             one.count("" if answer.healthy else answer.shown)
         if named:
-            _count_version(named, ask(named.url, options.timeout), deployment)
+            _count_version(named, named.ask(options.timeout), deployment)
         rounds += 1
-    checks = _health_checks(health, options, thresholds)
-    return [*checks, _version_check(named, deployment, options, thresholds)]
+    share = options.healthy_share
+    checks = health_checks("vercel.health", health, options.bake, share, thresholds)
+    return [*checks, _version_check(named, deployment, thresholds)]
 
 
-def _count_version(named: _Answers, answer: Answer, deployment: Deployment) -> None:
+def _count_version(named: _Named, answer: Answer, deployment: Deployment) -> None:
     if not answer.healthy:
         named.count(answer.shown)
         return
@@ -172,14 +159,14 @@ def _count_version(named: _Answers, answer: Answer, deployment: Deployment) -> N
 
 
 def _await(
-    health: list[_Answers], named: _Answers | None, deployment: Deployment, options: Options
+    health: list[Answers], named: _Named | None, deployment: Deployment, options: Options
 ) -> None:
     """Wait until every endpoint has answered once as it should, at most ``start_within``."""
     end = time.monotonic() + options.start_within
     waiting = [*health, *([named] if named else [])]
     while waiting and time.monotonic() < end:
         one = waiting[0]
-        answer = ask(one.url, options.timeout)
+        answer = one.ask(options.timeout)
         fine = answer.healthy
         if fine and one is named:
             fine = not compare(answer.content, deployment).differs
@@ -189,42 +176,10 @@ def _await(
         time.sleep(_PAUSE)
 
 
-def _health_checks(health: list[_Answers], options: Options, thresholds: Thresholds) -> list[Check]:
-    if not health:
-        reason = "health_urls names no endpoint"
-        return [thresholds.not_judged("vercel.health", "no request was sent", reason)]
-    limits = Threshold(warning=100.0, critical=options.healthy_share, below=True)
-    checks = []
-    for one in health:
-        text = f"{one.healthy} of {pluralize(one.asked, 'answer')} healthy"
-        text += f" in {format_duration(options.bake)}" if options.bake else ""
-        if one.problems:
-            text += f"; most often {one.problems.most_common(1)[0][0]}"
-        share = 100 * one.healthy / one.asked
-        checks.append(
-            thresholds.evaluate(
-                "vercel.health", share, text, subject=one.url.shown, threshold=limits
-            )
-        )
-    return checks
-
-
-def _version_check(
-    named: _Answers | None, deployment: Deployment, options: Options, thresholds: Thresholds
-) -> Check:
-    if not named:
-        return thresholds.not_judged(
-            "vercel.version", "the app was not asked", "version_url is not set"
-        )
-    subject = named.url.shown
-    if named.problems:
-        problem, count = named.problems.most_common(1)[0]
-        text = f"{count} of {pluralize(named.asked, 'answer')}: {problem}"
-        return thresholds.verdict("vercel.version", CRITICAL, text, subject=subject)
-    if named.unclear:
+def _version_check(named: _Named | None, deployment: Deployment, thresholds: Thresholds) -> Check:
+    if named and named.unclear and not named.problems:
         remedy = "Have the app answer with the commit that it was built from."
         return thresholds.verdict(
-            "vercel.version", UNKNOWN, named.unclear, subject=subject, remedy=remedy
+            "vercel.version", UNKNOWN, named.unclear, subject=named.shown, remedy=remedy
         )
-    text = f"all of {pluralize(named.asked, 'answer')} name {deployment.shown}"
-    return thresholds.verdict("vercel.version", OK, text, subject=subject)
+    return version_check("vercel.version", named, deployment.shown, thresholds)

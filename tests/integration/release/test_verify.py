@@ -8,16 +8,17 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.http import Target, ask
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.monitor import ServiceMonitor
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.url import Url
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release import verify as proof
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.backends.pm2 import Pm2
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.monitor import (
-    ServiceMonitor,
-)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.record import Release
 from demo.stack import Stack
@@ -127,8 +128,12 @@ def test_new_errors_since_the_switch(stack: Stack, options: Options) -> None:
     assert "new error messages, first of all 'Error: cannot find the moon <n>'" in check.summary
 
 
+def monitor_of(url: str) -> ServiceMonitor:
+    return ServiceMonitor(partial(ask, Target(Url.parse("health_urls", url))))
+
+
 def test_the_monitor_of_a_service_that_works(options: Options) -> None:
-    monitor = ServiceMonitor(options.health_urls[0]).start()
+    monitor = monitor_of(options.health_urls[0]).start()
     time.sleep(1)
     found = monitor.stop()
     assert (found.failed, found.seconds) == (0, 0.0), found
@@ -136,7 +141,7 @@ def test_the_monitor_of_a_service_that_works(options: Options) -> None:
 
 
 def test_the_monitor_of_a_service_that_fails_for_a_while(stack: Stack, options: Options) -> None:
-    monitor = ServiceMonitor(options.health_urls[0]).start()
+    monitor = monitor_of(options.health_urls[0]).start()
     time.sleep(0.5)
     began = time.monotonic()
     with stack.fault(paths=["/api/health"], status=503):

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.vercel.checks import CHECKS
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.vercel.endpoint import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.monitor import (
     Outage,
     Request,
     outage,
 )
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.vercel.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.vercel.verify import (
     auto_assign_check,
     environment_check,

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.units import format_duration, pluralize
-from ..net.http import Answer, Target, ask
-from ..net.url import Url
+from .http import Answer
 
 #: Requests per second in total, and threads that send them: one that waits does not hide what the
 #: others see.
@@ -42,10 +41,10 @@ class Outage:
     failed: int
     seconds: float
     """Seconds without service: from each request that failed to the next that was answered."""
-    resolution: float = 1 / RATE
-    """Seconds between two requests: a shorter interruption may go unnoticed."""
     problem: str = ""
     """How the first request failed."""
+    resolution: float = 1 / RATE
+    """Seconds between two requests: a shorter interruption may go unnoticed."""
 
     @property
     def shown(self) -> str:
@@ -61,16 +60,21 @@ class Outage:
 
 
 class ServiceMonitor:
-    """Asks a URL at a bounded rate, each time on a new connection, until it is stopped."""
+    """Asks at a bounded rate until it is stopped.
 
-    def __init__(self, url: str, send: Callable[[Target, float], Answer] = ask) -> None:
-        self._target = Target(Url.parse("health_urls", url))
-        self._send = send
+    ``ask`` sends a request on a new connection and waits at most so many seconds; ``rate`` is that
+    of all ``threads`` together, in requests a second.
+    """
+
+    def __init__(
+        self, ask: Callable[[float], Answer], rate: float = RATE, threads: int = _THREADS
+    ) -> None:
+        self._ask, self._rate = ask, rate
         self._requests: list[Request] = []
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), daemon=True)
-            for number in range(_THREADS)
+            for number in range(threads)
         ]
         self._began = 0.0
 
@@ -86,15 +90,15 @@ class ServiceMonitor:
         for thread in self._threads:
             thread.join(2 * _PATIENCE)
         took = time.monotonic() - self._began
-        interval = max(1 / RATE, took / max(1, len(self._requests)))
+        interval = max(1 / self._rate, took / max(1, len(self._requests)))
         return outage(tuple(self._requests), interval)
 
     def _run(self, number: int) -> None:
-        pause = _THREADS / RATE
-        due = self._began + number / RATE
+        pause = len(self._threads) / self._rate
+        due = self._began + number / self._rate
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             sent = time.monotonic()
-            answer = self._send(self._target, _PATIENCE)
+            answer = self._ask(_PATIENCE)
             problem = "" if answer.healthy else answer.shown
             if len(self._requests) < _KEPT:
                 self._requests.append(Request(sent, time.monotonic(), problem))
@@ -116,4 +120,4 @@ def outage(requests: Sequence[Request], resolution: float = 1 / RATE) -> Outage:
     if since is not None:
         seconds += max(one.ended for one in in_order) - since
     problem = failed[0].problem if failed else ""
-    return Outage(len(in_order), len(failed), round(seconds, 3), resolution, problem)
+    return Outage(len(in_order), len(failed), round(seconds, 3), problem, resolution)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.http import Answer, Target
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.monitor import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.http import Answer
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.net.monitor import (
     Request,
     ServiceMonitor,
     outage,
@@ -53,11 +53,11 @@ def test_no_request_at_all() -> None:
 def test_the_rate_is_bounded_while_the_service_refuses_at_once() -> None:
     sent = []
 
-    def refuse(target: Target, seconds: float) -> Answer:
+    def refuse(seconds: float) -> Answer:
         sent.append(threading.get_ident())
         return Answer(problem=REFUSED)
 
-    monitor = ServiceMonitor("http://localhost/", refuse).start()
+    monitor = ServiceMonitor(refuse).start()
     time.sleep(0.5)
     found = monitor.stop()
     assert found.requests == found.failed == len(sent) <= 12
