@@ -26,7 +26,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for each inspect the service.
+      - Seconds for each inspection of the service.
     type: float
     default: 10.0
   wait:

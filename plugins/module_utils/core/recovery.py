@@ -9,13 +9,15 @@ that is down or hangs for no reason that would stop or hang it again.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
 from .operation import Outcome
+from .options import checked_seconds
 from .thresholds import Thresholds
 from .units import format_duration
 
@@ -54,6 +56,14 @@ class Cause:
     text: str
     remedy: str = ""
     """What to do; for a restart, what to inspect afterwards."""
+
+
+class Reason(NamedTuple):
+    """What a line of the service's log means."""
+
+    kind: str
+    """To compare with what is the case now; empty if that cannot be seen."""
+    cause: Cause
 
 
 @dataclass(frozen=True)
@@ -119,15 +129,11 @@ class Recovery:
 
     def judged(self, found: Finding, check_mode: bool) -> Outcome:
         """The outcome before anything is done; without check mode the restart comes next."""
-        cause = found.cause
         results = _results(found)
         actions = []
-        if results["restart"]:
-            if check_mode:
-                reason = f"{cause.text}; by {found.how}"
-                actions.append(Action(self.action, PLANNED, reason, found.address))
-            else:
-                return Outcome([self._check(found)], [], "", results)
+        if check_mode and results["restart"]:
+            reason = f"{found.cause.text}; by {found.how}"
+            actions.append(Action(self.action, PLANNED, reason, found.address))
         return Outcome([self._check(found)], actions, "", results)
 
     def verified(self, attempt: Attempt, found: Finding) -> Outcome:
@@ -190,6 +196,26 @@ def _results(found: Finding) -> dict[str, Any]:
         "cause": found.cause.text,
         "unit": found.unit,
     }
+
+
+def read_recovery_options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `RECOVERY_OPTIONS`, validated; raises `UsageError`."""
+    return {
+        "unit": params["unit"] or "",
+        "restart_command": params["restart_command"] or (),
+        "log_file": params["log_file"] or "",
+        "timeout": checked_seconds("timeout", params["timeout"]),
+        "wait": checked_seconds("wait", params["wait"]),
+        "attempt": Attempt(**params["attempt"]) if params["attempt"] else None,
+    }
+
+
+def lines_since(start: re.Pattern[str], lines: Sequence[str]) -> Sequence[str]:
+    """The lines of a log from the last start on; all of them if there is none."""
+    for at in range(len(lines) - 1, -1, -1):
+        if start.search(lines[at]):
+            return lines[at:]
+    return lines
 
 
 def rows(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:

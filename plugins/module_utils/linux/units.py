@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..core.recovery import OTHER, RESTART, WAIT, Cause
 from .proc import read_text
 
 _SHOWN = (
@@ -63,6 +64,30 @@ class Unit:
         if self.restarts:
             text += f", started again {self.restarts} times by systemd"
         return text
+
+
+def masked(unit: Unit | None) -> Cause | None:
+    """Why a service does not start that no one may start; none if it is something else."""
+    if not unit or unit.load != "masked":
+        return None
+    remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
+    return Cause(OTHER, f"{unit.name} is masked", remedy)
+
+
+def busy(unit: Unit | None) -> Cause | None:
+    """Why a service does not answer that systemd is starting or stopping; else none."""
+    if not unit or unit.active not in ("activating", "deactivating", "reloading"):
+        return None
+    remedy = f"'journalctl -fu {unit.name}' shows how far it is."
+    return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
+
+
+def down(service: str, unit: Unit | None) -> Cause:
+    """What is known of a service that is down for no reason that can be seen."""
+    text = f"{service} is down"
+    if unit:
+        text += f": {unit.name} is {unit.described}"
+    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
 
 
 def has_systemd() -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
 from ...core.text import redact, shorten
 from ...core.units import format_value
+from ...linux.units import busy, down, masked
 from ..errors import NoConnection
 from .log import DISK, PORT, reason
 from .snapshot import Snapshot
@@ -125,9 +126,9 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
             "Compare port and listen_addresses with database_url; if it is another server that "
             "should run, name its folder in data_directory.",
         )
-    if unit and unit.load == "masked":
-        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
-        return Cause(OTHER, f"{unit.name} is masked", remedy)
+    forbidden = masked(unit)
+    if forbidden:
+        return forbidden
     if seen.orphans:
         pids = ", ".join(str(each.pid) for each in seen.orphans[:5])
         remedy = f"They end by themselves. If one hangs, 'kill {seen.orphans[0].pid}', never -9."
@@ -136,18 +137,13 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     found = _of_log(seen)
     if found and found.cure == OTHER:
         return found
-    if unit and unit.active in ("activating", "deactivating", "reloading"):
-        remedy = f"'journalctl -fu {unit.name}' shows how far it is."
-        return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
+    starting = busy(unit)
+    if starting:
+        return starting
     if (unit and unit.result == "oom-kill") or (seen.kills and not found):
         remedy = "See what used the memory: work_mem, the number of connections, other programs."
         return Cause(RESTART, "PostgreSQL is down: the kernel killed it for lack of memory", remedy)
-    if found:
-        return found
-    text = "PostgreSQL is down"
-    if unit:
-        text += f": {unit.name} is {unit.described}"
-    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
+    return found or down("PostgreSQL", unit)
 
 
 def _of_log(seen: Snapshot) -> Cause | None:

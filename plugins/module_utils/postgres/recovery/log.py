@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ...core.recovery import OTHER, RESTART, Cause
+from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
 
 DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
 
@@ -17,13 +16,6 @@ _START = re.compile(r"starting PostgreSQL \d")
 _READY = re.compile(r"database system is ready to accept")
 #: Only these end a server; errors of sessions do not.
 _DEADLY = re.compile(r"\b(?:FATAL|PANIC|LOG|HINT|DETAIL|WARNING):|^pg_ctl|^postgres:")
-
-
-class Reason(NamedTuple):
-    """What a line of the log means."""
-
-    kind: str
-    cause: Cause
 
 
 _REASONS: Sequence[tuple[str, str, str, str, str]] = (
@@ -115,7 +107,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
 
 def reason(lines: Sequence[str]) -> Reason | None:
     """Why it ended or did not start; none if the log does not say."""
-    recent = _last_start(lines)
+    recent = lines_since(_START, lines)
     started = any(_READY.search(line) for line in recent)
     for line in reversed(recent):
         if not _DEADLY.search(line):
@@ -126,11 +118,3 @@ def reason(lines: Sequence[str]) -> Reason | None:
         if _READY.search(line):
             return None
     return None
-
-
-def _last_start(lines: Sequence[str]) -> Sequence[str]:
-    """From the last start on; an error in the configuration comes before that line."""
-    for at in range(len(lines) - 1, -1, -1):
-        if _START.search(lines[at]):
-            return lines[at:]
-    return lines

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.options import checked_seconds
-from ...core.recovery import Attempt
+from ...core.recovery import Attempt, read_recovery_options
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,4 @@ class Options:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The options from the module's parameters; raises `UsageError`."""
-        return cls(
-            params["unit"] or "",
-            params["restart_command"] or (),
-            params["data_directory"] or "",
-            params["log_file"] or "",
-            checked_seconds("timeout", params["timeout"]),
-            checked_seconds("wait", params["wait"]),
-            Attempt(**params["attempt"]) if params["attempt"] else None,
-        )
+        return cls(data_directory=params["data_directory"] or "", **read_recovery_options(params))

@@ -14,6 +14,7 @@ from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
 from ...core.text import redact, shorten
 from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
+from ...linux.units import busy, down, masked
 from ..errors import Loading, NoAnswer, NotListening
 from .log import DISK, MEMORY, PORT, reason
 from .snapshot import Snapshot
@@ -119,24 +120,19 @@ def _of_absence(seen: Snapshot) -> Cause:
             f"listens on {ports}",
             "Compare port, bind and unixsocket in redis.conf with redis_url.",
         )
-    if unit and unit.load == "masked":
-        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
-        return Cause(OTHER, f"{unit.name} is masked", remedy)
+    forbidden = masked(unit)
+    if forbidden:
+        return forbidden
     found = _of_log(seen)
     if found and found.cure == OTHER:
         return found
-    if unit and unit.active in ("activating", "deactivating", "reloading"):
-        remedy = f"'journalctl -fu {unit.name}' shows how far it is."
-        return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
+    starting = busy(unit)
+    if starting:
+        return starting
     if _was_killed(seen):
         remedy = "Set maxmemory well below the memory of the host, or of its service."
         return Cause(RESTART, "Redis is down: the kernel killed it for lack of memory", remedy)
-    if found:
-        return found
-    text = "Redis is down"
-    if unit:
-        text += f": {unit.name} is {unit.described}"
-    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
+    return found or down("Redis", unit)
 
 
 def _is_elsewhere(seen: Snapshot) -> bool:

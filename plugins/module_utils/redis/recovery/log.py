@@ -7,23 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ...core.recovery import OTHER, RESTART, Cause
+from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
 
 _START = re.compile(r"(?:Redis|Valkey|oO0OoO0OoO0Oo .*) is starting|FATAL CONFIG FILE ERROR")
 _READY = re.compile(r"[Rr]eady to accept connections")
 
 #: Kinds of reasons, beside those that a restart never cures.
 DISK, PORT, STOPPED, CRASHED, MEMORY = "disk", "port", "stopped", "crashed", "memory"
-
-
-class Reason(NamedTuple):
-    """What a line of the log means."""
-
-    kind: str
-    """``disk`` and so on, to compare with what is the case now; empty if that cannot be seen."""
-    cause: Cause
 
 
 #: By a pattern, the last line that matches one counts.
@@ -91,17 +82,9 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
 )
 
 
-def last_start(lines: Sequence[str]) -> Sequence[str]:
-    """The lines from the last start on; all of them if there is none."""
-    for at in range(len(lines) - 1, -1, -1):
-        if _START.search(lines[at]):
-            return lines[at:]
-    return lines
-
-
 def reason(lines: Sequence[str]) -> Reason | None:
     """Why it ended or did not start; none if the log does not say."""
-    recent = last_start(lines)
+    recent = lines_since(_START, lines)
     wrong = _config_error(recent)
     if wrong:
         return Reason("", wrong)

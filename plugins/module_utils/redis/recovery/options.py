@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.options import checked_seconds
-from ...core.recovery import Attempt
+from ...core.recovery import Attempt, read_recovery_options
 from ..connection import Endpoint
 from ..url import parse_url
 
@@ -45,11 +44,6 @@ class Options:
         """The options from the module's parameters; raises `UsageError`."""
         return cls(
             parse_url(params["redis_url"], params["ca_file"]),
-            params["unit"] or "",
-            params["restart_command"] or (),
-            params["config_file"] or "",
-            params["log_file"] or "",
-            checked_seconds("timeout", params["timeout"]),
-            checked_seconds("wait", params["wait"]),
-            Attempt(**params["attempt"]) if params["attempt"] else None,
+            config_file=params["config_file"] or "",
+            **read_recovery_options(params),
         )
