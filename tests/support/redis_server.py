@@ -71,7 +71,7 @@ class Server:
 
     def __init__(self, folder: Path, program: Path, *options: str) -> None:
         folder.mkdir(parents=True)
-        self.port, self.folder, self._password = _port(), folder, ""
+        self.port, self.folder, self.program, self._password = _port(), folder, program, ""
         # A configuration file comes first, if there is one.
         file = [option for option in options[:1] if not option.startswith("--")]
         command = [

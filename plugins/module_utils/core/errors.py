@@ -36,3 +36,8 @@ class Refused(RunbookError):
 
 class NotCollected(RunbookError):
     """Something that should be readable could not be read; the text says why."""
+
+    @classmethod
+    def of(cls, error: OSError, remedy: str = "") -> NotCollected:
+        """What the system says about a file."""
+        return cls(f"{error.filename or 'a file'}: {error.strerror}", remedy)

@@ -166,7 +166,7 @@ def _whole(text: str | None) -> int:
 
 def _output(argv: Sequence[str]) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - no shell
             argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,

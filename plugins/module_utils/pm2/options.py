@@ -54,12 +54,15 @@ class Options:
 
     def _validate(self) -> None:
         check_instances(self.instances)
-        if not 0 < self.hours <= _MAX_HOURS:
-            raise UsageError(
-                f"window: {self.hours:g} is not a number of hours above 0 and up to one year"
-            )
+        check_hours("window", self.hours)
         if self.error_logs and len(self.names) != 1:
             raise UsageError("error_logs: needs the name of exactly one app in 'app'")
+
+
+def check_hours(option: str, hours: float) -> None:
+    """Raises `UsageError` for a window of the logs that makes no sense."""
+    if not 0 < hours <= _MAX_HOURS:
+        raise UsageError(f"{option}: {hours:g} is not a number of hours above 0 and up to one year")
 
 
 def check_instances(number: int | None) -> None:

@@ -77,7 +77,7 @@ class Operation:
         except DeadlineExceeded:
             problem = NotCollected(self._silent)
         except OSError as error:
-            problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
+            problem = NotCollected.of(error)
         text = str(problem)
         check = self._thresholds.verdict(
             name, CRITICAL, text, subject=self._options.name, remedy=problem.remedy

@@ -88,9 +88,7 @@ class Operation:
         except DeadlineExceeded:
             problem = _late(self._options)
         except OSError as error:
-            problem = NotCollected(
-                f"{error.filename or 'a file'}: {error.strerror}", "Set record_dir."
-            )
+            problem = NotCollected.of(error, "Set record_dir.")
         text = str(problem)
         check = self._thresholds.verdict(
             name, CRITICAL, text, subject=self._options.project, remedy=problem.remedy

@@ -138,13 +138,13 @@ def launch(stack: Stack, tmp_path: Path) -> Callable[..., Job]:
 @pytest.mark.versions
 def test_a_job_is_green_and_hands_its_verdict_on(stack: Stack, launch: Callable[..., Job]) -> None:
     stack.up()
-    # What the machine itself may be short of is not what is tested here.
-    job = launch(
-        runbook_thresholds={
-            f"host.{name}": {"warning": None, "critical": None}
-            for name in ("cpu", "load", "memory", "swap", "disk_used", "oom_kills")
-        }
-    )
+    # What the machine itself may be short of, and how slow that makes the services, is not what is
+    # tested here.
+    of_the_host = ("cpu", "load", "memory", "swap", "disk_used", "oom_kills")
+    slow = ("web.response_time_p95", "web.page_load_time", "postgres.query_time_mean")
+    slow += ("postgres.writable", "redis.reachable", "redis.slow_commands")
+    names = [*(f"host.{name}" for name in of_the_host), *slow]
+    job = launch(runbook_thresholds={name: {"warning": None, "critical": None} for name in names})
     assert (job.status, job.code) == ("successful", 0), job.output
     looked = {
         event["event_data"]["resolved_action"]
@@ -158,8 +158,7 @@ def test_a_job_is_green_and_hands_its_verdict_on(stack: Stack, launch: Callable[
         for event in job.events
         if event["event"] in ("runner_on_failed", "runner_on_unreachable")
     ]
-    # A slow answer of a busy machine is a warning, and rightly so.
-    assert job.artifacts["runbook_verdict"] != "critical"
+    assert job.artifacts["runbook_verdict"] in ("ok", "unknown")
     assert sum(job.artifacts["runbook_counts"].values()) >= 30
     assert "Daily checklist" in job.output, "the closing table is in the job's output"
     latest = json.loads((job.directory / "project/reports/daily_checklist/latest.json").read_text())

@@ -169,9 +169,10 @@ def test_a_heap_snapshot_is_refused_where_it_could_take_the_app_down(
     assert (actions(answer), answer["taken"]) == ([("app.heap_snapshot", "skipped")], False)
     assert reason in answer["msg"]
     assert not list((tmp_path / "profiles").glob("*snapshot*"))
-    # On a starved machine a process in a loop may not let go of it in time, which is told.
-    told = statuses(answer).get("app.inspector") == "critical"
-    assert told or open_inspectors(apps, app) == []
+    if statuses(answer).get("app.inspector") == "critical":
+        # On a starved machine a process in a loop may not let go of it in time: the next run does.
+        profile(app, heap=True, confirm=app)
+    assert open_inspectors(apps, app) == []
 
 
 @pytest.mark.usefixtures("spinning")

@@ -156,10 +156,9 @@ def test_a_dump_first(start_each: Start, flush: Flush, tmp_path: Path) -> None:
     assert [action["name"] for action in done["actions"]] == ["redis.dump", "redis.flush"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    program = str(server.process.args[0])  # type: ignore[index]
     (tmp_path / "restored").mkdir()
     (tmp_path / "restored" / "dump.rdb").write_bytes(path.read_bytes())
-    restored = Server(tmp_path / "again", Path(program), "--dir", str(tmp_path / "restored"))
+    restored = Server(tmp_path / "again", server.program, "--dir", str(tmp_path / "restored"))
     try:
         until(lambda: restored.client.dbsize() == 500)
     finally:

@@ -11,10 +11,10 @@ from typing import Any
 
 from ...core.errors import UsageError
 from ..daemon import default_home
+from ..options import check_hours
 
 #: Seconds of a window: shorter ones say nothing about a trend.
 SHORTEST, LONGEST = 3.0, 600.0
-_MAX_HOURS = 24 * 366
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,7 @@ class Options:
                 f"window: {self.window:g} is not a number of seconds from {SHORTEST:g} to "
                 f"{LONGEST:g}"
             )
-        if not 0 < self.log_hours <= _MAX_HOURS:
-            raise UsageError(
-                f"log_hours: {self.log_hours:g} is not a number of hours above 0 and up to one year"
-            )
+        check_hours("log_hours", self.log_hours)
         for port in self.ports:
             if not 0 < port < 65536:
                 raise UsageError(f"database_ports: {port} is not the number of a port")

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Callable
 
 from ...core.check import CRITICAL, DONE, FAILED, OK, WARNING, Action, Check
@@ -14,6 +16,7 @@ from ...core.errors import Refused, RunbookError
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ...core.units import format_value, pluralize
+from ..connection import redis
 from ..server import Server
 from .inventory import scan
 from .options import Options
@@ -118,9 +121,13 @@ def _unlink(
                     "others are writing them all the time",
                     "Stop what writes them first, then look again.",
                 )
-            removed[0] += server.ask_keys("UNLINK", lambda raw, some=some: raw.unlink(*some))  # type: ignore[misc]
+            removed[0] += server.ask_keys("UNLINK", partial(_unlink_these, some))
             report(removed[0])
             time.sleep(options.pause)
+
+
+def _unlink_these(keys: Sequence[bytes], raw: redis.Redis) -> int:
+    return int(raw.unlink(*keys))
 
 
 def _left(server: Server, options: Options) -> int | None:

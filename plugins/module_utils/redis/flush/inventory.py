@@ -123,7 +123,8 @@ def take_inventory(
 
 
 def _group(inventory: Inventory, known: dict[bytes, Group], key: bytes) -> Group:
-    beginning = _BEGINNING.match(key)[0]  # type: ignore[index]
+    found = _BEGINNING.match(key)
+    beginning = found[0] if found else key
     group = known.get(beginning)
     if group is None:
         name = key.decode(errors="replace")

@@ -28,8 +28,8 @@ from ..record import Release
 
 #: Seconds by which a start may seem to lie before the switch: PM2 rounds, and so do we.
 _ROUNDING = 0.1
-#: Seconds before the switch whose messages are not new, and what reading them may cost.
-_BEFORE = 7 * 86400.0
+#: Seconds before the switch whose messages are not new.
+WEEK = 7 * 86400.0
 _LOG_BYTES = 64 << 20
 _LOG_SECONDS = 10.0
 
@@ -56,18 +56,11 @@ class Watch:
 
     def look(self) -> None:
         """Ask PM2 once."""
-        home = self._options.pm2_home or default_home()
         try:
-            with Client(home, Deadline(self._options.timeout)) as client:
-                self._daemon = client.daemon_pid
-                rows = client.instances()
+            found, self._daemon = ask_pm2(self._options)
         except Unreachable as problem:
             self.unreachable = str(problem)
             return
-        except DeadlineExceeded:
-            self.unreachable = f"no answer within {format_duration(self._options.timeout)}"
-            return
-        found = of_app(rows, self._options.name, self._options.namespace)
         self._looks.append(Look(found, tuple(directory_of(row.pid) for row in found)))
 
     def problem(self, release: Release) -> str:
@@ -104,12 +97,31 @@ class Watch:
             )
         if not self._looks:
             return thresholds.verdict(name, UNKNOWN, "PM2 did not name the logs", subject=subject)
-        app = App(subject, "", self._looks[-1].instances)
-        errors, output = log_files(app, daemon_pid=self._daemon)
-        files: list[LogFile] = [*errors, *output]
-        budget = Budget(_LOG_BYTES, _LOG_SECONDS)
-        summary = scan(files, self._since - _BEFORE, now, budget)
+        files = logs_of(subject, self._looks[-1].instances, self._daemon)
+        summary = scan(files, self._since - WEEK, now, log_budget())
         return judge_errors(summary, self._since, subject, thresholds)
+
+
+def ask_pm2(options: Options) -> tuple[tuple[Instance, ...], int]:
+    """The app's instances, and the process of PM2's daemon; raises `Unreachable`."""
+    home = options.pm2_home or default_home()
+    try:
+        with Client(home, Deadline(options.timeout)) as client:
+            daemon, rows = client.daemon_pid, client.instances()
+    except DeadlineExceeded:
+        raise Unreachable(f"no answer within {format_duration(options.timeout)}") from None
+    return of_app(rows, options.name, options.namespace), daemon
+
+
+def logs_of(name: str, instances: Sequence[Instance], daemon: int) -> list[LogFile]:
+    """The app's logs, those of its output among them."""
+    errors, output = log_files(App(name, "", tuple(instances)), daemon_pid=daemon)
+    return [*errors, *output]
+
+
+def log_budget() -> Budget:
+    """What reading them may cost."""
+    return Budget(_LOG_BYTES, _LOG_SECONDS)
 
 
 def of_app(rows: Sequence[Instance], name: str, namespace: str | None) -> tuple[Instance, ...]:

@@ -40,7 +40,7 @@ class Running:
     @property
     def ready(self) -> bool:
         """Whether it has passed its health check, or has none."""
-        return bool(self._seen) and self._seen.health in ("", "healthy")  # type: ignore[union-attr]
+        return self._seen is not None and self._seen.health in ("", "healthy")
 
     @property
     def ended(self) -> str:

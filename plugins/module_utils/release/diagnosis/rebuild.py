@@ -74,7 +74,7 @@ class Rebuild:
         except DeadlineExceeded:
             problem = NotCollected("PM2 did not answer in time")
         except OSError as error:
-            problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
+            problem = NotCollected.of(error)
         text = f"nothing was built: {problem}"
         return self._outcome(
             [self._check(UNKNOWN, text, self._options.version, remedy=problem.remedy)], []

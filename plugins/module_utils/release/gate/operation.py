@@ -57,7 +57,7 @@ class Gate:
         except DeadlineExceeded:
             problem = NotCollected(f"{self._backend.manager} did not answer in time")
         except OSError as error:
-            problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
+            problem = NotCollected.of(error)
         subject = self._options.release.version or self._options.release.name
         check = self._thresholds.verdict(
             "release.gate", CRITICAL, f"no go: {problem}", subject=subject, remedy=problem.remedy

@@ -6,28 +6,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import Unreachable
-from ...core.units import format_duration
-from ...logs.scan import Budget, LogFile, scan
+from ...logs.scan import scan
 from ...logs.summary import LogSummary
-from ...pm2.client import Client
-from ...pm2.daemon import default_home
-from ...pm2.error_log import log_files
-from ...pm2.instance import App, Instance
+from ...pm2.instance import Instance
 from ...pm2.process.switch import directory_of
-from ..backends.pm2_watch import of_app
+from ..backends.pm2_watch import WEEK, ask_pm2, log_budget, logs_of
 from ..options import Options as ReleaseOptions
 from ..record import Release
 from ..response import Endpoint
 from ..versions import mismatch
 from .rounds import Round
 
-_DAY, _WEEK = 86400.0, 7 * 86400.0
-_LOG_BYTES, _LOG_SECONDS = 64 << 20, 10.0
+_DAY = 86400.0
 
 
 @dataclass
@@ -48,7 +41,12 @@ class Asker:
 
     def round(self) -> Round:
         """Ask everything once."""
-        instances, unreachable = self._instances()
+        instances: tuple[Instance, ...] = ()
+        unreachable = ""
+        try:
+            instances, self.daemon = ask_pm2(self.options)
+        except Unreachable as problem:
+            unreachable = str(problem)
         folders = tuple(directory_of(row.pid) for row in instances)
         problems = {}
         # One request for each instance: connections go to them in turn.
@@ -63,18 +61,6 @@ class Asker:
                 if said:
                     problems[f"version of {self.version.target.shown}"] = said
         return Round(problems, instances, folders, unreachable)
-
-    def _instances(self) -> tuple[tuple[Instance, ...], str]:
-        home = self.options.pm2_home or default_home()
-        try:
-            with Client(home, Deadline(self.options.timeout)) as client:
-                self.daemon = client.daemon_pid
-                rows = client.instances()
-        except Unreachable as problem:
-            return (), str(problem)
-        except DeadlineExceeded:
-            return (), f"no answer within {format_duration(self.options.timeout)}"
-        return of_app(rows, self.options.name, self.options.namespace), ""
 
 
 @dataclass(frozen=True)
@@ -92,11 +78,9 @@ class Messages:
 
 def read_messages(asker: Asker, found: Round, since: float) -> Messages:
     """The messages of the app's logs around a switch."""
-    app = App(asker.options.name, "", found.instances)
-    errors, output = log_files(app, daemon_pid=asker.daemon)
-    files: Sequence[LogFile] = [*errors, *output]
-    now, budget = time.time(), Budget(_LOG_BYTES, _LOG_SECONDS)
-    week = scan(files, since - _WEEK, now, budget)
+    files = logs_of(asker.options.name, found.instances, asker.daemon)
+    now, budget = time.time(), log_budget()
+    week = scan(files, since - WEEK, now, budget)
     day, own = (scan(files, start, now, budget) for start in (since - _DAY, since))
     oldest = since if week.oldest is None else week.oldest
     return Messages(week, day.count - own.count, min(_DAY, since - oldest), own.count)

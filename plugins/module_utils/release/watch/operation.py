@@ -56,7 +56,7 @@ class Watch:
         except DeadlineExceeded:
             problem = NotCollected("PM2 did not answer in time")
         except OSError as error:
-            problem = NotCollected(f"{error.filename or 'a file'}: {error.strerror}")
+            problem = NotCollected.of(error)
         check = self._thresholds.verdict(
             "release.watch",
             UNKNOWN,

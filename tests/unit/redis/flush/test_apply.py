@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.flush.inve
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.flush.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.flush.plan import Snapshot
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.server import Server
 
 
 @dataclass
@@ -57,7 +58,8 @@ def removal(server: Fake, confirm: int, **options: Any) -> Outcome:
     outcome = Outcome(results={})
     snapshot = Snapshot({"used_memory": 1}, Inventory(), confirm, confirm)
     given = Options(server.endpoint, "flushed", confirm=confirm, pause=0, **options)
-    remove(server, snapshot, given, Thresholds(CHECKS, {}), lambda done: None, outcome)  # type: ignore[arg-type]
+    thresholds = Thresholds(CHECKS, {})
+    remove(cast("Server", server), snapshot, given, thresholds, lambda done: None, outcome)
     return outcome
 
 
