@@ -39,6 +39,9 @@ _SAMPLING = 1000
 _STOP, _SNAPSHOT, _CLOSE = 30.0, 60.0, 5.0
 #: Seconds to wait before another attempt to close it, and how many there are.
 _SOON, _ATTEMPTS = 1.0, 3
+#: Node.js notices SIGUSR1 twice: in the middle of a computation, and when its event loop turns
+#: again, which opens an inspector that was closed meanwhile. So it is closed then once more.
+_END = "setImmediate(() => setTimeout(() => process._debugEnd(), 100).unref()); process._debugEnd()"
 #: Seconds beyond the profile and ``timeout`` that a run can take.
 OVERHEAD = _STOP + 4 * _CLOSE
 #: The longest that a run can take.
@@ -189,7 +192,7 @@ def _inspector(work: Work) -> Iterator[Target]:
 def _ask_to_close(session: Session) -> None:
     # The process closes the connection in place of an answer.
     with suppress(RunbookError, DeadlineExceeded):
-        session.evaluate("process._debugEnd()", _CLOSE)
+        session.evaluate(_END, _CLOSE)
 
 
 def _close(work: Work, target: Target) -> bool:
