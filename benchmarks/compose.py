@@ -6,37 +6,17 @@ two services behind nginx, where no request may fail.
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measurement import ROOT, MeasurementFailed, Setup
-from demo.services import fetch
+from benchmarks.measurement import MeasurementFailed, Setup, run_module
+from benchmarks.traffic import Stream, watched
 from tests.support import compose_app
 from tests.support.compose_app import ComposeApp, Images, Registry
 
 NEW, OLD = "v1.1.0", "v1.0.0"
-#: Seconds between two requests.
-PAUSE = 0.02
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a constant stream of requests saw."""
-
-    requests: int
-    failed: int
-    gap: float
-    """Seconds from each failed request to the next that was answered."""
-    in_total: float
 
 
 def measure(setup: Setup) -> None:
@@ -50,15 +30,17 @@ def measure(setup: Setup) -> None:
 
 
 def _one_container(setup: Setup, images: Images) -> None:
-    sides: dict[str, list[Seen]] = {"ours": [], "theirs": []}
+    sides: dict[str, list[Stream]] = {"ours": [], "theirs": []}
     with _app(setup, images, "ours") as ours, _app(setup, images, "theirs") as theirs:
         for _ in range(setup.rounds):
             _release(ours, "deployed", version=NEW)
             _by_the_recipe(theirs, NEW)
-            sides["ours"].append(_watched(ours.url, lambda: _release(ours, "rolled_back")))
-            sides["theirs"].append(_watched(theirs.url, lambda: _by_the_recipe(theirs, OLD)))
+            sides["ours"].append(watched(ours.url, lambda: _release(ours, "rolled_back")))
+            sides["theirs"].append(watched(theirs.url, lambda: _by_the_recipe(theirs, OLD)))
             _forget_that_it_was_bad(ours)
-    gap, their_gap = (statistics.median(one.gap for one in side) for side in sides.values())
+    gap, their_gap = (
+        statistics.median(one.without_service for one in side) for side in sides.values()
+    )
     failed, theirs_failed = (sum(one.failed for one in side) for side in sides.values())
     total = statistics.median(one.in_total for one in sides["ours"])
     figures = (
@@ -76,8 +58,8 @@ def _two_services(setup: Setup, images: Images) -> None:
             more = {"services": ["app", "app2"], "health_urls": [url], "version_url": url}
             more["settle_for"] = 2.0  # nginx avoids a server for one second
             _release(app, "deployed", version=NEW, **more)
-            seen = _watched(url, lambda: _release(app, "rolled_back", **more))
-    figures = f"{seen.failed} of {seen.requests}"
+            seen = watched(url, lambda: _release(app, "rolled_back", **more))
+    figures = f"{seen.failed} of {len(seen.requests)}"
     setup.promises.at_most(
         "failed requests of a rollback of two services behind nginx", seen.failed, 0, figures
     )
@@ -102,7 +84,7 @@ def _images(setup: Setup) -> Iterator[Images]:
 def _app(setup: Setup, images: Images, name: str) -> Iterator[ComposeApp]:
     folder = setup.work / name
     folder.mkdir()
-    app = ComposeApp(folder, images, _run_module)
+    app = ComposeApp(folder, images, run_module)
     app.write(APP_IMAGE=f"{images.repository}:{OLD}")
     try:
         app.up()
@@ -130,49 +112,3 @@ def _by_the_recipe(app: ComposeApp, version: str) -> None:
     (app.folder / ".env").write_text(f"APP_IMAGE={app.images.repository}:{version}\n")
     for words in (("pull", "--quiet", "app"), ("down",), ("up", "--detach")):
         compose_app.docker("compose", *words, folder=app.folder)
-
-
-def _watched(url: str, work: Callable[[], object]) -> Seen:
-    """What requests saw while some work was done."""
-    answers: list[tuple[float, bool]] = []
-    finished = threading.Event()
-
-    def send() -> None:
-        while not finished.wait(PAUSE):
-            sent = time.monotonic()
-            answers.append((sent, fetch(url)[0] == 200))
-
-    client = threading.Thread(target=send)
-    began = time.monotonic()
-    client.start()
-    try:
-        work()
-        in_total = time.monotonic() - began
-        time.sleep(1)
-    finally:
-        finished.set()
-        client.join()
-    gap, since = 0.0, None
-    for sent, answered in answers:
-        if not answered and since is None:
-            since = sent
-        elif answered and since is not None:
-            gap, since = gap + sent - since, None
-    return Seen(len(answers), sum(not answered for _sent, answered in answers), gap, in_total)
-
-
-def _run_module(name: str, args: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    module = f"ansible_collections.gpt_agent.runbook.plugins.modules.{name}"
-    code = f"import runpy; runpy.run_module('{module}', run_name='__main__')"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check}}),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if not done.stdout.strip():
-        raise MeasurementFailed(done.stderr[-2000:])
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return answer

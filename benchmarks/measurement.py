@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.promises import Promises
+from tests.conftest import finish, start_module
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +30,18 @@ class Setup:
     """Measured rounds of each side of a ratio."""
     peers: Path | None
     """The bin folder of an environment with the other collections; without it they are left out."""
+
+
+def run_module(
+    name: str, args: dict[str, Any], check: bool = False, env: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """What a module of the collection answers, in a process of its own."""
+    module = start_module(name, {**args, "_ansible_check_mode": check}, env)
+    output, errors = finish(module, timeout=1800)
+    if not output.strip():
+        raise MeasurementFailed(errors[-2000:])
+    answer: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return answer
 
 
 def seconds_of(work: Callable[[], Any]) -> float:

@@ -12,24 +12,19 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measurement import ROOT, MeasurementFailed, Setup
-from demo.services import fetch
+from benchmarks.measurement import MeasurementFailed, Setup, run_module
+from benchmarks.traffic import watched
 from demo.stack import Stack
 
 NEW, OLD = "2.1.0", "2.0.0"
 FRONT_END = {"next": "15.5.29", "react": "19.0.9", "react-dom": "19.0.9", "typescript": "5.9.3"}
 PAGE = "export default function Page() { return <p>Agents</p>; }\n"
-#: Seconds between two requests, and for one.
-PAUSE = 0.02
 BUILD = "npm run build"
 
 
@@ -198,65 +193,25 @@ def _release(stack: Stack, app: App, source: Path, state: str, **more: str) -> N
         "build": [f"{npm} npm_config_cache={home}/.npm npm ci", BUILD],
         **more,
     }
-    name = "ansible_collections.gpt_agent.runbook.plugins.modules.app_release"
-    code = f"import runpy; runpy.run_module('{name}', run_name='__main__')"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
-        env=_environment() | {"PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    answer = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
+    answer = run_module("app_release", given, env=_environment())
     if not answer.get("proven"):
-        raise MeasurementFailed(f"app_release: {answer.get('msg') or done.stderr[-2000:]}")
+        raise MeasurementFailed(f"app_release: {answer.get('msg')}")
 
 
 def _watched(app: App, work: Callable[[], object]) -> Rollback:
     """What a constant stream of requests sees while the app is rolled back."""
-    answers: list[tuple[float, str]] = []
-    took: list[float] = []
-    finished = threading.Event()
-
-    def send() -> None:
-        while not finished.wait(PAUSE):
-            sent = time.monotonic()
-            status, body = fetch(app.url)
-            took.append(time.monotonic() - sent)
-            answers.append((sent, json.loads(body)["version"] if status == 200 else ""))
-
-    client = threading.Thread(target=send)
-    began = time.monotonic()
-    client.start()
-    try:
-        work()
-        in_total = time.monotonic() - began
-        time.sleep(1)
-    finally:
-        finished.set()
-        client.join()
-    others = [sent for sent, version in answers if version != OLD]
-    failed = [sent for sent, version in answers if not version]
+    seen = watched(app.url, work)
+    others = [
+        one.sent for one in seen.requests if one.failed or json.loads(one.body)["version"] != OLD
+    ]
     return Rollback(
-        requests=len(answers),
-        failed=len(failed),
-        without_service=_gaps(answers),
-        slowest=max(took, default=0.0),
-        until_good=max(others, default=began) - began,
-        in_total=in_total,
+        requests=len(seen.requests),
+        failed=seen.failed,
+        without_service=seen.without_service,
+        slowest=max((one.seconds for one in seen.requests), default=0.0),
+        until_good=max(others, default=seen.began) - seen.began,
+        in_total=seen.in_total,
     )
-
-
-def _gaps(answers: list[tuple[float, str]]) -> float:
-    """Seconds in which each request failed."""
-    seconds, since = 0.0, None
-    for sent, version in answers:
-        if not version and since is None:
-            since = sent
-        elif version and since is not None:
-            seconds, since = seconds + sent - since, None
-    return seconds
 
 
 def _pm2(stack: Stack, *arguments: str) -> None:
