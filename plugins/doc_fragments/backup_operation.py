@@ -25,13 +25,4 @@ options:
         O(time_limit).
     type: float
     default: 30.0
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 """

@@ -11,6 +11,10 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  name:
+    description: Name of the app in PM2's list.
+    type: str
+    required: true
   root:
     description:
       - Folder of the releases, as M(gpt_agent.runbook.app_release) has it. By default it follows

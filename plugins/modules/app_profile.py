@@ -63,14 +63,8 @@ options:
     description: Seconds for everything but the profile itself, the heap snapshot included.
     type: float
     default: 120.0
-  requires:
-    description:
-      - Results of earlier steps of the same host that must be true before the process is touched,
-        each as V(STEP.KEY), a key of the result that a task registered as C(__STEP).
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.progress
 attributes:

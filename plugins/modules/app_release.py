@@ -172,6 +172,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.thresholds
   - gpt_agent.runbook.progress
   - gpt_agent.runbook.compose_project
   - gpt_agent.runbook.compose

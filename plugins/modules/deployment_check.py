@@ -26,10 +26,6 @@ description:
     C(release.schema) by the migrations, C(release.checkout) by C(git status) if the app runs in a
     plain checkout.
 options:
-  name:
-    description: Name of the app in PM2's list.
-    type: str
-    required: true
   version:
     description:
       - Version to check, a tag, a branch or a commit.

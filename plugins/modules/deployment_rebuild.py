@@ -18,10 +18,6 @@ description:
   - The build yields to the live app (C(nice)). It needs as much memory as any build; on a host that
     is short of it, build elsewhere.
 options:
-  name:
-    description: Name of the app in PM2's list.
-    type: str
-    required: true
   version:
     description:
       - Version to build, a tag, a branch or a commit.
@@ -71,6 +67,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.thresholds
   - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:

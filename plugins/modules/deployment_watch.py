@@ -19,10 +19,6 @@ description:
   - RV(roll_back) is true only if the release has failed, and if the last switch was its deployment
     within O(deployed_within) hours. So one rollback never leads to the next.
 options:
-  name:
-    description: Name of the app in PM2's list.
-    type: str
-    required: true
   watch_for:
     description:
       - Seconds to watch; at most 86400. In check mode, and with 0, only as many rounds as a verdict
@@ -65,6 +61,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.pm2
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.thresholds
   - gpt_agent.runbook.release_place
   - gpt_agent.runbook.progress
 attributes:

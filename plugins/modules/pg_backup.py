@@ -136,6 +136,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.backup
   - gpt_agent.runbook.backup_operation
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:

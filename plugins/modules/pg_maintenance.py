@@ -149,16 +149,8 @@ options:
         O(time_budget).
     type: float
     default: 30.0
-  requires:
-    description:
-      - Results of earlier steps that must be true before the database is maintained, each as
-        V(STEP.KEY), a key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.state
   - gpt_agent.runbook.progress

@@ -156,6 +156,7 @@ options:
 extends_documentation_fragment:
   - gpt_agent.runbook.backup
   - gpt_agent.runbook.backup_operation
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.postgres
   - gpt_agent.runbook.progress
 attributes:

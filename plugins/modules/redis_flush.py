@@ -107,16 +107,8 @@ options:
         M(gpt_agent.runbook.redis_health) takes them.
     type: dict
     default: {}
-  requires:
-    description:
-      - Results of earlier steps that must be true before anything is done, each as V(STEP.KEY), a
-        key of the result that a task registered as C(__STEP).
-      - If this host has no result of that step, or the key is not true in it, nothing is done, and
-        one skipped action says why.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - gpt_agent.runbook.step
   - gpt_agent.runbook.redis
   - gpt_agent.runbook.progress
 attributes:

@@ -119,6 +119,7 @@ options:
     type: path
 extends_documentation_fragment:
   - gpt_agent.runbook.step
+  - gpt_agent.runbook.thresholds
   - gpt_agent.runbook.progress
 attributes:
   check_mode:
