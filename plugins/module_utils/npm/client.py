@@ -63,7 +63,9 @@ class Npm:
         The exit code means nothing: it is 1 for a finding, too.
         """
         with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile() as output:
-            argv = [self._options.npm, "--prefix", self._options.path, *arguments]
+            # npm compares no packages of a folder that it is given by a link, such as "current".
+            folder = os.path.realpath(self._options.path)
+            argv = [self._options.npm, "--prefix", folder, *arguments]
             if self._options.registry:
                 argv.append(f"--registry={self._options.registry}")
             command = Command(argv, self._environment(cache))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from tests.support.npm_app import App
@@ -41,6 +42,16 @@ def test_an_app_that_needs_nothing(app: App) -> None:
     summary = checks["npm.outdated"]["summary"]
     assert summary == "0 of 1 package can be updated within the ranges of package.json"
     assert sorted(path.name for path in app.path.iterdir()) == before
+
+
+def test_a_release_behind_a_link(app: App, tmp_path: Path) -> None:
+    app.registry.packages = {"router": {"1.0.0": {}}}
+    app.install(dependencies={"router": "^1.0.0"})
+    app.registry.packages["router"].update({"1.0.1": {}})
+    current = tmp_path / "current"
+    current.symlink_to(app.path)
+    check = app.check(path=str(current))["npm.outdated"]
+    assert (check["subject"], check["status"], check["value"]) == (str(current), "ok", 1)
 
 
 def test_updates_within_and_beyond_the_ranges(app: App) -> None:
