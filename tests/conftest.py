@@ -48,7 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if ROOT / "tests" / "unit" in item.path.parents:
+        if ROOT / "tests" / "unit" in item.path.parents and not item.get_closest_marker("checkout"):
             item.add_marker("versions")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 
 from demo.stack import Stack
 from tests.conftest import ROOT
+from tests.support.playbook_server import run_playbook_command
 
 AREAS = {"host", "app", "web", "postgres", "redis", "certificate", "backup"}
 
@@ -79,6 +78,7 @@ def run_checklist(
     cwd: Path = ROOT,
     env: dict[str, str] | None = None,
     playbook: str = "playbooks/daily_checklist.yml",
+    fresh: bool = False,
 ) -> Run:
     """Run the shipped playbook on the tests' stack; its reports go below the folder."""
     reports = folder / f"reports-{time.monotonic_ns()}"
@@ -90,12 +90,9 @@ def run_checklist(
         **(env or {}),
     }
     variables = {"runbook_thresholds": THRESHOLDS, "runbook_report_dir": str(reports)}
-    command = [str(Path(sys.executable).parent / "ansible-playbook")]
-    command += ["-i", str(inventory or ROOT / "inventories" / "demo"), playbook]
-    command += ["-e", json.dumps(variables), *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    given = ["-i", str(inventory or ROOT / "inventories" / "demo"), playbook]
+    given += ["-e", json.dumps(variables), *arguments]
+    done = run_playbook_command(given, cwd=cwd, env=environment, timeout=300, fresh=fresh)
     latest = reports / "daily_checklist" / "latest.json"
     assert latest.exists(), f"no report:\n{done.stdout}\n{done.stderr}"
     return Run(done.returncode, done.stdout + done.stderr, json.loads(latest.read_text()))

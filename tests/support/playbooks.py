@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 from demo.stack import Stack
 from tests.conftest import ROOT
 from tests.support import report_samples as samples
+from tests.support.playbook_server import run_playbook_command
 
 
 @dataclass
@@ -49,16 +48,9 @@ def run_playbook(stack: Stack, folder: Path, name: str, *arguments: str, **varia
         "ANSIBLE_NOCOLOR": "1",
         "COLUMNS": "160",
     }
-    command = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        "-i",
-        str(ROOT / "inventories" / "demo"),
-        f"playbooks/{name}.yml",
-    ]
-    command += ["-e", json.dumps({**variables, "runbook_report_dir": str(reports)}), *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
-    )
+    given = ["-i", str(ROOT / "inventories" / "demo"), f"playbooks/{name}.yml"]
+    given += ["-e", json.dumps({**variables, "runbook_report_dir": str(reports)}), *arguments]
+    done = run_playbook_command(given, cwd=ROOT, env=environment, timeout=180)
     report = json.loads((reports / name / "latest.json").read_text())
     assert samples.problems(report) == []
     everything = (

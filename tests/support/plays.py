@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.support import report_samples as samples
+from tests.support.playbook_server import PROGRAM, run_playbook_command
 
 #: An action for tests that returns what its task says, and when.
 ANSWER = """
@@ -116,15 +116,8 @@ def playbooks_in(folder: Path) -> Playbook:
         inventory = {"all": {"vars": common, "hosts": hosts}}
         (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
         (folder / name).write_text(yaml.safe_dump(plays, sort_keys=False))
-        done = subprocess.run(
-            command(name, *arguments),
-            cwd=folder,
-            env=environment(env or {}),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        given = ["-i", "hosts.yml", name, *arguments]
+        done = run_playbook_command(given, cwd=folder, env=environment(env or {}), timeout=120)
         reports = folder / "reports" / Path(name).stem
         return Run(done.returncode, done.stdout + done.stderr, reports)
 
@@ -132,8 +125,7 @@ def playbooks_in(folder: Path) -> Playbook:
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    program = str(Path(sys.executable).parent / "ansible-playbook")
-    return [program, "-i", "hosts.yml", name, *arguments]
+    return [PROGRAM, "-i", "hosts.yml", name, *arguments]
 
 
 def environment(changes: dict[str, str]) -> dict[str, str]:

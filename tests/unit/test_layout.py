@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import tomllib
 
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.checkout
 
 PLUGINS = ROOT / "plugins"
 MODULE_UTILS = PLUGINS / "module_utils"
@@ -37,11 +40,11 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(PLUGINS))
 
 
-def imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+@functools.cache  # several rules are about each file
+def imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
     """All imports of a file, also those inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield node
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
 
 
 def imported(path: Path) -> Iterator[tuple[str, ...]]:

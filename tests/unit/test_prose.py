@@ -35,6 +35,7 @@ def test_the_list_and_the_texts_are_there() -> None:
     assert {"README.md", "pg_health.py", "daily_checklist.yml", "secrets.yml"} <= names
 
 
+@pytest.mark.checkout
 def test_the_texts_are_plain_english() -> None:
     found = [
         f"{path.name}:{line}: {phrase!r}; write: {better}"

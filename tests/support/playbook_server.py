@@ -1,0 +1,93 @@
+"""Runs ansible-playbook to its end, without starting Python and Ansible anew for each run.
+
+A run is a process that was forked from one that has imported Ansible, and goes on as the command
+would: same arguments, environment and folder. Such runs share the modules that Ansible has packed.
+One with another configuration comes from another process. `fresh=True` runs the command itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.fork_server import ROOT, ForkServer, next_request, startup_state
+
+PROGRAM = str(Path(sys.executable).parent / "ansible-playbook")
+CONFIGURATION = ("ANSIBLE_", "HOME", "NO_COLOR", "TMPDIR", "XDG_")
+"""Variables that begin so are read when Ansible is imported."""
+
+
+def run_playbook_command(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float,
+    fresh: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``ansible-playbook`` with these arguments; its output is captured."""
+    command = [PROGRAM, *arguments]
+    own_path = env.get("PYTHONPATH") != os.environ.get("PYTHONPATH")
+    if fresh or own_path or startup_state(env) != startup_state(os.environ):
+        return subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    read = {name: value for name, value in env.items() if name.startswith(CONFIGURATION)}
+    configured = cwd if (cwd / "ansible.cfg").exists() else ROOT / "tests"
+    server = _server(tuple(sorted(read.items())), configured, startup_state(env))
+    request = {"command": command, "environment": dict(env), "cwd": str(cwd)}
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        with open(os.devnull) as nothing:
+            code = server.run(request, [nothing, output, errors], timeout)
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, int(code or -9), output.read(), errors.read())
+
+
+@functools.cache
+def _server(
+    read: tuple[tuple[str, str], ...], configured: Path, startup: tuple[object, ...]
+) -> ForkServer:
+    """The process for a configuration; it ends with this one."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment = {**others, **dict(read), "PYTHONPATH": str(ROOT)}
+    server = ForkServer("tests.support.playbook_server", environment, configured)
+    atexit.register(server.close)
+    return server
+
+
+def _play(command: list[str], own: set[str]) -> int:
+    """As the command does it, in a process that was forked; without the folders that are on the
+    path for the server alone.
+    """
+    from ansible.cli.playbook import main
+
+    # What the server removes at its end stays for the next run.
+    atexit._clear()
+    sys.path[:] = [folder for folder in sys.path if folder not in own]
+    sys.argv = command
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    return 0
+
+
+if __name__ == "__main__":
+    import ansible.cli.playbook  # noqa: F401 - for all runs
+
+    own = {"", str(ROOT), os.getcwd()}
+    wanted = next_request(socket.socket(fileno=int(sys.argv[1])), lambda request: None)
+    if wanted:
+        code = _play(wanted[0]["command"], own)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(wanted[1], str(code).encode())
+        sys.exit(code)
