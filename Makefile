@@ -24,8 +24,8 @@ unexport PYTHONUNBUFFERED
 INVENTORY ?= inventories/demo
 # More for ansible-playbook: make daily ARGS='--limit db1 -e runbook_fail_on=warning'
 ARGS ?=
-# One more than there are processors: a test often waits.
-TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# Twice as many as there are processors: a test of real services waits more than it computes.
+TEST_WORKERS ?= $(shell echo $$(($$(nproc) * 2)))
 # How often a test that fails is run once more.
 RERUNS ?= 0
 PYTEST := pytest -n $(TEST_WORKERS) --dist loadscope --reruns $(RERUNS)
@@ -102,6 +102,10 @@ integration: $(VENV)/.ready-to-test ## Run the tests against real services, in d
 test: $(VENV)/.ready-to-test ## Run every check and test that needs no container
 	@# Neither uses more than one processor for long.
 	$(MAKE) -j 2 --output-sync=target lint sanity
+	$(MAKE) tests
+
+.PHONY: tests
+tests: $(VENV)/.ready-to-test ## Run every test that needs no container, without the checks of 'make test'
 	@echo "Not run here without an engine: releases under Docker Compose. 'make docker' runs them."
 	@echo "Not run here: the Molecule scenarios $(subst $(space), and ,$(SCENARIOS)). 'make molecule' runs them, where there is Docker or root may install it."
 	$(PYTEST) tests
