@@ -80,7 +80,10 @@ def run_checklist(
     playbook: str = "playbooks/daily_checklist.yml",
     fresh: bool = False,
 ) -> Run:
-    """Run the shipped playbook on the tests' stack; its reports go below the folder."""
+    """Run the shipped playbook on the tests' stack; its reports go below the folder.
+
+    With ``fresh``, by the command itself and not by a process that has Ansible loaded.
+    """
     reports = folder / f"reports-{time.monotonic_ns()}"
     environment = {
         **os.environ,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import os
 import socket
 import subprocess
@@ -22,6 +23,15 @@ from tests.support.fork_server import ROOT, ForkServer, next_request, startup_st
 PROGRAM = str(Path(sys.executable).parent / "ansible-playbook")
 CONFIGURATION = ("ANSIBLE_", "HOME", "NO_COLOR", "TMPDIR", "XDG_")
 """Variables that begin so are read when Ansible is imported."""
+FOR_ALL_RUNS = (
+    "ansible.cli.playbook",
+    "ansible.executor.playbook_executor",
+    "ansible.executor.process.worker",
+    "ansible.plugins.connection.local",
+    "ansible.plugins.shell.sh",
+    "ansible.plugins.strategy.linear",
+    "ansible.plugins.vars.host_group_vars",
+)
 
 
 def run_playbook_command(
@@ -67,8 +77,7 @@ def _play(command: list[str], own: set[str]) -> int:
     """As the command does it, in a process that was forked; without the folders that are on the
     path for the server alone.
     """
-    from ansible.cli.playbook import main
-
+    main = sys.modules["ansible.cli.playbook"].main
     # What the server removes at its end stays for the next run.
     atexit._clear()
     sys.path[:] = [folder for folder in sys.path if folder not in own]
@@ -81,8 +90,8 @@ def _play(command: list[str], own: set[str]) -> int:
 
 
 if __name__ == "__main__":
-    import ansible.cli.playbook  # noqa: F401 - for all runs
-
+    for module in FOR_ALL_RUNS:
+        importlib.import_module(module)
     own = {"", str(ROOT), os.getcwd()}
     wanted = next_request(socket.socket(fileno=int(sys.argv[1])), lambda request: None)
     if wanted:

@@ -28,7 +28,7 @@ from tests.support.faults import frozen, out_of_slots, stopped
 def test_a_healthy_stack_gives_a_full_and_green_checklist(
     healthy: Stack, checklist: Checklist
 ) -> None:
-    run = checklist()
+    run = checklist(fresh=True)
     assert (run.code, run.bad) == (0, []), run.output
     assert len(run.report["checks"]) >= 30
     assert {check["name"].split(".")[0] for check in run.report["checks"]} >= AREAS
@@ -145,9 +145,9 @@ def test_no_password_shows_up_anywhere(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        quiet_run = checklist("-vvvv")
+        quiet_run = checklist("-vvvv", fresh=True)
         with stopped("redis")(healthy), out_of_slots(healthy):
-            sick_run = checklist("-vvvv")
+            sick_run = checklist("-vvvv", fresh=True)
     finally:
         done.set()
         watcher.join()
