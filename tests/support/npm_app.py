@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -22,11 +23,11 @@ class App:
     registry: Registry
     run_module: RunModule
 
-    def install(self, **sections: Any) -> None:
+    def install(self, *options: str, **sections: Any) -> None:
         """Write package.json with these sections, and install what it asks for."""
         content = {"name": "shop", "version": "1.0.0", **sections}
         (self.path / "package.json").write_text(json.dumps(content))
-        self.install_again()
+        self.install_again(*options)
 
     def install_again(self, *options: str) -> None:
         """Install what package.json asks for."""
@@ -48,3 +49,37 @@ class App:
             **options,
         }
         return {check["name"]: check for check in self.run_module("npm_check", given)["checks"]}
+
+    @property
+    def place(self) -> Path:
+        """Where updates of this app are made and kept."""
+        return self.path.parent / "updates"
+
+    def update_options(self, **options: Any) -> dict[str, Any]:
+        """Options of npm_update, for an app that a script ``test.js`` tests."""
+        return {
+            "path": str(self.path),
+            "dest": str(self.place),
+            "npm": str(self.npm),
+            "registry": self.registry.url,
+            "free_disk": 0,
+            "commands": ["npm ci --no-audit --no-fund", "node test.js"],
+            **options,
+        }
+
+    def update(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        """Run npm_update; whatever happens, the live app must be as it was."""
+        before = checksums(self.path)
+        answer = self.run_module("npm_update", self.update_options(**options), check=check)
+        assert checksums(self.path) == before
+        assert not (self.place / "work").exists()
+        return answer
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """What is in a folder, by path."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -47,4 +47,14 @@ CHECKS: dict[str, Definition] = {
         below(90, 0),
         "Node.js release schedule; 90 days to plan an update",
     ),
+    "npm.update": Definition(
+        "The app works with the newest packages that package.json allows, or they could be tried "
+        "at all; the change is offered.",
+        "Read the reason; the live app is as it was.",
+    ),
+    "npm.snyk": Definition(
+        "Vulnerabilities that Snyk knows in the packages, where a token for it is given.",
+        "Update the packages in the evidence; 'snyk test' has the details.",
+        "count",
+    ),
 }
