@@ -158,7 +158,8 @@ notes:
   - Run it as the user who owns the app, so that the tokens in this user's C(.npmrc) apply.
   - Newer packages run code while they are installed and tested, with the rights of this user, as
     they do when the app is deployed.
-  - Two runs for one O(dest) never work at the same time. What a killed one leaves, the next removes.
+  - Two runs for one O(dest) never work at the same time. What a killed one leaves, the next
+    removes.
   - Merge the branch once it is live. A deployment of another branch takes the update back.
 seealso:
   - module: gpt_agent.runbook.npm_check

@@ -15,7 +15,7 @@ from tests.support.npm_registry import advisory
 
 TEST = """
 const found = ['router', 'parser', 'tool'].map((name) => require(name));
-if (found.some((one) => one === 'broken')) { console.log('TypeError: router is no function'); process.exit(1); }
+if (found.includes('broken')) { console.log('TypeError: router'); process.exit(1); }
 """
 
 
@@ -103,7 +103,7 @@ def test_the_package_that_breaks_the_app_is_named_and_can_be_left_out(app: App) 
         f"Nothing was offered: 'node test.js' fails with the update of {ALL}; it works without; "
         "router 1.0.0 → 1.1.0 breaks it"
     )
-    assert {"output": "TypeError: router is no function"} in answer["checks"][0]["evidence"]
+    assert {"output": "TypeError: router"} in answer["checks"][0]["evidence"]
     assert list(app.place.glob("*.patch")) == []
 
     answer = app.update(exclude=["router"])

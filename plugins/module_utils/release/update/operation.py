@@ -153,22 +153,18 @@ class Update:
         document = parts(found.trial.npm())
         if document:
             keep(place, f"{found.name}.cdx.json", document)
-        refused: RunbookError | None = None
+        keep(place, f"{found.name}.patch", patch(found.trial.before, found.after))
+        keep_newest(place)
         if self._options.offer == BRANCH and found.copy.git:
             git, title = found.copy.git, f"Update {packages.summary(found.changes)}"
             try:
-                commit = git.commit(found.copy.commit, found.after, title)
-                git.push(commit, branch_of(found.name))
+                git.push(git.commit(found.copy.commit, found.after, title), branch_of(found.name))
             except RunbookError as error:
-                refused = error
-        # Last, as the file says that all is done.
-        keep(place, f"{found.name}.patch", patch(found.trial.before, found.after))
+                self._outcome.actions.append(action)
+                self._not_pushed(found, place, error)
+                return
         self._outcome.actions.append(action)
-        keep_newest(place)
-        if refused:
-            self._not_pushed(found, place, refused)
-        else:
-            self._offered(found, place)
+        self._offered(found, place)
 
     def _is_offered(self, found: Found, place: str) -> bool:
         """Whether an earlier run has proven and offered just this."""
@@ -244,9 +240,7 @@ class Update:
             seconds=None if began is None else round(time.monotonic() - began, 1),
         )
 
-    def _verdict(
-        self, status: str, text: str, found: Found | None = None, **more: Any
-    ) -> None:
+    def _verdict(self, status: str, text: str, found: Found | None = None, **more: Any) -> None:
         check: Check = self._thresholds.verdict(
             UPDATE,
             status,

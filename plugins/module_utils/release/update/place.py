@@ -42,9 +42,9 @@ class Copy:
         """The files that an update may change; raises `NotCollected`."""
         found = {}
         for name in (MANIFEST, *LOCKS):
-            with suppress(FileNotFoundError):
-                with open(os.path.join(self.path, name), encoding="utf-8", newline="") as stream:
-                    found[name] = stream.read()
+            path = os.path.join(self.path, name)
+            with suppress(FileNotFoundError), open(path, encoding="utf-8", newline="") as stream:
+                found[name] = stream.read()
         return found
 
     def put(self, files: Files) -> None:

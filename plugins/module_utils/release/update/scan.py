@@ -84,9 +84,7 @@ def _run(program: str, options: Options, folder: str) -> tuple[Ended, str]:
         return ended, sink.read().decode(errors="replace")
 
 
-def _no_answer(
-    options: Options, ended: Ended, results: list[Any], thresholds: Thresholds
-) -> Check:
+def _no_answer(options: Options, ended: Ended, results: list[Any], thresholds: Thresholds) -> Check:
     said = next((str(one["error"]) for one in results if "error" in one), ended.errors)
     said = shorten(redact(said, options.secrets), 200)
     if ended.code == _NO_PROJECT:

@@ -45,9 +45,13 @@ def failed(failure: Failure, changes: Sequence[Change]) -> tuple[str, str]:
     if failure.also_without is False:
         text += "; it works without"
     if not failure.suspects:
-        return text, "Read the end of its output in the evidence; fix the app, or exclude a package."
-    steps = {change.package: f"{change.package} {change.before} → {change.after}"
-             for change in changes}
+        return (
+            text,
+            "Read the end of its output in the evidence, and fix the app or the test.",
+        )
+    steps = {
+        change.package: f"{change.package} {change.before} → {change.after}" for change in changes
+    }
     names = [steps.get(name, name) for name in failure.suspects[:_SHOWN]]
     more = len(failure.suspects) - _SHOWN
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.options import Options
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.options import (
+    Options,
+)
 
 
 def options(**given: Any) -> Options:

@@ -9,7 +9,9 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update import packages
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.packages import Change
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.packages import (
+    Change,
+)
 
 
 def files(entries: dict[str, dict[str, Any]], **manifest: Any) -> dict[str, str]:
@@ -90,7 +92,11 @@ def test_a_lockfile_that_cannot_be_updated(lock: dict[str, str], reason: str) ->
 def test_the_name_of_an_offer_is_that_of_its_content_and_its_proof() -> None:
     one = files({"node_modules/a": at("1.0.0")})
     other = files({"node_modules/a": at("1.0.1")})
-    names = {packages.digest(one, ["x"]), packages.digest(other, ["x"]), packages.digest(one, ["y"])}
+    names = {
+        packages.digest(one, ["x"]),
+        packages.digest(other, ["x"]),
+        packages.digest(one, ["y"]),
+    }
     assert len(names) == 3
     assert packages.digest(one, ["x"]) in names
 

@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected, UsageError
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.options import Options
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.place import make_copy, prepare, remove_copy
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import (
+    NotCollected,
+    UsageError,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.options import (
+    Options,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.place import (
+    make_copy,
+    prepare,
+    remove_copy,
+)
 
 
 @pytest.fixture
@@ -60,5 +69,5 @@ def test_a_copy_needs_space_and_a_folder_outside_the_app(app: Path) -> None:
     with pytest.raises(UsageError, match="dest: must be outside"):
         make_copy(options(app), str(live / "src"))
     (live / "package.json").unlink()
-    with pytest.raises(NotCollected, match="has no package.json"):
+    with pytest.raises(NotCollected, match=r"has no package\.json"):
         make_copy(options(app), str(app))

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.suspects import narrow
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.suspects import (
+    narrow,
+)
 
 PACKAGES = [f"p{number}" for number in range(9)]
 

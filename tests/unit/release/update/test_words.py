@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.packages import Change
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.packages import (
+    Change,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.trial import Failure
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.words import failed, offered
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.words import (
+    failed,
+    offered,
+)
 
 CHANGES = (Change("router", "1.0.0", "1.0.1", direct=True), Change("parser", "1.0.0", "1.1.0"))
 BOTH = "2 packages: router 1.0.0 → 1.0.1, parser 1.0.0 → 1.1.0"
