@@ -6,12 +6,16 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import RunModule
 from tests.support.npm_registry import Registry
+
+#: The packages of an app whose lockfile nothing has installed.
+PACKAGES = ("parser", "router", "tool")
 
 
 @dataclass
@@ -23,11 +27,11 @@ class App:
     registry: Registry
     run_module: RunModule
 
-    def install(self, *options: str, **sections: Any) -> None:
+    def install(self, **sections: Any) -> None:
         """Write package.json with these sections, and install what it asks for."""
         content = {"name": "shop", "version": "1.0.0", **sections}
         (self.path / "package.json").write_text(json.dumps(content))
-        self.install_again(*options)
+        self.install_again()
 
     def install_again(self, *options: str) -> None:
         """Install what package.json asks for."""
@@ -49,6 +53,24 @@ class App:
             **options,
         }
         return {check["name"]: check for check in self.run_module("npm_check", given)["checks"]}
+
+    def seed(self, test: str = "", newer: Iterable[str] = PACKAGES) -> None:
+        """An app with a lockfile; some of its packages have a newer version within its range."""
+        ranges = dict.fromkeys(PACKAGES, "^1.0.0")
+        for name in PACKAGES:
+            self.registry.packages[name] = {"1.0.0": {}}
+            if name in newer:
+                self.registry.packages[name].update({"1.1.0": {}, "2.0.0": {}})
+        own = {"name": "shop", "version": "1.0.0", "dependencies": ranges}
+        entries = {"": own, **{f"node_modules/{name}": self._locked(name) for name in PACKAGES}}
+        lock = {"name": "shop", "version": "1.0.0", "lockfileVersion": 3, "packages": entries}
+        (self.path / "package.json").write_text(json.dumps(own))
+        (self.path / "package-lock.json").write_text(json.dumps(lock, indent=2))
+        (self.path / "test.js").write_text(test)
+
+    def _locked(self, name: str) -> dict[str, str]:
+        dist = self.registry.packument(name)["versions"]["1.0.0"]["dist"]
+        return {"version": "1.0.0", "resolved": dist["tarball"], "integrity": dist["integrity"]}
 
     @property
     def place(self) -> Path:

@@ -24,17 +24,14 @@ BULK = "/-/npm/v1/security/advisories/bulk"
 
 
 @functools.cache  # its time is part of it, and of its checksum
-def tarball(name: str, version: str, source: str = "") -> bytes:
-    """A package that holds its package.json, and its source if there is one."""
-    files = {"package.json": json.dumps({"name": name, "version": version})}
-    if source:
-        files["index.js"] = source
+def tarball(name: str, version: str) -> bytes:
+    """A package that holds nothing but its package.json."""
+    content = json.dumps({"name": name, "version": version}).encode()
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w:gz") as archive:
-        for path, text in files.items():
-            member = tarfile.TarInfo(f"package/{path}")
-            member.size = len(text.encode())
-            archive.addfile(member, io.BytesIO(text.encode()))
+        member = tarfile.TarInfo("package/package.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
     return target.getvalue()
 
 
@@ -44,8 +41,6 @@ class Registry:
 
     packages: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     """Dependencies by name and version; the last version is the latest."""
-    sources: dict[tuple[str, str], str] = field(default_factory=dict)
-    """What ``require`` runs, by name and version; nothing unless it is here."""
     advisories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     """Status by path, for requests that are to fail."""
@@ -65,11 +60,8 @@ class Registry:
         }
         return {"name": name, "dist-tags": {"latest": list(versions)[-1]}, "versions": versions}
 
-    def tarball(self, name: str, version: str) -> bytes:
-        return tarball(name, version, self.sources.get((name, version), ""))
-
     def _dist(self, name: str, version: str) -> dict[str, str]:
-        digest = base64.b64encode(hashlib.sha512(self.tarball(name, version)).digest()).decode()
+        digest = base64.b64encode(hashlib.sha512(tarball(name, version)).digest()).decode()
         base = name.rpartition("/")[2]
         return {
             "tarball": f"{self.url}{name}/-/{base}-{version}.tgz",
@@ -106,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(self.state.packument(name)).encode())
         else:
             version = file.rpartition(".")[0].rpartition("-")[2]
-            self._answer(200, self.state.tarball(name, version), "application/octet-stream")
+            self._answer(200, tarball(name, version), "application/octet-stream")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

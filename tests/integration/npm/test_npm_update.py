@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.npm_app import App
 from tests.support.npm_registry import advisory
 
-TEST = """
-const found = ['router', 'parser', 'tool'].map((name) => require(name));
-if (found.includes('broken')) { console.log('TypeError: router'); process.exit(1); }
+#: Fails with the newer version of a package.
+BREAKS = """
+const broken = require('./package-lock.json').packages['node_modules/router'].version === '1.1.0';
+if (broken) { console.log('TypeError: router'); process.exit(1); }
 """
-
-
-def seed(app: App, *, broken: str = "") -> None:
-    """Three packages, for each of which there is a newer version within its range."""
-    app.registry.packages = {name: {"1.0.0": {}} for name in ("router", "parser", "tool")}
-    app.install("--package-lock-only", dependencies=dict.fromkeys(app.registry.packages, "^1.0.0"))
-    for name, versions in app.registry.packages.items():
-        versions.update({"1.1.0": {}, "2.0.0": {}})
-        app.registry.sources[name, "1.1.0"] = (
-            f"module.exports = '{'broken' if name == broken else 'works'}'"
-        )
-        app.registry.sources[name, "1.0.0"] = "module.exports = 'works'"
-    # The lockfile has the checksums of what is served now.
-    lock = app.path / "package-lock.json"
-    content = json.loads(lock.read_text())
-    for path, entry in content["packages"].items():
-        if path:
-            name = path.rpartition("/")[2]
-            served = app.registry.packument(name)["versions"]["1.0.0"]["dist"]
-            entry["integrity"] = served["integrity"]
-    lock.write_text(json.dumps(content, indent=2) + "\n")
-    (app.path / "test.js").write_text(TEST)
 
 
 def verdict(answer: dict[str, Any]) -> tuple[str, str]:
@@ -50,11 +26,12 @@ def actions(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(action["name"], action["status"]) for action in answer["actions"]]
 
 
+TEST = ["node test.js"]
 ALL = "3 packages: parser 1.0.0 → 1.1.0, router 1.0.0 → 1.1.0, tool 1.0.0 → 1.1.0"
 
 
 def test_an_update_is_planned_tried_and_offered_once(app: App) -> None:
-    seed(app)
+    app.seed()
     plan = app.update(check=True)
     assert (plan["changed"], actions(plan)) == (True, [("npm.update", "planned")])
     assert plan["actions"][0]["before"] == dict.fromkeys(("parser", "router", "tool"), "1.0.0")
@@ -80,8 +57,7 @@ def test_an_update_is_planned_tried_and_offered_once(app: App) -> None:
 
 
 def test_nothing_to_update_and_nothing_configured(app: App) -> None:
-    app.registry.packages = {"router": {"1.0.0": {}}}
-    app.install("--package-lock-only", dependencies={"router": "^1.0.0"})
+    app.seed(newer=())
     for check in (True, False):
         answer = app.update(check=check)
         assert (answer["changed"], answer["actions"]) == (False, [])
@@ -92,8 +68,8 @@ def test_nothing_to_update_and_nothing_configured(app: App) -> None:
 
 
 def test_the_package_that_breaks_the_app_is_named_and_can_be_left_out(app: App) -> None:
-    seed(app, broken="router")
-    answer = app.update()
+    app.seed(BREAKS)
+    answer = app.update(commands=TEST)
     assert answer["failed"]
     assert not answer["changed"]
     assert actions(answer) == [("npm.update", "failed")]
@@ -106,7 +82,7 @@ def test_the_package_that_breaks_the_app_is_named_and_can_be_left_out(app: App) 
     assert {"output": "TypeError: router"} in answer["checks"][0]["evidence"]
     assert list(app.place.glob("*.patch")) == []
 
-    answer = app.update(exclude=["router"])
+    answer = app.update(exclude=["router"], commands=TEST)
     assert (answer["updates"], verdict(answer)[0]) == (2, "ok")
     answer = app.update(only=["tool"], check=True)
     assert "1 package: tool 1.0.0 → 1.1.0" in verdict(answer)[1]
@@ -115,9 +91,8 @@ def test_the_package_that_breaks_the_app_is_named_and_can_be_left_out(app: App) 
 
 
 def test_tests_that_fail_anyhow_and_a_registry_that_fails_are_told_apart(app: App) -> None:
-    seed(app)
-    (app.path / "test.js").write_text("throw new Error('no database')")
-    answer = app.update()
+    app.seed("throw new Error('no database')")
+    answer = app.update(commands=TEST)
     expected = "Nothing was offered: 'node test.js' fails without the update as well"
     assert verdict(answer) == ("critical", expected)
 
@@ -133,13 +108,13 @@ def test_tests_that_fail_anyhow_and_a_registry_that_fails_are_told_apart(app: Ap
 
 
 def test_only_packages_with_known_vulnerabilities(app: App) -> None:
-    seed(app)
-    assert verdict(app.update(vulnerable=True)) == (
+    app.seed()
+    assert verdict(app.update(vulnerable=True, check=True)) == (
         "ok",
         "No package with known vulnerabilities can be updated within the ranges of package.json",
     )
     app.registry.advisories = {"parser": [advisory("GHSA-pppp", "high", "<1.1.0", "Injection")]}
-    answer = app.update(vulnerable=True)
+    answer = app.update(vulnerable=True, commands=TEST)
     assert "the update of 1 package: parser 1.0.0 → 1.1.0" in verdict(answer)[1]
 
 
@@ -166,10 +141,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_a_branch_of_the_repository(app: App) -> None:
-    seed(app)
+    app.seed()
     origin = repository_of(app)
     (app.path / "test.js").write_text("process.exit(1)")  # changed by hand: the commit counts
-    given = {"repository": str(origin), "offer": "branch"}
+    given = {"repository": str(origin), "offer": "branch", "commands": TEST}
     refuse = origin / "hooks" / "pre-receive"
     refuse.write_text("#!/bin/sh\necho protected >&2\nexit 1\n")
     refuse.chmod(0o755)
@@ -193,14 +168,14 @@ def test_a_branch_of_the_repository(app: App) -> None:
 
 
 def test_what_nothing_has_tested_is_not_ready(app: App) -> None:
-    seed(app)
+    app.seed()
     answer = app.update(commands=[], repository=str(repository_of(app)), offer="branch")
     assert (verdict(answer)[0], answer["ready"]) == ("warning", False)
     assert "package.json has no script 'test'" in verdict(answer)[1]
 
 
 def test_no_secret_and_no_way_to_the_live_app(app: App) -> None:
-    seed(app)
+    app.seed()
     (app.path / ".env").write_text("DATABASE_URL=live")
     steps = ["test ! -e .env", 'test -z "$REDIS_URL"', "printenv DATABASE_URL PIN; exit 1"]
     environment = {"DATABASE_URL": "postgresql://test/geheimes", "PIN": "77"}
@@ -209,62 +184,3 @@ def test_no_secret_and_no_way_to_the_live_app(app: App) -> None:
     assert "'printenv DATABASE_URL PIN; exit 1' fails without the update as well" in answer["msg"]
     assert "geheimes" not in json.dumps(answer)
     assert answer["invocation"]["module_args"]["environment"]["PIN"] != "77"
-
-
-@pytest.mark.parametrize(
-    ("code", "output", "status", "text"),
-    [
-        (0, {"ok": True, "vulnerabilities": []}, "ok", "Snyk knows no vulnerability"),
-        (
-            1,
-            {
-                "ok": False,
-                "vulnerabilities": [
-                    {"id": "S-1", "packageName": "a", "version": "1", "severity": "low"},
-                    {"id": "S-2", "packageName": "b", "version": "1", "severity": "high"},
-                    {"id": "S-2", "packageName": "b", "version": "1", "severity": "high"},
-                ],
-            },
-            "warning",
-            "Snyk finds 2 vulnerabilities in the packages, the worst of severity high",
-        ),
-        (
-            2,
-            {"ok": False, "error": "Authentication failed for t0psecret"},
-            "unknown",
-            "Snyk failed with exit code 2: Authentication failed for ***",
-        ),
-        (3, {"ok": False, "error": "no files"}, "unknown", "no project that it supports"),
-        (0, None, "unknown", "Snyk failed"),
-    ],
-)
-def test_what_snyk_says(
-    app: App, tmp_path: Path, code: int, output: Any, status: str, text: str
-) -> None:
-    """A program in Snyk's place: Snyk itself needs an account. It refuses any other call."""
-    app.registry.packages = {"router": {"1.0.0": {}}}
-    app.install("--package-lock-only", dependencies={"router": "^1.0.0"})
-    said = tmp_path / "said.json"
-    said.write_text("" if output is None else json.dumps(output))
-    program = tmp_path / "snyk"
-    program.write_text(
-        f"""#!/bin/sh
-        [ "$*" = "test --json" ] && [ "$SNYK_TOKEN" = t0psecret ] || exit 99
-        [ -f package-lock.json ] || exit 98
-        cat {said}; exit {code}
-        """
-    )
-    program.chmod(0o755)
-    answer = app.update(snyk=str(program), snyk_token="t0psecret")
-    (check,) = [one for one in answer["checks"] if one["name"] == "npm.snyk"]
-    assert (check["status"], text in check["summary"]) == (status, True), check["summary"]
-    assert not answer.get("failed")
-    assert "t0psecret" not in json.dumps(answer)
-    assert os.path.exists(program)
-
-
-def test_a_token_without_the_program(app: App) -> None:
-    app.registry.packages = {"router": {"1.0.0": {}}}
-    app.install("--package-lock-only", dependencies={"router": "^1.0.0"})
-    answer = app.update(snyk="/nowhere/snyk", snyk_token="t0psecret")
-    assert answer["checks"][0]["summary"] == "The program /nowhere/snyk is not there"

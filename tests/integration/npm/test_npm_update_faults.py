@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import start_module
-from tests.support.mounts import mounted, require_mounts
+from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
 from tests.support.npm_app import App, checksums
-
-
-def seed(app: App) -> None:
-    app.registry.packages = {"router": {"1.0.0": {}}}
-    app.install("--package-lock-only", dependencies={"router": "^1.0.0"})
-    app.registry.packages["router"]["1.1.0"] = {}
 
 
 def wait_for(path: Path) -> str:
@@ -43,7 +37,7 @@ def start(app: App, **options: Any) -> subprocess.Popen[str]:
 
 
 def test_two_at_once_and_a_kill(app: App, tmp_path: Path) -> None:
-    seed(app)
+    app.seed()
     before = checksums(app.path)
     marker = tmp_path / "pid"
     stuck = f"sleep 600 & echo $! > {marker}; wait"
@@ -70,7 +64,7 @@ def test_two_at_once_and_a_kill(app: App, tmp_path: Path) -> None:
 
 def test_a_kill_while_the_offer_is_made(app: App, tmp_path: Path) -> None:
     """The patch is the last that is written, as a whole; without it, all is done again."""
-    seed(app)
+    app.seed()
     marker = tmp_path / "pid"
     program = tmp_path / "slow" / "npm"
     program.parent.mkdir()
@@ -91,7 +85,7 @@ def test_a_kill_while_the_offer_is_made(app: App, tmp_path: Path) -> None:
 
 
 def test_a_command_that_does_not_end_is_ended_with_its_processes(app: App, tmp_path: Path) -> None:
-    seed(app)
+    app.seed()
     marker = tmp_path / "pid"
     stuck = f"sleep 600 & echo $! >> {marker}; wait"
     answer = app.update(commands=[stuck], command_timeout=1, find_cause=False)
@@ -100,19 +94,22 @@ def test_a_command_that_does_not_end_is_ended_with_its_processes(app: App, tmp_p
     assert all(map(has_ended, marker.read_text().split()))
 
 
-def test_no_space(app: App, tmp_path: Path) -> None:
-    seed(app)
-    answer = app.update(free_disk=1e6)
-    assert "1000000 GiB must stay free" in answer["msg"]
-    require_mounts()
-    with mounted(app.place, "tmpfs", "tmpfs", "size=1m"):
-        fill = "head -c 4m /dev/zero > large"
-        answer = app.update(commands=[fill])
+def test_no_space_is_left(app: App) -> None:
+    app.seed()
+    answer = app.update(free_disk=1 << 20)
+    assert "TiB must stay free" in answer["msg"]
+
+
+@needs_mount
+def test_a_disk_that_becomes_full(app: App) -> None:
+    app.seed()
+    with mounts_of_its_own(), mounted(app.place, "tmpfs", "tmpfs", "size=1m"):
+        answer = app.update(commands=["head -c 4m /dev/zero > large"])
         assert answer["failed"]
         assert "because of the host or the registry" in answer["msg"]
+        assert list(app.place.glob("*.patch")) == []
         (app.path / "large").write_bytes(b"x" * (2 << 20))
-        answer = app.update(commands=["true"])
-        assert "and the copy takes 2" in answer["msg"]
+        assert "and the copy takes 2 MiB" in app.update()["msg"]
 
 
 def test_nonsense_in_the_app(app: App) -> None:

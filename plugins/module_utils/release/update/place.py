@@ -123,10 +123,11 @@ def _live_commit(live: str) -> str:
 def _require_space(place: str, gib: float, needed: int = 0) -> None:
     free = free_bytes(place)
     if free - needed < gib * _GIB:
+        reserve = format_value(gib * _GIB, "bytes")
         copy = f", and the copy takes {format_value(needed, 'bytes')}" if needed else ""
         raise NotCollected(
             f"only {format_value(free, 'bytes')} are free in {place}{copy}",
-            f"Free space there, or name another folder (app_update_dest). {gib:g} GiB must stay "
+            f"Free space there, or name another folder (app_update_dest). {reserve} must stay "
             "free beside the copy (app_update_free_disk).",
         )
 
