@@ -17,7 +17,8 @@ def test_the_packages_of_the_demo_app(stack: Stack, tmp_path: Path) -> None:
         for path, entry in lock["packages"].items():
             if path:
                 name = path.removeprefix("node_modules/")
-                served.packages[name] = {entry["version"]: entry.get("dependencies", {})}
+                needs = entry.get("dependencies", {}) | entry.get("optionalDependencies", {})
+                served.packages[name] = {entry["version"]: needs}
         given = {"app_update_registry": served.url, "app_update_free_disk": 0}
         current = run_playbook(stack, tmp_path, "update_dependencies", **given)
         served.packages["ms"]["2.9.9"] = {}
