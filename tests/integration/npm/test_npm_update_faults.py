@@ -62,6 +62,28 @@ def test_two_at_once_and_a_kill(app: App, tmp_path: Path) -> None:
     assert has_ended(pid)
 
 
+def test_kills_at_any_moment(app: App) -> None:
+    """``RUNBOOK_KILLS=40`` tries more of them. A patch is there as a whole, or not at all."""
+    app.seed()
+    before = checksums(app.path)
+    began = time.monotonic()
+    whole = Path(app.update(commands=["true"])["patch"]).read_text()
+    lasts = time.monotonic() - began
+    kills = int(os.environ.get("RUNBOOK_KILLS", "3"))
+    for number in range(kills):
+        for offer in app.place.glob("*.patch"):
+            offer.unlink()
+        run = start(app, commands=["true"])
+        time.sleep(lasts * (number + 0.5) / kills)
+        run.kill()
+        run.communicate()
+        assert checksums(app.path) == before
+        assert [offer.read_text() for offer in app.place.glob("*.patch")] in ([], [whole])
+    answer = app.update(commands=["true"])
+    assert Path(answer["patch"]).read_text() == whole
+    assert sorted(path.suffix for path in app.place.iterdir()) == ["", ".json", ".patch"]
+
+
 def test_a_kill_while_the_offer_is_made(app: App, tmp_path: Path) -> None:
     """The patch is the last that is written, as a whole; without it, all is done again."""
     app.seed()

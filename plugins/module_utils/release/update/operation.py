@@ -182,7 +182,7 @@ class Update:
         results.update(version=branch, ready=bool(branch) and tested)
         where = f"the branch {branch}" if branch else results["patch"]
         if not again:
-            after = {"patch": results["patch"], "branch": branch, "parts": results["sbom"]}
+            after = {"patch": results["patch"], "parts": results["sbom"]}
             done = Action(OFFER, DONE, packages.summary(found.changes), where, after=after)
             self._outcome.actions.append(done)
         text = offered(found.changes, where, tested=tested, again=again)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ...core.errors import NotCollected, UsageError
-from ...core.files import free_bytes, is_inside, write_atomically
+from ...core.files import PARTIAL, free_bytes, is_inside, write_atomically
 from ...core.units import format_value
 from ..build import REVISION
 from ..commands import end_processes_in, inherited
@@ -76,7 +76,7 @@ def make_copy(options: Options, place: str) -> Copy:
         return Copy(path)
     _require_space(place, options.free_disk)
     git = Git(os.path.join(place, "repository.git"), options.repository, inherited({}))
-    git.fetch()
+    _fetch(git)
     found = git.resolve(commit) if commit else ""
     if not found:
         raise NotCollected(
@@ -90,8 +90,25 @@ def make_copy(options: Options, place: str) -> Copy:
     return Copy(path, found, git)
 
 
+def _fetch(git: Git) -> None:
+    """Fetch; a copy of the repository that a killed run has left half-made is made anew."""
+    try:
+        git.fetch()
+    except NotCollected:
+        if not os.path.isdir(git.folder):
+            raise
+        shutil.rmtree(git.folder)
+        git.fetch()
+
+
 def remove_copy(place: str) -> bool:
-    """Remove a copy, and whatever still writes to it; whether there was one. Raises OSError."""
+    """Remove a copy, whatever still writes to it, and files that are not complete.
+
+    Returns whether there was a copy; raises OSError.
+    """
+    for name in os.listdir(place):
+        if name.startswith(PARTIAL):
+            os.unlink(os.path.join(place, name))
     path = os.path.realpath(os.path.join(place, _COPY))
     if not os.path.isdir(path):
         return False

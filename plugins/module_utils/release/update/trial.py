@@ -29,7 +29,7 @@ _RECKON = ("--json", "--package-lock-only", "--ignore-scripts", "--no-fund")
 _SURROUNDINGS = re.compile(
     r"ENOSPC|[Nn]o space left on device|EDQUOT|ENOMEM|heap out of memory"
     r"|npm (?:error|ERR!) code (?:E4\d\d|E5\d\d|ENEEDAUTH|ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT"
-    r"|ERR_SOCKET_TIMEOUT|EHOSTUNREACH|ENETUNREACH|ETARGET)"
+    r"|ERR_SOCKET_TIMEOUT|EHOSTUNREACH|ENETUNREACH|ETARGET|\w*CERT\w*|EPROTO)"
 )
 
 

@@ -57,6 +57,7 @@ def test_what_is_copied(app: Path) -> None:
         "src",
         "src/a.js",
     ]
+    (place / ".partial-1").touch()
     assert remove_copy(str(place))
     assert not remove_copy(str(place))
     assert list(place.iterdir()) == []

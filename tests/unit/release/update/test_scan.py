@@ -1,6 +1,7 @@
 """What Snyk says, by its exit code and its output.
 
-A program in its place, as Snyk itself needs an account; it refuses any other call.
+A program in its place that answers as Snyk 1.658 does, which needs an account; it refuses any other
+call.
 """
 
 from __future__ import annotations
