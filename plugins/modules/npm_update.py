@@ -70,7 +70,7 @@ options:
         should install the packages. An empty list stands for the default.
       - By default C(npm ci), and C(npm run --if-present) with C(build), C(test) and C(test:e2e). If
         C(package.json) has no script C(test) then, the change is offered with a warning, and
-        RV(ignore:ready) is false.
+        RV(ready) is false.
       - End-to-end tests must start the copy themselves, or they test an app that runs elsewhere.
     type: list
     elements: str
