@@ -19,15 +19,17 @@ def test_the_packages_of_the_demo_app(stack: Stack, tmp_path: Path) -> None:
                 name = path.removeprefix("node_modules/")
                 needs = entry.get("dependencies", {}) | entry.get("optionalDependencies", {})
                 served.packages[name] = {entry["version"]: needs}
-        given = {"app_update_registry": served.url, "app_update_free_disk": 0}
-        current = run_playbook(stack, tmp_path, "update_dependencies", **given)
         served.packages["ms"]["2.9.9"] = {}
-        plan = run_playbook(stack, tmp_path, "update_dependencies", "--check", **given)
-    (check,) = current.report["checks"]
-    assert (current.code, check["status"]) == (0, "ok"), check
-    assert check["summary"].startswith("No package can be updated")
-    (check,) = plan.report["checks"]
-    assert (plan.code, check["status"]) == (0, "ok"), check
-    assert "1 package: ms 2.1.3 → 2.9.9" in check["summary"]
-    (action,) = plan.report["actions"]
-    assert (action["name"], action["status"]) == ("npm.update", "planned")
+        given = {
+            "app_update_registry": served.url,
+            "app_update_commands": ["test -f package.json"],
+            "app_update_free_disk": 0,
+        }
+        run = run_playbook(stack, tmp_path, "update_dependencies", **given)
+    (check,) = run.report["checks"]
+    assert (run.code, check["status"]) == (0, "ok"), check
+    assert "the update of 1 package: ms 2.1.3 → 2.9.9" in check["summary"]
+    done = [(action["name"], action["status"]) for action in run.report["actions"]]
+    assert done == [("npm.update", "done"), ("npm.offer", "done")]
+    (patch,) = tmp_path.rglob("update_dependencies/*.patch")
+    assert '+      "version": "2.9.9"' in patch.read_text()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from ...core.deadline import Deadline
+from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import NotCollected
 from ...npm.client import Npm
 from ...npm.options import Options as NpmOptions
@@ -117,7 +117,7 @@ class Trial:
                 lambda part: self._breaks(part, failure.command),
                 lambda: time.monotonic() < end,
             )
-        except NotCollected:  # the registry, for example; the failure itself is known
+        except (NotCollected, DeadlineExceeded):  # the registry; the failure itself is known
             return found
         return replace(found, suspects=suspects)
 
