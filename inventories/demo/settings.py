@@ -47,6 +47,9 @@ variables = {
     "app_instances": demo["app"]["instances"],
     "app_dependencies_path": demo["app"]["current"],
     "app_dependencies_npm": demo["bin"]["npm"],
+    "app_update_dest": str(directory / "state" / "npm_update"),
+    # Its end-to-end tests are for the app that runs, which is another one.
+    "app_update_commands": ["npm ci", "npm run build", "npm test"],
     "app_release_repository": demo["app"]["repository"],
     # All versions need the same packages, and the demo works without a registry.
     "app_release_build": [f"cp -R {quoted}/node_modules .", "npm run build"],

@@ -67,6 +67,7 @@ notes:
   - Run it as the user who owns the app, so that this user's C(.npmrc) applies.
   - Only npm 7 or newer with a C(package-lock.json) can audit.
 seealso:
+  - module: gpt_agent.runbook.npm_update
   - module: gpt_agent.runbook.app_release
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
@@ -109,8 +110,9 @@ checks:
       critical: null
       summary: "1 production package with a known vulnerability of severity high: lodash"
       remedy: >-
-        Update the packages in the evidence; 'npm audit' has the details. If the app is not
-        affected, allow the advisory with a date.
+        Update the packages in the evidence, with playbooks/update_dependencies.yml and
+        app_update_vulnerable; 'npm audit' has the details. If the app is not affected, allow the
+        advisory with a date.
       window: ""
       evidence:
         - package: lodash

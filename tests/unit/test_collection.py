@@ -53,6 +53,8 @@ ACTIONS = {
     *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "app.heap_snapshot",
     "app.inspector_close",
+    "npm.offer",
+    "npm.remove_copy",
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",

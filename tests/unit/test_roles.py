@@ -291,11 +291,13 @@ def test_a_plan_is_made_with_the_options_of_the_deployment() -> None:
         "emergency_rollback",
         "post_deploy",
         "pre_deploy",
+        "update_dependencies",
     }
+    deploying = ("deploy", "pre_deploy", "update_dependencies")
     deployment = given["deploy", "Deploy"]
     rollback = {key: value for key, value in deployment.items() if key != "migrate"}
     for (name, play), options in given.items():
-        expected = deployment if name in ("deploy", "pre_deploy") else rollback
+        expected = deployment if name in deploying else rollback
         assert options == expected, (name, play)
 
 

@@ -45,9 +45,13 @@ class Answer:
 class Npm:
     """The npm of one app; a folder of its own keeps npm from writing into the user's cache."""
 
-    def __init__(self, options: Options, deadline: Deadline) -> None:
+    def __init__(
+        self, options: Options, deadline: Deadline, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """``environment`` is added to that of this process, for a token in .npmrc."""
         self._options = options
         self._deadline = deadline
+        self._own = dict(environment or {})
 
     def node_version(self) -> str:
         """Version of Node.js that this npm runs with."""
@@ -90,6 +94,7 @@ class Npm:
 
     def _environment(self, cache: str) -> Mapping[str, str]:
         return {
+            **self._own,
             "PATH": f"{os.path.dirname(self._options.npm)}:{os.environ.get('PATH', os.defpath)}",
             "NODE_ENV": "",  # else npm leaves development dependencies out
             "npm_config_cache": cache,

@@ -1,11 +1,12 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A copy of the app's git repository beside the releases, and what is read from it."""
+"""A copy of the app's git repository beside the releases, what is read from it and pushed."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,12 @@ _SETTINGS = {
     "GIT_CONFIG_KEY_0": "safe.directory",
     "GIT_CONFIG_VALUE_0": "*",
     "LC_ALL": "C",
+}
+#: Who makes a commit.
+_AUTHOR = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "gpt_agent.runbook"), ("EMAIL", "runbook@localhost"))
 }
 
 
@@ -91,6 +98,31 @@ class Git:
         run(["git", "read-tree", commit], target, environment, _LOCAL)
         run(["git", "checkout-index", "--all"], target, environment, self.seconds)
         os.unlink(index)
+
+    def commit(self, parent: str, files: Mapping[str, str], message: str) -> str:
+        """A commit on top of another that replaces these files; raises `NotCollected` and OSError.
+
+        It is made in the copy, so that no hook of a checkout runs.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            own = {"GIT_DIR": self.folder, "GIT_INDEX_FILE": os.path.join(folder, "index")}
+            environment = {**self.environment, **_SETTINGS, **_AUTHOR, **own}
+
+            def ask(*arguments: str) -> str:
+                return run(["git", *arguments], folder, environment, _LOCAL).strip()
+
+            ask("read-tree", parent)
+            for name, content in files.items():
+                path = os.path.join(folder, "content")
+                with open(path, "w", encoding="utf-8", newline="") as stream:
+                    stream.write(content)
+                blob = ask("hash-object", "-w", "--no-filters", path)
+                ask("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+            return ask("commit-tree", ask("write-tree"), "-p", parent, "-m", message)
+
+    def push(self, commit: str, branch: str) -> None:
+        """Make a new branch of the repository itself; raises `NotCollected`."""
+        self._git("push", "--quiet", _REMOTE, f"{commit}:refs/heads/{branch}", far=True)
 
     def _git(self, *arguments: str, at: str = "", far: bool = False) -> str:
         limit = self.seconds if far else _LOCAL
