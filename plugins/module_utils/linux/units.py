@@ -25,8 +25,14 @@ _SHOWN = (
     "UnitFileState",
     "ExecStart",
     "NRestarts",
+    "InvocationID",
+    "InactiveExitTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
 )
 _TIMEOUT = 5
+#: Starts by systemd itself after which it is a loop.
+_LOOP = 3
+_SILENT = "Its log does not say why; read what it says from now on."
 #: The service of a process in /proc/PID/cgroup, if nothing is below it, as containers are.
 _SERVICE = re.compile(r":/system\.slice/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$", re.MULTILINE)
 
@@ -37,7 +43,7 @@ class Unit:
 
     name: str
     load: str = "loaded"
-    """``loaded``, ``masked`` or ``not-found``."""
+    """``loaded``, ``masked``, ``bad-setting``, ``error`` or ``not-found``."""
     active: str = ""
     """``active``, ``activating``, ``deactivating``, ``inactive`` or ``failed``."""
     sub: str = ""
@@ -48,10 +54,19 @@ class Unit:
     command: str = ""
     """ExecStart, as systemd prints it."""
     restarts: int = 0
+    invocation: str = ""
+    """Identifies its last run in the journal."""
+    never_ready: bool = False
+    """Whether its last run ended before it was ready."""
 
     @property
     def exists(self) -> bool:
-        return self.load in ("loaded", "masked")
+        return self.load not in ("", "not-found")
+
+    @property
+    def ended(self) -> bool:
+        """Whether it failed, and systemd does not start it again."""
+        return self.active == "failed"
 
     @property
     def described(self) -> str:
@@ -66,28 +81,46 @@ class Unit:
         return text
 
 
-def masked(unit: Unit | None) -> Cause | None:
-    """Why a service does not start that no one may start; none if it is something else."""
-    if not unit or unit.load != "masked":
+def forbidden(unit: Unit | None) -> Cause | None:
+    """Why systemd will not start a service at all; none if it is something else."""
+    if not unit or unit.load == "loaded":
         return None
-    remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
-    return Cause(OTHER, f"{unit.name} is masked", remedy)
+    if unit.load == "masked":
+        remedy = "Its start was forbidden: ask why, then 'systemctl unmask'."
+        return Cause(OTHER, f"{unit.name} is masked", remedy)
+    remedy = f"'systemd-analyze verify {unit.name}' names the line; then 'systemctl daemon-reload'."
+    return Cause(OTHER, f"the unit file of {unit.name} has an error ({unit.load})", remedy)
 
 
 def busy(unit: Unit | None) -> Cause | None:
     """Why a service does not answer that systemd is starting or stopping; else none."""
     if not unit or unit.active not in ("activating", "deactivating", "reloading"):
         return None
+    if unit.restarts >= _LOOP and unit.never_ready:
+        return None
     remedy = f"'journalctl -fu {unit.name}' shows how far it is."
     return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
 
 
 def down(service: str, unit: Unit | None) -> Cause:
-    """What is known of a service that is down for no reason that can be seen."""
-    text = f"{service} is down"
-    if unit:
-        text += f": {unit.name} is {unit.described}"
-    return Cause(RESTART, text, "Its log does not say why; read what it says from now on.")
+    """What is known of a service that is down for no reason that its log says."""
+    if not unit:
+        return Cause(RESTART, f"{service} is down", _SILENT)
+    what = f"{unit.name} is {unit.described}"
+    if not unit.never_ready or unit.active not in ("failed", "activating"):
+        return Cause(RESTART, f"{service} is down: {what}", _SILENT)
+    if unit.result == "timeout":
+        remedy = (
+            f"Loading or a recovery may take longer: raise it with 'systemctl edit {unit.name}'."
+        )
+        return Cause(
+            OTHER, f"systemd ends {service} before TimeoutStartSec is enough: {what}", remedy
+        )
+    if unit.result == "oom-kill":
+        remedy = "It needs more memory than it gets: see MemoryMax of the unit, and the host."
+        return Cause(OTHER, f"the kernel kills {service} while it starts: {what}", remedy)
+    remedy = f"'journalctl -u {unit.name}' and its log say why; start it once that is corrected."
+    return Cause(OTHER, f"{service} does not start: {what}", remedy)
 
 
 def has_systemd() -> bool:
@@ -137,6 +170,17 @@ def journal(unit: str, lines: int = 100) -> list[str]:
     return _output(argv).splitlines() if has_systemd() else []
 
 
+def last_words(unit: Unit | None) -> list[str]:
+    """What a service said in its last run, if systemd could not start it or is about to try again.
+
+    What it says before it has opened its own log is nowhere else.
+    """
+    if not unit or not unit.invocation or unit.active not in ("failed", "activating"):
+        return []
+    which = f"_SYSTEMD_INVOCATION_ID={unit.invocation}"
+    return _output(["journalctl", which, "-n", "100", "-o", "cat", "--no-pager", "-q"]).splitlines()
+
+
 def kernel_messages(pattern: str) -> list[str]:
     """Messages of the kernel since yesterday that contain a text, as far as this user may."""
     if has_systemd():
@@ -157,6 +201,9 @@ def _unit(fields: Mapping[str, str]) -> Unit:
         fields.get("UnitFileState", ""),
         fields.get("ExecStart", ""),
         _whole(fields.get("NRestarts")),
+        fields.get("InvocationID", ""),
+        _whole(fields.get("ActiveEnterTimestampMonotonic"))
+        < _whole(fields.get("InactiveExitTimestampMonotonic")),
     )
 
 

@@ -18,6 +18,9 @@ SubState=failed
 Result=exit-code
 MainPID=0
 NRestarts=5
+InvocationID=4f5e
+InactiveExitTimestampMonotonic=200
+ActiveEnterTimestampMonotonic=100
 ExecStart={ path=/usr/bin/redis-server ; argv[]=/usr/bin/redis-server /etc/redis/redis.conf ; }
 
 Id=redis.service
@@ -32,6 +35,9 @@ def test_units_and_how_they_are_described() -> None:
     assert failed.described == "failed, last result exit-code, started again 5 times by systemd"
     assert (failed.exists, missing.exists) == (True, False)
     assert "/etc/redis/redis.conf" in failed.command
+    assert (failed.invocation, failed.never_ready, failed.ended) == ("4f5e", True, True)
+    ready = parse_units(SHOWN.replace("Monotonic=100", "Monotonic=200"))[0]
+    assert not ready.never_ready
     assert parse_units("") == []
 
 

@@ -12,12 +12,20 @@ from dataclasses import replace
 
 from ...core.check import Check
 from ...core.deadline import Deadline
-from ...core.files import free_bytes
+from ...core.files import room_of
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
-from ...linux.programs import Program, is_this_host, listener, ports_of, running, settled
-from ...linux.units import Unit, journal, kernel_messages, read_units, unit_of
+from ...linux.programs import (
+    Program,
+    absent_address,
+    is_this_host,
+    listener,
+    ports_of,
+    running,
+    settled,
+)
+from ...linux.units import Unit, journal, kernel_messages, last_words, read_units, unit_of
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
@@ -68,9 +76,10 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         settings = parse(file) if file else {}
     log, name = _log(options, unit, settings)
     folder = settings.get("dir", "")
-    free = None
+    said = last_words(unit)
+    room = None
     with suppress(OSError):
-        free = free_bytes(folder) if os.path.isabs(folder) else None
+        room = room_of(folder) if os.path.isabs(folder) else None
     return replace(
         found,
         ports=[port for program in programs for port in ports_of(program.pid)],
@@ -78,8 +87,10 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         unit=unit,
         log=log,
         log_name=name,
+        said=said,
+        absent=absent_address(said or log),
         folder=folder,
-        free=free,
+        room=room,
         memory=_available_memory(),
         kills=[line for line in kernel_messages(_KILLED) if any(each in line for each in NAMES)],
     )
@@ -132,21 +143,14 @@ def _file_of(unit: Unit | None) -> str:
 
 
 def _log(options: Options, unit: Unit | None, settings: dict[str, str]) -> tuple[list[str], str]:
-    """Its last messages and where they are; errors before it has a log are in the journal."""
+    """Its last messages and where they are; the journal has them if it has no log of its own."""
     path = options.log_file or settings.get("logfile", "")
-    lines: list[str] = []
-    name = ""
     if os.path.isabs(path):
-        name = path
         try:
-            lines = last_lines(path)
+            return last_lines(path), path
         except OSError as error:
-            name = f"{path}: {error.strerror}"
-    if unit:
-        said = journal(unit.name)
-        if any("FATAL CONFIG" in line for line in said) or not lines:
-            return [*lines, *said], name if lines else f"journalctl -u {unit.name}"
-    return lines, name
+            return [], f"{path}: {error.strerror}"
+    return (journal(unit.name), f"journalctl -u {unit.name}") if unit else ([], "")
 
 
 def _available_memory() -> int | None:
