@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 #: What the names of incomplete files start with; a killed run leaves them behind.
@@ -88,6 +90,23 @@ def room_of(path: str) -> Room:
     found = os.statvfs(path)
     files = found.f_favail if found.f_files else None
     return Room(found.f_bavail * found.f_frsize, files, bool(found.f_flag & os.ST_RDONLY))
+
+
+def tree(folder: str) -> list[str]:
+    """A folder, and everything in it."""
+    found = [folder]
+    for parent, folders, files in os.walk(folder):
+        found += [os.path.join(parent, name) for name in (*folders, *files)]
+    return found
+
+
+def last_change(paths: Iterable[str]) -> float:
+    """When one of these was last changed, by content, owner or mode, as Unix time; 0 if unknown."""
+    found = [0.0]
+    for path in paths:
+        with suppress(OSError):
+            found.append(os.stat(path).st_ctime)
+    return max(found)
 
 
 def is_inside(path: str, folder: str) -> bool:

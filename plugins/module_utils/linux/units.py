@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..core.files import last_change, tree
 from ..core.recovery import OTHER, RESTART, WAIT, Cause
 from .proc import read_text
 
@@ -28,6 +30,7 @@ _SHOWN = (
     "InvocationID",
     "InactiveExitTimestampMonotonic",
     "ActiveEnterTimestampMonotonic",
+    "InactiveEnterTimestampMonotonic",
 )
 _TIMEOUT = 5
 #: Starts by systemd itself after which it is a loop.
@@ -58,6 +61,8 @@ class Unit:
     """Identifies its last run in the journal."""
     never_ready: bool = False
     """Whether its last run ended before it was ready."""
+    ended_at: float = 0.0
+    """When it ended, as Unix time; 0 if it has not."""
 
     @property
     def exists(self) -> bool:
@@ -181,6 +186,19 @@ def last_words(unit: Unit | None) -> list[str]:
     return _output(["journalctl", which, "-n", "100", "-o", "cat", "--no-pager", "-q"]).splitlines()
 
 
+def corrected(unit: Unit | None, log: str, paths: Iterable[str]) -> bool:
+    """Whether files that a service depends on were changed since it ended.
+
+    Its unit says when that was, else the last line of its log.
+    """
+    ended = unit.ended_at if unit else 0.0
+    with suppress(OSError):
+        ended = ended or os.path.getmtime(log)
+    file = f"/etc/systemd/system/{unit.name}" if unit else ""
+    own = [file, *tree(f"{file}.d")] if file else []
+    return 0 < ended < last_change([*own, *paths])
+
+
 def kernel_messages(pattern: str) -> list[str]:
     """Messages of the kernel since yesterday that contain a text, as far as this user may."""
     if has_systemd():
@@ -204,11 +222,18 @@ def _unit(fields: Mapping[str, str]) -> Unit:
         fields.get("InvocationID", ""),
         _whole(fields.get("ActiveEnterTimestampMonotonic"))
         < _whole(fields.get("InactiveExitTimestampMonotonic")),
+        _moment(fields.get("InactiveEnterTimestampMonotonic")),
     )
 
 
 def _whole(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
+
+
+def _moment(microseconds: str | None) -> float:
+    """The Unix time of a moment on the clock that counts from the start of the host."""
+    passed = _whole(microseconds)
+    return time.time() - time.monotonic() + passed / 1e6 if passed else 0.0
 
 
 def _output(argv: Sequence[str]) -> str:

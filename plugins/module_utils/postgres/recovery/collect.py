@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import Unreachable
-from ...core.files import Room, room_of
+from ...core.files import Room, room_of, tree
 from ...linux.proc import read_text, working_directory
 from ...linux.programs import Program, absent_address, is_this_host, listener, running
-from ...linux.units import Unit, journal, kernel_messages, last_words, read_units
+from ...linux.units import Unit, corrected, journal, kernel_messages, last_words, read_units
 from ...logs.tail import last_lines
 from ..connection import Connection
 from ..url import Target
@@ -91,6 +91,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         log=log,
         log_name=name,
         said=said,
+        corrected=corrected(unit, name, _files(data, cluster, unit)),
         absent=absent_address(said or log),
         room=_room(data),
         kills=[line for line in kernel_messages("Killed process") if "(postgres)" in line],
@@ -174,6 +175,14 @@ def _log_files(options: Options, data: str, cluster: Cluster) -> list[str]:
         with suppress(OSError):
             dated.append((os.path.getmtime(path), path))
     return [path for _time, path in sorted(dated, reverse=True)]
+
+
+def _files(data: str, cluster: Cluster, unit: Unit | None) -> list[str]:
+    """The files that it is started with, and the data directory, whose owner and mode count."""
+    files = glob.glob(os.path.join(glob.escape(data), "*.conf")) if data else []
+    if cluster.config:
+        files += tree(os.path.dirname(cluster.config))
+    return [*files, data] if unit and data else files
 
 
 def _room(data: str) -> Room | None:

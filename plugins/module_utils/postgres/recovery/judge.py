@@ -14,7 +14,7 @@ from ...core.text import redact, shorten
 from ...core.units import format_value
 from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import ADDRESS, DISK, PORT, READ_ONLY, reason
+from .log import ADDRESS, DISK, FILES, PORT, READ_ONLY, reason
 from .snapshot import Snapshot
 
 _NEVER = ", and never delete anything in pg_wal"
@@ -70,11 +70,12 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
             ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
         ]
     )
+    logged = _last(seen.log)
     journal = f"journal of {unit.name}" if unit else "journal"
     return [
         *found,
-        *rows((seen.log_name or "log", line) for line in _last(seen.log)),
-        *rows((journal, line) for line in _last(seen.said)),
+        *rows((seen.log_name or "log", line) for line in logged),
+        *rows((journal, line) for line in _last(seen.said) if line not in logged),
     ]
 
 
@@ -168,6 +169,9 @@ def _of_log(seen: Snapshot) -> Cause | None:
         return Cause(RESTART, text, "Find out what filled the disk.")
     if found.kind == READ_ONLY and seen.room:
         return Cause(RESTART, f"{cause.text}, and can be written now", cause.remedy)
+    if found.kind == FILES and seen.corrected:
+        text = f"{cause.text}, and its files were changed since"
+        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
     if found.kind == ADDRESS:
         if not seen.absent:
             return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)

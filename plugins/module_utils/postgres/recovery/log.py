@@ -12,6 +12,8 @@ from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
 
 DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
 READ_ONLY, ADDRESS = "read-only", "address"
+#: Reasons that lie in files, which may have been corrected since.
+FILES = "files"
 
 _START = re.compile(r"starting PostgreSQL \d")
 _READY = re.compile(r"database system is ready to accept")
@@ -41,7 +43,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         r"(?:configuration )?file .*\.conf|requires? a (?:Boolean|numeric) value|is outside the "
         r"valid range|invalid (?:line|connection type|authentication method)|could not access file "
         r"|could not load library|max_connections = \d+ is a lower",
-        "",
+        FILES,
         OTHER,
         "its configuration has an error",
         "The log names file and line. Correct it; 'SELECT * FROM pg_file_settings WHERE error IS "
@@ -91,7 +93,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
     (
         r"could not load (?:server certificate|private key|root certificate)|"
         r"could not access private key",
-        "",
+        FILES,
         OTHER,
         "its certificate or key cannot be loaded",
         "The log names the file: ssl_cert_file and ssl_key_file must exist and belong together, "
@@ -99,7 +101,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
     ),
     (
         "Cluster is disabled",
-        "",
+        FILES,
         OTHER,
         "its start was forbidden, by start.conf beside its configuration",
         "Ask why; 'auto' or 'manual' in that file allows it.",
@@ -108,7 +110,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         r"Permission denied|has (?:invalid permissions|group or world access|wrong ownership)|"
         r"private key file .*(?:access|owned)|must not be owned by root|owner .* do not match|"
         r"is not accessible or does not exist",
-        "",
+        FILES,
         OTHER,
         "it lacks permission for its files",
         "Correct owner and mode: the data directory is 0700 and its owner's, a private key 0600. "
@@ -156,7 +158,7 @@ def reason(lines: Sequence[str]) -> Reason | None:
             if not _DEADLY.search(line):
                 continue
             for pattern, kind, cure, text, remedy in reasons:
-                if re.search(pattern, line) and (kind or not started):
+                if re.search(pattern, line) and (kind not in ("", FILES) or not started):
                     return Reason(kind, Cause(cure, text, remedy))
             if _READY.search(line):
                 return None

@@ -55,6 +55,8 @@ class Snapshot:
     log_name: str = ""
     said: Sequence[str] = ()
     """What it said in its last run, if its unit failed."""
+    corrected: bool = False
+    """Whether its configuration was changed since it ended."""
     absent: str = ""
     """The address that it was to listen on, if this host does not have it."""
     room: Room | None = None

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ...core.check import Check
 from ...core.deadline import Deadline
-from ...core.files import room_of
+from ...core.files import room_of, tree
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
@@ -25,7 +25,15 @@ from ...linux.programs import (
     running,
     settled,
 )
-from ...linux.units import Unit, journal, kernel_messages, last_words, read_units, unit_of
+from ...linux.units import (
+    Unit,
+    corrected,
+    journal,
+    kernel_messages,
+    last_words,
+    read_units,
+    unit_of,
+)
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
@@ -37,6 +45,8 @@ from .options import FILES, UNITS, Options
 from .snapshot import Snapshot
 
 NAMES = ("redis-server", "valkey-server", "keydb-server")
+_FOLDERS = ("/etc/redis/", "/etc/valkey/")
+_TLS_FILES = ("tls-cert-file", "tls-key-file", "tls-ca-cert-file")
 _KILLED = "Killed process"
 
 
@@ -88,6 +98,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         log=log,
         log_name=name,
         said=said,
+        corrected=corrected(unit, name, _files(file, settings)),
         absent=absent_address(said or log),
         folder=folder,
         room=room,
@@ -151,6 +162,14 @@ def _log(options: Options, unit: Unit | None, settings: dict[str, str]) -> tuple
         except OSError as error:
             return [], f"{path}: {error.strerror}"
     return (journal(unit.name), f"journalctl -u {unit.name}") if unit else ([], "")
+
+
+def _files(config: str, settings: dict[str, str]) -> list[str]:
+    """The files that it is started with."""
+    named = [settings.get(name, "") for name in ("aclfile", *_TLS_FILES)]
+    # Everything in Debian's folder, as a file that was removed may have been the trouble.
+    folder = tree(os.path.dirname(config)) if config.startswith(_FOLDERS) else []
+    return [path for path in (config, *folder, *named) if path]
 
 
 def _available_memory() -> int | None:

@@ -16,7 +16,7 @@ from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
 from ...linux.units import busy, down, forbidden
 from ..errors import Loading, NoAnswer, NotListening
-from .log import ADDRESS, DISK, MEMORY, PORT, reason, shown
+from .log import ADDRESS, DISK, FILES, MEMORY, PORT, reason, shown
 from .snapshot import Snapshot
 
 #: Lines of the log that are shown.
@@ -54,11 +54,12 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
             ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
         ]
     )
+    logged = _last(seen.log)
     journal = f"journal of {unit.name}" if unit else "journal"
     return [
         *found,
-        *rows((seen.log_name or "log", line) for line in _last(seen.log)),
-        *rows((journal, line) for line in _last(seen.said)),
+        *rows((seen.log_name or "log", line) for line in logged),
+        *rows((journal, line) for line in _last(seen.said) if line not in logged),
     ]
 
 
@@ -158,6 +159,9 @@ def _of_log(seen: Snapshot) -> Cause | None:
     if found.kind == DISK and seen.room:
         text = f"{cause.text}, and has {_size(seen.room.free)} free now"
         return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == FILES and seen.corrected:
+        text = f"{cause.text}, and its files were changed since"
+        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
     if found.kind == ADDRESS:
         if not seen.absent:
             return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)

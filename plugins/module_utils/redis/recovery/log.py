@@ -19,6 +19,8 @@ _READY = re.compile(r"[Rr]eady to accept connections")
 #: Kinds of reasons, beside those that a restart never cures.
 DISK, PORT, STOPPED, CRASHED, MEMORY = "disk", "port", "stopped", "crashed", "memory"
 ADDRESS = "address"
+#: Reasons that lie in files, which may have been corrected since.
+FILES = "files"
 
 
 #: By a pattern, the last line that matches one counts.
@@ -57,14 +59,14 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
     ),
     (
         r"Failed to configure TLS|Failed to load (?:certificate|private key|CA )",
-        "",
+        FILES,
         OTHER,
         "its certificate or key cannot be loaded",
         "The log names the file: it must exist, belong together, and be readable for its user.",
     ),
     (
         r"startup because of ACL errors|[Ee]rror.* (?:loading|parsing) ACL|users defined in .* ACL",
-        "",
+        FILES,
         OTHER,
         "its users (ACL) have an error",
         "The log names file and line, or the user. Correct it: a user is either in aclfile or in "
@@ -72,7 +74,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
     ),
     (
         "Read-only file system",
-        "",
+        FILES,
         OTHER,
         "its file system, or its unit's view of it, was read-only",
         "Its folder must be in ReadWritePaths of the unit. If the file system itself was read-only "
@@ -80,7 +82,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
     ),
     (
         "Permission denied|Can't chdir|Can't open the log file",
-        "",
+        FILES,
         OTHER,
         "it lacks permission for its files or folder",
         "Correct owner and mode of its folder, log and configuration file (user redis).",
@@ -122,13 +124,13 @@ def reason(lines: Sequence[str]) -> Reason | None:
     recent = lines_since(_START, lines)
     wrong = _config_error(recent)
     if wrong:
-        return Reason("", wrong)
+        return Reason(FILES, wrong)
     started = any(_READY.search(line) for line in recent)
     for reasons in (_REASONS, [_ANY]):
         for line in reversed(recent):
             for pattern, kind, cure, text, remedy in reasons:
                 # Once it runs, an error of its files is that of a snapshot, which does not end it.
-                if re.search(pattern, line) and (kind or not started):
+                if re.search(pattern, line) and (kind not in ("", FILES) or not started):
                     return Reason(kind, Cause(cure, text, remedy))
             if _READY.search(line):
                 return None

@@ -42,6 +42,7 @@ ABSENT = (
     'LOG:  could not bind IPv4 address "192.0.2.9": Cannot assign requested address',
     "FATAL:  could not create any TCP/IP sockets",
 )
+DISABLED = ("Error: Cluster is disabled",)
 NO_FOLDER = ("Error: /srv/data is not accessible or does not exist",)
 READ_ONLY = ('FATAL:  could not create lock file "postmaster.pid": Read-only file system',)
 QUOTA = ("PANIC:  could not write to file: Disk quota exceeded",)
@@ -69,6 +70,7 @@ REDO = ("LOG:  redo in progress, elapsed time: 10.01 s, current LSN: 0/5000028",
         (replace(DOWN, error=None, room=Room(0), data="/data"), "other", "answers, and the disk"),
         (replace(DOWN, error=None, room=Room(1 << 30)), "nothing", "answers"),
         (replace(DOWN, unit=FAILED, log=OLD), "restart", "it was stopped"),
+        (replace(DOWN, unit=FAILED, log=DISABLED, corrected=True), "restart", "were changed since"),
         (replace(DOWN, unit=FAILED, log=OLD, said=NO_FOLDER), "other", "lacks permission"),
         (replace(DOWN, log=PORT, listener="process 9 (nc)"), "other", "process 9 (nc)"),
         (replace(DOWN, log=PORT), "restart", "which is free now"),

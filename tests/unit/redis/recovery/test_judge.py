@@ -53,6 +53,7 @@ FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
         (replace(DOWN, room=Room(1 << 30, files=0), folder="/data"), "other", "no more files"),
         (replace(DOWN, room=Room(1 << 30, 9, True), folder="/data"), "other", "is read-only"),
         (replace(DOWN, unit=FAILED, log=OLD), "restart", "it was stopped"),
+        (replace(DOWN, unit=FAILED, log=ACL, corrected=True), "restart", "were changed since"),
         (replace(DOWN, unit=FAILED, log=OLD, said=NO_FILE), "other", "lacks permission"),
         (replace(DOWN, unit=FAILED, log=TLS), "other", "certificate or key cannot be loaded"),
         (replace(DOWN, unit=FAILED, log=ACL), "other", "its users (ACL) have an error"),
