@@ -31,7 +31,14 @@ _SHOWN = (
     "InactiveExitTimestampMonotonic",
     "ActiveEnterTimestampMonotonic",
     "InactiveEnterTimestampMonotonic",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ConditionResult",
+    "AssertResult",
+    "ConditionTimestampMonotonic",
 )
+#: Values of ExecMainCode for a process that a signal ended.
+_KILLED = ("2", "3")
 _TIMEOUT = 5
 #: Starts by systemd itself after which it is a loop.
 _LOOP = 3
@@ -63,6 +70,10 @@ class Unit:
     """Whether its last run ended before it was ready."""
     ended_at: float = 0.0
     """When it ended, as Unix time; 0 if it has not."""
+    signal: int = 0
+    """The signal that ended its main process."""
+    unmet: bool = False
+    """Whether a condition or an assertion of the unit forbade its last start."""
 
     @property
     def exists(self) -> bool:
@@ -81,6 +92,8 @@ class Unit:
         text = self.active if self.active == self.sub else f"{self.active} ({self.sub})"
         if self.result not in ("", "success"):
             text += f", last result {self.result}"
+        if self.signal and self.active == "failed":
+            text += f", its main process was ended by signal {self.signal}"
         if self.restarts:
             text += f", started again {self.restarts} times by systemd"
         return text
@@ -112,6 +125,10 @@ def down(service: str, unit: Unit | None) -> Cause:
     if not unit:
         return Cause(RESTART, f"{service} is down", _SILENT)
     what = f"{unit.name} is {unit.described}"
+    if unit.unmet:
+        text = f"{service} is down, and a condition of {unit.name} forbade its last start"
+        remedy = f"'systemctl status {unit.name}' names it; start it once that is met."
+        return Cause(OTHER, text, remedy)
     if not unit.never_ready or unit.active not in ("failed", "activating"):
         return Cause(RESTART, f"{service} is down: {what}", _SILENT)
     if unit.result == "timeout":
@@ -223,6 +240,9 @@ def _unit(fields: Mapping[str, str]) -> Unit:
         _whole(fields.get("ActiveEnterTimestampMonotonic"))
         < _whole(fields.get("InactiveExitTimestampMonotonic")),
         _moment(fields.get("InactiveEnterTimestampMonotonic")),
+        _whole(fields.get("ExecMainStatus")) if fields.get("ExecMainCode") in _KILLED else 0,
+        "no" in (fields.get("ConditionResult"), fields.get("AssertResult"))
+        and _whole(fields.get("ConditionTimestampMonotonic")) > 0,
     )
 
 

@@ -25,6 +25,8 @@ from .options import Options
 from .snapshot import Postmaster, Snapshot
 
 _NAMES = ("postgres", "postmaster")
+#: What the log of a cluster says if the rest is in that of its log collector.
+_COLLECTED = "redirecting log output to logging collector process"
 _MANAGERS = ("patroni", "stolon-keeper", "pg_autoctl", "pacemakerd")
 
 
@@ -92,7 +94,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         log_name=name,
         said=said,
         corrected=corrected(unit, name, _files(data, cluster, unit)),
-        absent=absent_address(said or log),
+        absent=absent_address([*log, *said]),
         room=_room(data),
         kills=[line for line in kernel_messages("Killed process") if "(postgres)" in line],
     )
@@ -134,6 +136,8 @@ def _unit(options: Options, cluster: Cluster) -> Unit | None:
     """The unit of this server, and of no other on this host; none if that is not certain."""
     if options.unit:
         return next(iter(read_units([options.unit])), None)
+    if cluster.version_and_name.count("-") > 1:
+        return None  # Debian's unit takes a dash in the name for a slash, and never starts
     if cluster.config:
         name = f"postgresql@{cluster.version_and_name}.service"
         return next(iter(read_units([name])), None)
@@ -150,31 +154,32 @@ def _is_server(unit: Unit) -> bool:
 
 
 def _log(options: Options, data: str, cluster: Cluster, unit: Unit | None) -> tuple[list[str], str]:
-    for path in _log_files(options, data, cluster):
+    """Its last messages, and where they are."""
+    lines: list[str] = []
+    name = options.log_file
+    for path in [name] if name else _log_files(data, cluster):
         with suppress(OSError):
-            return last_lines(path), path
-    if options.log_file:
-        return [], f"{options.log_file} cannot be read"
-    if unit:
+            lines += last_lines(path)
+            name = path
+    if not lines and name:
+        return [], f"{name} cannot be read"
+    if not lines and unit:
         return journal(unit.name), f"journalctl -u {unit.name}"
-    return [], ""
+    return lines, name
 
 
-def _log_files(options: Options, data: str, cluster: Cluster) -> list[str]:
-    """The log of the option; else those of the cluster and of its log collector, newest first."""
-    if options.log_file:
-        return [options.log_file]
-    files = []
-    if cluster.config:
-        files.append(f"/var/log/postgresql/postgresql-{cluster.version_and_name}.log")
+def _log_files(data: str, cluster: Cluster) -> list[str]:
+    """The log of Debian's cluster, and the newest of the log collector unless that is older."""
+    files = [f"/var/log/postgresql/postgresql-{cluster.version_and_name}.log"]
     folder = cluster.logs or (os.path.join(data, "log") if data else "")
-    if folder:
-        files += glob.glob(os.path.join(glob.escape(folder), "*.log"))
-    dated = []
-    for path in set(files):
-        with suppress(OSError):
-            dated.append((os.path.getmtime(path), path))
-    return [path for _time, path in sorted(dated, reverse=True)]
+    collected = glob.glob(os.path.join(glob.escape(folder), "*.log")) if folder else []
+    with suppress(OSError):
+        newest = max(collected, key=os.path.getmtime, default="")
+        if not newest or not cluster.config:
+            return [newest] if newest else []
+        if any(_COLLECTED in line for line in last_lines(files[0], 10)):
+            files.append(newest)
+    return files if cluster.config else []
 
 
 def _files(data: str, cluster: Cluster, unit: Unit | None) -> list[str]:

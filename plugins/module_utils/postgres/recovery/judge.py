@@ -12,9 +12,10 @@ from typing import Any
 from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, Reason, no_room, rows
 from ...core.text import redact, shorten
 from ...core.units import format_value
+from ...linux.programs import UNSEEN
 from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import ADDRESS, DISK, FILES, PORT, READ_ONLY, reason
+from .log import ADDRESS, ANY, DISK, FILES, PORT, READ_ONLY, reason
 from .snapshot import Snapshot
 
 _NEVER = ", and never delete anything in pg_wal"
@@ -125,7 +126,12 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     """No main process of this server is seen."""
     unit = seen.unit
     if frozen:
+        found = _of_log(seen) if unit and unit.ended else None
+        if found and found.cure == OTHER:
+            return found
         remedy = "Its process cannot be seen from here, perhaps it is in a container. "
+        if seen.listener not in ("", UNSEEN):
+            remedy = f"What listens there is {seen.listener}. "
         return Cause(OTHER, str(seen.error), remedy + (seen.error.remedy if seen.error else ""))
     if seen.programs and not seen.data and not (unit and unit.active == "failed"):
         count = len(seen.programs)
@@ -184,5 +190,8 @@ def _of_log(seen: Snapshot) -> Cause | None:
 
 
 def _said(seen: Snapshot) -> Reason | None:
-    """The reason that it gave itself, by its last run if that failed, else by its log."""
-    return reason(seen.said) or reason(seen.log)
+    """The reason that it gave itself: by its last run if that failed, else by its log."""
+    found, logged = reason(seen.said), reason(seen.log)
+    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
+        return logged
+    return found or logged

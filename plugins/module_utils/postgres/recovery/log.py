@@ -14,6 +14,10 @@ DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
 READ_ONLY, ADDRESS = "read-only", "address"
 #: Reasons that lie in files, which may have been corrected since.
 FILES = "files"
+#: A reason that is not recognized.
+ANY = "any"
+#: What ends a server only while it starts.
+_OF_START = ("", FILES, ANY)
 
 _START = re.compile(r"starting PostgreSQL \d")
 _READY = re.compile(r"database system is ready to accept")
@@ -83,7 +87,8 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "'dmesg' says why: often errors of the disk, then copy the data directory first.",
     ),
     (
-        "Cannot assign requested address",
+        # Of localhost, one address is enough.
+        r'address "(?!::1").*Cannot assign requested address',
         ADDRESS,
         OTHER,
         "it was to listen on an address that this host did not have",
@@ -142,7 +147,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
 #: What counts only if no line says more.
 _ANY = (
     r"(?:FATAL|PANIC):|^Error:",
-    "",
+    ANY,
     OTHER,
     "it does not start, for a reason that only its log names",
     "Read the last lines of its log; start it by hand once that is corrected.",
@@ -158,7 +163,7 @@ def reason(lines: Sequence[str]) -> Reason | None:
             if not _DEADLY.search(line):
                 continue
             for pattern, kind, cure, text, remedy in reasons:
-                if re.search(pattern, line) and (kind not in ("", FILES) or not started):
+                if re.search(pattern, line) and (kind not in _OF_START or not started):
                     return Reason(kind, Cause(cure, text, remedy))
             if _READY.search(line):
                 return None

@@ -99,7 +99,7 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         log_name=name,
         said=said,
         corrected=corrected(unit, name, _files(file, settings)),
-        absent=absent_address(said or log),
+        absent=absent_address([*log, *said]),
         folder=folder,
         room=room,
         memory=_available_memory(),

@@ -16,7 +16,7 @@ from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
 from ...linux.units import busy, down, forbidden
 from ..errors import Loading, NoAnswer, NotListening
-from .log import ADDRESS, DISK, FILES, MEMORY, PORT, reason, shown
+from .log import ADDRESS, ANY, DISK, FILES, MEMORY, PORT, reason, shown
 from .snapshot import Snapshot
 
 #: Lines of the log that are shown.
@@ -182,8 +182,11 @@ def _was_killed(seen: Snapshot) -> bool:
 
 
 def _said(seen: Snapshot) -> Reason | None:
-    """The reason that it gave itself, by its last run if that failed, else by its log."""
-    return reason(seen.said) or reason(seen.log)
+    """The reason that it gave itself: by its last run if that failed, else by its log."""
+    found, logged = reason(seen.said), reason(seen.log)
+    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
+        return logged
+    return found or logged
 
 
 def _named(programs: Sequence[Program]) -> str:

@@ -21,6 +21,10 @@ DISK, PORT, STOPPED, CRASHED, MEMORY = "disk", "port", "stopped", "crashed", "me
 ADDRESS = "address"
 #: Reasons that lie in files, which may have been corrected since.
 FILES = "files"
+#: A reason that is not recognized.
+ANY = "any"
+#: What ends a server only while it starts.
+_OF_START = ("", FILES, ANY)
 
 
 #: By a pattern, the last line that matches one counts.
@@ -112,7 +116,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
 #: What counts only if no line says more.
 _ANY = (
     r"Fatal error|[Ee]xiting\.\.\.|[Aa]borting",
-    "",
+    ANY,
     OTHER,
     "it does not start, for a reason that only its log names",
     "Read the last lines of its log; start it by hand once that is corrected.",
@@ -130,7 +134,7 @@ def reason(lines: Sequence[str]) -> Reason | None:
         for line in reversed(recent):
             for pattern, kind, cure, text, remedy in reasons:
                 # Once it runs, an error of its files is that of a snapshot, which does not end it.
-                if re.search(pattern, line) and (kind not in ("", FILES) or not started):
+                if re.search(pattern, line) and (kind not in _OF_START or not started):
                     return Reason(kind, Cause(cure, text, remedy))
             if _READY.search(line):
                 return None

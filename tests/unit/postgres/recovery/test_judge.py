@@ -35,9 +35,10 @@ OLD = (
 PORT = (
     "LOG:  starting PostgreSQL 15",
     'LOG:  could not bind IPv4 address "127.0.0.1": Address already in use',
-    "HINT:  Is another postmaster already running on port 5432?",
+    'LOG:  could not bind IPv6 address "::1": Cannot assign requested address',
     "FATAL:  could not create any TCP/IP sockets",
 )
+NO_MORE = ("Error: pg_ctl start exited with status 1:", "pg_ctl: could not start server")
 ABSENT = (
     'LOG:  could not bind IPv4 address "192.0.2.9": Cannot assign requested address',
     "FATAL:  could not create any TCP/IP sockets",
@@ -74,6 +75,8 @@ REDO = ("LOG:  redo in progress, elapsed time: 10.01 s, current LSN: 0/5000028",
         (replace(DOWN, unit=FAILED, log=OLD, said=NO_FOLDER), "other", "lacks permission"),
         (replace(DOWN, log=PORT, listener="process 9 (nc)"), "other", "process 9 (nc)"),
         (replace(DOWN, log=PORT), "restart", "which is free now"),
+        (replace(DOWN, unit=FAILED, said=NO_MORE, log=PORT), "restart", "which is free now"),
+        (replace(DOWN, unit=FAILED, said=NO_MORE, log=OLD), "other", "only its log names"),
         (replace(DOWN, log=ABSENT, absent="192.0.2.9"), "other", ": 192.0.2.9"),
         (replace(DOWN, log=ABSENT), "restart", "and has now"),
         (replace(DOWN, log=READ_ONLY, room=Room(1 << 30)), "restart", "can be written now"),
