@@ -80,6 +80,11 @@ class Unit:
         return self.load not in ("", "not-found")
 
     @property
+    def failed_to_start(self) -> bool:
+        """Whether its last start failed, so that its log may be about an earlier run."""
+        return self.never_ready and self.active in ("failed", "activating")
+
+    @property
     def ended(self) -> bool:
         """Whether it failed, and systemd does not start it again."""
         return self.active == "failed"
@@ -120,24 +125,32 @@ def busy(unit: Unit | None) -> Cause | None:
     return Cause(WAIT, f"systemd is working on it: {unit.name} is {unit.described}", remedy)
 
 
-def down(service: str, unit: Unit | None) -> Cause:
-    """What is known of a service that is down for no reason that its log says."""
+def down(service: str, unit: Unit | None, corrected: bool = False) -> Cause:
+    """What is known of a service that is down for no reason that its log says.
+
+    ``corrected`` is whether its files were changed since.
+    """
     if not unit:
         return Cause(RESTART, f"{service} is down", _SILENT)
     what = f"{unit.name} is {unit.described}"
+    cause = None if corrected else _never_started(service, unit, what)
+    return cause or Cause(RESTART, f"{service} is down: {what}", _SILENT)
+
+
+def _never_started(service: str, unit: Unit, what: str) -> Cause | None:
+    """Why a service ended before it was ready; none if it was, or if that is not the trouble."""
     if unit.unmet:
         text = f"{service} is down, and a condition of {unit.name} forbade its last start"
         remedy = f"'systemctl status {unit.name}' names it; start it once that is met."
         return Cause(OTHER, text, remedy)
-    if not unit.never_ready or unit.active not in ("failed", "activating"):
-        return Cause(RESTART, f"{service} is down: {what}", _SILENT)
+    if not unit.failed_to_start:
+        return None
     if unit.result == "timeout":
+        text = f"systemd ends {service} before TimeoutStartSec is enough: {what}"
         remedy = (
             f"Loading or a recovery may take longer: raise it with 'systemctl edit {unit.name}'."
         )
-        return Cause(
-            OTHER, f"systemd ends {service} before TimeoutStartSec is enough: {what}", remedy
-        )
+        return Cause(OTHER, text, remedy)
     if unit.result == "oom-kill":
         remedy = "It needs more memory than it gets: see MemoryMax of the unit, and the host."
         return Cause(OTHER, f"the kernel kills {service} while it starts: {what}", remedy)
@@ -186,9 +199,10 @@ def parse_units(output: str) -> list[Unit]:
     return found
 
 
-def journal(unit: str, lines: int = 100) -> list[str]:
-    """The last messages of a unit; empty without permission to read them."""
-    argv = ["journalctl", "-u", unit, "-n", str(lines), "-o", "cat", "--no-pager", "-q"]
+def journal(unit: Unit) -> list[str]:
+    """What a unit said in its last run; empty without permission to read it."""
+    which = [f"_SYSTEMD_INVOCATION_ID={unit.invocation}"] if unit.invocation else ["-u", unit.name]
+    argv = ["journalctl", *which, "-n", "100", "-o", "cat", "--no-pager", "-q"]
     return _output(argv).splitlines() if has_systemd() else []
 
 
@@ -197,10 +211,8 @@ def last_words(unit: Unit | None) -> list[str]:
 
     What it says before it has opened its own log is nowhere else.
     """
-    if not unit or not unit.invocation or unit.active not in ("failed", "activating"):
-        return []
-    which = f"_SYSTEMD_INVOCATION_ID={unit.invocation}"
-    return _output(["journalctl", which, "-n", "100", "-o", "cat", "--no-pager", "-q"]).splitlines()
+    known = unit and unit.invocation and unit.active in ("failed", "activating")
+    return journal(unit) if unit and known else []
 
 
 def corrected(unit: Unit | None, log: str, paths: Iterable[str]) -> bool:

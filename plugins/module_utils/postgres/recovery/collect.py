@@ -164,22 +164,22 @@ def _log(options: Options, data: str, cluster: Cluster, unit: Unit | None) -> tu
     if not lines and name:
         return [], f"{name} cannot be read"
     if not lines and unit:
-        return journal(unit.name), f"journalctl -u {unit.name}"
+        return journal(unit), f"journalctl -u {unit.name}"
     return lines, name
 
 
 def _log_files(data: str, cluster: Cluster) -> list[str]:
     """The log of Debian's cluster, and the newest of the log collector unless that is older."""
-    files = [f"/var/log/postgresql/postgresql-{cluster.version_and_name}.log"]
     folder = cluster.logs or (os.path.join(data, "log") if data else "")
     collected = glob.glob(os.path.join(glob.escape(folder), "*.log")) if folder else []
+    newest = sorted(collected, key=os.path.getmtime)[-1:]
+    if not cluster.config:
+        return newest
+    own = f"/var/log/postgresql/postgresql-{cluster.version_and_name}.log"
     with suppress(OSError):
-        newest = max(collected, key=os.path.getmtime, default="")
-        if not newest or not cluster.config:
-            return [newest] if newest else []
-        if any(_COLLECTED in line for line in last_lines(files[0], 10)):
-            files.append(newest)
-    return files if cluster.config else []
+        if any(_COLLECTED in line for line in last_lines(own, 10)):
+            return [own, *newest]
+    return [own]
 
 
 def _files(data: str, cluster: Cluster, unit: Unit | None) -> list[str]:

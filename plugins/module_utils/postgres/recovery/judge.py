@@ -15,7 +15,7 @@ from ...core.units import format_value
 from ...linux.programs import UNSEEN
 from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import ADDRESS, ANY, DISK, FILES, PORT, READ_ONLY, reason
+from .log import ADDRESS, ANY, CRASHED, DISK, FILES, PORT, READ_ONLY, STOPPED, reason
 from .snapshot import Snapshot
 
 _NEVER = ", and never delete anything in pg_wal"
@@ -155,10 +155,12 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     starting = busy(unit)
     if starting:
         return starting
-    if (unit and unit.result == "oom-kill") or (seen.kills and not found):
+    if (unit and unit.result == "oom-kill" and not unit.failed_to_start) or (
+        seen.kills and not found
+    ):
         remedy = "See what used the memory: work_mem, the number of connections, other programs."
         return Cause(RESTART, "PostgreSQL is down: the kernel killed it for lack of memory", remedy)
-    return found or down("PostgreSQL", unit)
+    return found or down("PostgreSQL", unit, seen.corrected)
 
 
 def _of_log(seen: Snapshot) -> Cause | None:
@@ -194,4 +196,6 @@ def _said(seen: Snapshot) -> Reason | None:
     found, logged = reason(seen.said), reason(seen.log)
     if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
         return logged
+    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
+        return found  # that was an earlier run
     return found or logged

@@ -117,6 +117,8 @@ def _unit(options: Options, hanging: Program | None) -> Unit | None:
     serving = {unit.name: _serves(unit, options) for unit in units}
     for wanted in (True, None):
         likely = [unit for unit in units if serving[unit.name] is wanted]
+        # The name of an alias starts what its own name may not.
+        likely = [unit for unit in likely if unit.load == "masked"] or likely
         if likely:
             return likely[0] if len(likely) == 1 else None
     return None
@@ -161,7 +163,7 @@ def _log(options: Options, unit: Unit | None, settings: dict[str, str]) -> tuple
             return last_lines(path), path
         except OSError as error:
             return [], f"{path}: {error.strerror}"
-    return (journal(unit.name), f"journalctl -u {unit.name}") if unit else ([], "")
+    return (journal(unit), f"journalctl -u {unit.name}") if unit else ([], "")
 
 
 def _files(config: str, settings: dict[str, str]) -> list[str]:

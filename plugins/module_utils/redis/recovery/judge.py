@@ -16,7 +16,7 @@ from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
 from ...linux.units import busy, down, forbidden
 from ..errors import Loading, NoAnswer, NotListening
-from .log import ADDRESS, ANY, DISK, FILES, MEMORY, PORT, reason, shown
+from .log import ADDRESS, ANY, CRASHED, DISK, FILES, MEMORY, PORT, STOPPED, reason, shown
 from .snapshot import Snapshot
 
 #: Lines of the log that are shown.
@@ -137,7 +137,7 @@ def _of_absence(seen: Snapshot) -> Cause:
     if _was_killed(seen):
         remedy = "Set maxmemory well below the memory of the host, or of its service."
         return Cause(RESTART, "Redis is down: the kernel killed it for lack of memory", remedy)
-    return found or down("Redis", unit)
+    return found or down("Redis", unit, seen.corrected)
 
 
 def _is_elsewhere(seen: Snapshot) -> bool:
@@ -176,9 +176,10 @@ def _of_log(seen: Snapshot) -> Cause | None:
 
 
 def _was_killed(seen: Snapshot) -> bool:
-    return bool(seen.unit and seen.unit.result == "oom-kill") or bool(
-        seen.kills and not _said(seen)
-    )
+    unit = seen.unit
+    if unit and unit.result == "oom-kill":
+        return not unit.failed_to_start
+    return bool(seen.kills and not _said(seen))
 
 
 def _said(seen: Snapshot) -> Reason | None:
@@ -186,6 +187,8 @@ def _said(seen: Snapshot) -> Reason | None:
     found, logged = reason(seen.said), reason(seen.log)
     if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
         return logged
+    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
+        return found  # that was an earlier run
     return found or logged
 
 

@@ -158,5 +158,5 @@ def _config_error(lines: Sequence[str]) -> Cause | None:
     return Cause(
         OTHER,
         f"its configuration file has an error{where}{what}",
-        "Correct that line; 'redis-server FILE' as its user shows whether it is accepted.",
+        "Correct that line, which may be in a file that it includes.",
     )

@@ -25,6 +25,7 @@ def error(state: str = "", *, listens: bool = True, frozen: bool = False) -> NoC
 
 DOWN = Snapshot("127.0.0.1:5432", 5432, local=True, error=error(listens=False))
 FAILED = Unit("postgresql@15-main.service", active="failed", sub="failed", result="exit-code")
+NEVER = replace(FAILED, never_ready=True)
 MAIN = Program(5, "postgres", "S", "")
 FULL = ("LOG:  starting PostgreSQL 15", "PANIC:  could not write: No space left on device")
 OLD = (
@@ -71,6 +72,10 @@ REDO = ("LOG:  redo in progress, elapsed time: 10.01 s, current LSN: 0/5000028",
         (replace(DOWN, error=None, room=Room(0), data="/data"), "other", "answers, and the disk"),
         (replace(DOWN, error=None, room=Room(1 << 30)), "nothing", "answers"),
         (replace(DOWN, unit=FAILED, log=OLD), "restart", "it was stopped"),
+        (replace(DOWN, unit=NEVER, log=OLD), "other", "does not start"),
+        (replace(DOWN, unit=NEVER, log=OLD, corrected=True), "restart", "is down"),
+        (replace(DOWN, unit=replace(NEVER, result="oom-kill")), "other", "while it starts"),
+        (replace(DOWN, unit=replace(FAILED, unmet=True)), "other", "a condition of"),
         (replace(DOWN, unit=FAILED, log=DISABLED, corrected=True), "restart", "were changed since"),
         (replace(DOWN, unit=FAILED, log=OLD, said=NO_FOLDER), "other", "lacks permission"),
         (replace(DOWN, log=PORT, listener="process 9 (nc)"), "other", "process 9 (nc)"),
@@ -81,7 +86,7 @@ REDO = ("LOG:  redo in progress, elapsed time: 10.01 s, current LSN: 0/5000028",
         (replace(DOWN, log=ABSENT), "restart", "and has now"),
         (replace(DOWN, log=READ_ONLY, room=Room(1 << 30)), "restart", "can be written now"),
         (replace(DOWN, log=QUOTA, room=Room(1 << 30)), "other", "disk quota"),
-        (replace(DOWN, unit=replace(FAILED, never_ready=True)), "other", "does not start"),
+        (replace(DOWN, unit=NEVER), "other", "does not start"),
         (replace(DOWN, programs=[MAIN], orphans=[MAIN], data="/data"), "wait", "still ending"),
         (replace(DOWN, programs=[MAIN]), "other", "1 other PostgreSQL runs"),
         (
