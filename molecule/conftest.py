@@ -105,10 +105,13 @@ def playbook(tmp_path: Path) -> Playbook:
 def module(tmp_path: Path) -> Module:
     """Run one module on a host as a user: ``module("app", "deploy", "pm2_process", {…})``."""
 
-    def run(host: str, user: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    def run(
+        host: str, user: str, name: str, options: dict[str, Any], *, check: bool = False
+    ) -> dict[str, Any]:
         command = ["ansible", host, f"--inventory={INVENTORY}", f"--tree={tmp_path}", "--become"]
         command += [f"--become-user={user}", "-e", "ansible_pipelining=true"]
         command += ["-m", f"gpt_agent.runbook.{name}", "-a", json.dumps(options)]
+        command += ["--check"] if check else []
         subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
         answer: dict[str, Any] = json.loads((tmp_path / host).read_text())
         return answer

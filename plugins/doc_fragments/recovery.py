@@ -31,7 +31,8 @@ options:
     default: 10.0
   wait:
     description:
-      - Seconds to wait after a restart until the service works.
+      - Seconds to wait after a restart until the service works. If systemd gives up, it is not
+        waited for.
     type: float
     default: 60.0
   thresholds:

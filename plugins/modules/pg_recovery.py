@@ -15,11 +15,14 @@ description:
     kernel killed it.
   - A restart is the cure only for a server that is down for no reason that would stop it again. It
     is not for one that is starting or replays WAL, which would only begin anew, has no connection
-    slots left, has a full disk, an error in its configuration or damaged data, has lost its port to
-    another process, or refuses a login. A server that was stopped with SIGSTOP must only be
+    slots left, has a full disk or a read-only file system, an error in its configuration or damaged
+    data, has lost its port to another process, refuses a login, or ends each time before it is
+    ready. A server that was stopped with SIGSTOP must only be
     continued.
   - On Debian the unit is that of the cluster, such as C(postgresql@15-main.service), as
-    C(postgresql.service) counts as active even if no cluster runs.
+    C(postgresql.service) counts as active even if no cluster runs. It is found by its port, also if
+    C(conf.d) or C(ALTER SYSTEM) sets that; of several with one port, it is the one that starts with
+    the host.
   - Where Patroni, Stolon, pg_auto_failover or Pacemaker runs, it restarts nothing unless O(unit) or
     O(restart_command) is given, as a second server might take writes.
   - C(postgres.recovery) is the cause, with the evidence and what to do.

@@ -15,11 +15,14 @@ description:
     than the first part of a name is shown, and only if it is a word.
   - With O(state=flushed) it removes all keys of one database with C(FLUSHDB ASYNC), of all
     databases with C(FLUSHALL ASYNC), or those with a O(prefix) with C(UNLINK) in small steps.
-  - Refuses on a replica and on a node of a cluster, if the data belongs to a job queue or to
-    sessions (see O(allow)), if O(confirm) is not the number of keys, and if not all keys could be
-    inspected within O(time_limit) unless O(purpose) is V(cache). All reasons are given at once, and
-    nothing is removed then.
-  - Afterwards it counts the keys again. C(redis.flush) is the result.
+  - Refuses on a replica, and names its primary; if the data belongs to a job queue or to sessions
+    (see O(allow)), if O(confirm) is not the number of keys, and if not all keys could be inspected
+    within O(time_limit) unless O(purpose) is V(cache). All reasons are given at once, and nothing
+    is removed then.
+  - Of a cluster it inspects and empties every primary, whichever one O(redis_url) names, so
+    O(confirm) is the number of keys of all of them. It must reach them at the addresses that they
+    announce, with the same login. It refuses while slots have no node or are being moved.
+  - Afterwards it counts the keys again, in a cluster on each node. C(redis.flush) is the result.
 options:
   state:
     description:
@@ -75,6 +78,7 @@ options:
       - The dump is an RDB file with mode 0600. It is refused if there is less free space than the
         server uses memory.
       - A server with C(repl-diskless-sync no) writes its own RDB file as well.
+      - Not for a cluster, of which each primary has a part of the data.
     type: path
   sample:
     description:
@@ -128,13 +132,13 @@ attributes:
 notes:
   - Replicas lose the same keys.
   - The login needs C(+info +scan +type +pttl +memory|usage +client|setname +client|id
-    +client|list), and to remove keys C(+flushdb), C(+flushall) or C(+unlink) with C(~*); for a dump
-    C(+sync +replconf).
+    +client|list), in a cluster C(+cluster|nodes), and to remove keys C(+flushdb), C(+flushall) or
+    C(+unlink) with C(~*); for a dump C(+sync +replconf).
   - Two runs never change one server at the same time; the second one fails and names it.
     That needs C(+client|list +client|setname +client|id).
   - A run that is killed while it removes keys with a prefix has removed some of them, and the next
-    run removes the rest. C(FLUSHDB) removes all or none. A killed dump leaves a file whose name
-    starts with C(.partial-).
+    run removes the rest. C(FLUSHDB) removes all or none, in a cluster on each node. A killed dump
+    leaves a file whose name starts with C(.partial-).
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """

@@ -13,9 +13,10 @@ description:
   - Inspects a Redis or Valkey that does not work, by what the connection says, its processes, its
     systemd unit, the end of its log, the disk of its data, and whether the kernel killed it.
   - A restart is the cure only for a server that is down, or hangs, for no reason that would stop it
-    again. It is not for one that is loading its data, refuses writes as its disk is full, has an
-    error in its configuration, has lost its port to another process, cannot read its data file,
-    is out of clients or refuses a login. A server that was stopped with SIGSTOP must only be
+    again. It is not for one that is loading its data, has a full disk or a read-only file system,
+    an error in its configuration, ACL or TLS files, has lost its port to another process, cannot
+    read its data file, is out of clients, refuses a login, or ends each time before it is ready. A
+    server that was stopped with SIGSTOP must only be
     continued.
   - C(redis.recovery) is the cause, with the evidence and what to do.
   - It restarts a systemd unit with M(ansible.builtin.systemd_service), or runs O(restart_command),

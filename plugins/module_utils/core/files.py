@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 
 #: What the names of incomplete files start with; a killed run leaves them behind.
 PARTIAL = ".partial-"
@@ -69,6 +72,41 @@ def free_bytes(path: str) -> int:
         path = os.path.dirname(path)
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
+
+
+@dataclass(frozen=True)
+class Room:
+    """Whether a file system can take more."""
+
+    free: int
+    """Bytes that an ordinary user can still write."""
+    files: int | None = None
+    """Files that can still be made; none where there is no limit."""
+    read_only: bool = False
+
+
+def room_of(path: str) -> Room:
+    """The room where a path is; raises OSError."""
+    found = os.statvfs(path)
+    files = found.f_favail if found.f_files else None
+    return Room(found.f_bavail * found.f_frsize, files, bool(found.f_flag & os.ST_RDONLY))
+
+
+def tree(folder: str) -> list[str]:
+    """A folder, and everything in it."""
+    found = [folder]
+    for parent, folders, files in os.walk(folder):
+        found += [os.path.join(parent, name) for name in (*folders, *files)]
+    return found
+
+
+def last_change(paths: Iterable[str]) -> float:
+    """When one of these was last changed, by content, owner or mode, as Unix time; 0 if unknown."""
+    found = [0.0]
+    for path in paths:
+        with suppress(OSError):
+            found.append(os.stat(path).st_ctime)
+    return max(found)
 
 
 def is_inside(path: str, folder: str) -> bool:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
+from .files import Room
 from .operation import Outcome
 from .options import checked_seconds
 from .thresholds import Thresholds
-from .units import format_duration
+from .units import format_duration, format_value
 
 #: Options of every module that recovers a service, documented in the fragment ``recovery``.
 RECOVERY_OPTIONS: dict[str, Any] = {
@@ -45,6 +46,8 @@ NOTHING, WAIT, RESTART, OTHER = "nothing", "wait", "restart", "other"
 CURES = (NOTHING, WAIT, RESTART, OTHER)
 #: Seconds between two checks after a restart.
 _POLL = 0.5
+#: Bytes below which a disk counts as full: one segment of PostgreSQL's WAL.
+_FULL = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Finding:
     command: Sequence[str] = ()
     """The command that restarts it, if it has no unit."""
     address: str = ""
+    ended: bool = False
+    """Whether systemd has given up: waiting is of no use then."""
 
     @property
     def how(self) -> str:
@@ -117,7 +122,9 @@ class Recovery:
             return self.judged(found, check_mode)
         end = time.monotonic() + wait
         while found.cause.cure not in (NOTHING, WAIT) and time.monotonic() < end:
-            if attempt.failed and found.cause.cure == OTHER:
+            if (attempt.failed and found.cause.cure == OTHER) or (
+                found.ended and not found.command
+            ):
                 break
             time.sleep(_POLL)
             found = look()
@@ -216,6 +223,26 @@ def lines_since(start: re.Pattern[str], lines: Sequence[str]) -> Sequence[str]:
         if start.search(lines[at]):
             return lines[at:]
     return lines
+
+
+def no_room(state: str, folder: str, room: Room | None, caution: str = "") -> Cause | None:
+    """Why a service cannot write its data, if that is so; ``state`` is what it does now."""
+    if room is None:
+        return None
+    if room.read_only:
+        return Cause(
+            OTHER,
+            f"{state}, and the file system of {folder} is read-only",
+            "'dmesg' says why: often errors of its disk, then copy the data first. Once it can be "
+            "written again ('mount -o remount,rw'), run this again.",
+        )
+    if room.free >= _FULL and room.files != 0:
+        return None
+    left = f"{format_value(room.free, 'bytes')} left" if room.files != 0 else "no more files"
+    remedy = f"Free space first{caution}; then run this again, which starts it if it is down."
+    if room.files == 0:
+        remedy = f"Remove files that are not needed, 'df -i' counts them. {remedy}"
+    return Cause(OTHER, f"{state}, and the disk of {folder} is full ({left})", remedy)
 
 
 def rows(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:

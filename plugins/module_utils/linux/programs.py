@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,9 @@ from .proc import read_text, stat_fields
 
 #: State of a listening socket in /proc/net/tcp.
 _LISTEN = "0A"
+_UNASSIGNED = re.compile(
+    r"(?:socket |address \")([0-9A-Fa-f.:]+?)(?::\d+: bind|\").*Cannot assign requested address"
+)
 #: What is said of the process behind a port without permission to see it.
 UNSEEN = "a process that this user cannot see"
 STATES = {
@@ -96,6 +99,18 @@ def listener(port: int) -> str:
             with suppress(OSError):
                 return f"process {entry} ({read_text(f'/proc/{entry}/comm').strip()})"
     return UNSEEN
+
+
+def absent_address(lines: Sequence[str]) -> str:
+    """The address that a program could not listen on by its log, if this host still has none such.
+
+    At boot, a program may start before the network.
+    """
+    for line in reversed(lines):
+        named = _UNASSIGNED.search(line)
+        if named:
+            return "" if is_this_host(named[1]) else named[1]
+    return ""
 
 
 def is_this_host(host: str) -> bool:

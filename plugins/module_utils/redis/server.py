@@ -87,6 +87,12 @@ class Server:
                 f"{where} is a replica, which takes no writes",
                 "Use the address of its primary in redis_url; 'INFO replication' names it.",
             )
+        if isinstance(exception, redis.exceptions.AskError):  # MovedError is one
+            return Refused(
+                f"{where} is one node of a cluster, and another one has the keys of this {command}",
+                "Slots have moved, or this needs the address of that node. Run it again once "
+                "'redis-cli --cluster check HOST:PORT' finds nothing wrong.",
+            )
         if isinstance(exception, redis.ResponseError) and not error_of_reply(text, self.endpoint):
             said = shorten(redact(text, self.endpoint.secrets), 200)
             return Refused(f"{where} refuses {command}: {said}", "")

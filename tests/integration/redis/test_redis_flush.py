@@ -125,7 +125,7 @@ def test_zero_confirms_nothing(start: Start, flush: Flush) -> None:
     assert server.client.dbsize() == 8
 
 
-def test_a_replica_and_a_cluster(start: Start, flush: Flush) -> None:
+def test_a_replica(start: Start, flush: Flush) -> None:
     primary = start("--repl-diskless-sync-delay", "0")
     fill(primary, "a:", 3)
     replica = start("--replicaof", "127.0.0.1", str(primary.port))
@@ -135,17 +135,6 @@ def test_a_replica_and_a_cluster(start: Start, flush: Flush) -> None:
     assert "on 1 replica as well" in flush(primary.url, check=True)["actions"][0]["reason"]
     flush(primary.url, confirm=3)
     until(lambda: replica.client.dbsize() == 0)
-    cluster = start("--cluster-enabled", "yes")
-    cluster.client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-    until(
-        lambda: (
-            "cluster_state:ok" in str(cluster.client.execute_command("CLUSTER INFO"))
-            or cluster.client.cluster("INFO")["cluster_state"] == "ok"
-        )
-    )
-    cluster.client.set("a", "b")
-    assert "one node of a cluster with 1 primaries" in flush(cluster.url, confirm=1)["msg"]
-    assert cluster.client.dbsize() == 1
 
 
 def test_a_dump_first(start_each: Start, flush: Flush, tmp_path: Path) -> None:

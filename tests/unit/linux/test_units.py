@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux import units
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import (
     Unit,
+    corrected,
     parse_units,
     unit_of,
 )
@@ -18,6 +22,9 @@ SubState=failed
 Result=exit-code
 MainPID=0
 NRestarts=5
+InvocationID=4f5e
+InactiveExitTimestampMonotonic=200
+ActiveEnterTimestampMonotonic=100
 ExecStart={ path=/usr/bin/redis-server ; argv[]=/usr/bin/redis-server /etc/redis/redis.conf ; }
 
 Id=redis.service
@@ -32,6 +39,9 @@ def test_units_and_how_they_are_described() -> None:
     assert failed.described == "failed, last result exit-code, started again 5 times by systemd"
     assert (failed.exists, missing.exists) == (True, False)
     assert "/etc/redis/redis.conf" in failed.command
+    assert (failed.invocation, failed.never_ready, failed.ended) == ("4f5e", True, True)
+    ready = parse_units(SHOWN.replace("Monotonic=100", "Monotonic=200"))[0]
+    assert not ready.never_ready
     assert parse_units("") == []
 
 
@@ -55,3 +65,15 @@ def test_the_unit_of_a_process(cgroup: str, name: str, monkeypatch: pytest.Monke
     found = unit_of(7)
     assert (found.name if found else "") == (f"redis-server@{name}.service" if name else "")
     assert unit_of(8) is None, "another main process"
+
+
+def test_files_that_were_changed_since_it_ended(tmp_path: Path) -> None:
+    file = tmp_path / "redis.conf"
+    file.touch()
+    changed = file.stat().st_ctime
+    for ended, since in ((changed - 1, True), (changed + 1, False)):
+        assert corrected(Unit("x.service", ended_at=ended), "", [str(file)]) is since
+    assert not corrected(Unit("x.service", ended_at=changed - 1), "", [str(tmp_path / "gone")])
+    os.utime(file, (changed - 9, changed - 9))
+    assert corrected(None, str(file), [str(tmp_path)]), "by the end of its log"
+    assert not corrected(None, str(tmp_path / "no log"), [str(file)])

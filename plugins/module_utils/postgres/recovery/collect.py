@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import Unreachable
-from ...core.files import free_bytes
+from ...core.files import Room, room_of, tree
 from ...linux.proc import read_text, working_directory
-from ...linux.programs import Program, is_this_host, listener, running
-from ...linux.units import Unit, journal, kernel_messages, read_units
+from ...linux.programs import Program, absent_address, is_this_host, listener, running
+from ...linux.units import Unit, corrected, journal, kernel_messages, last_words, read_units
 from ...logs.tail import last_lines
 from ..connection import Connection
 from ..url import Target
+from .clusters import Cluster, cluster_on
 from .options import Options
 from .snapshot import Postmaster, Snapshot
 
 _NAMES = ("postgres", "postmaster")
+#: What the log of a cluster says if the rest is in that of its log collector.
+_COLLECTED = "redirecting log output to logging collector process"
 _MANAGERS = ("patroni", "stolon-keeper", "pg_autoctl", "pacemakerd")
-#: Main configuration files of Debian's clusters: version and name are in the path.
-_CLUSTERS = "/etc/postgresql/*/*/postgresql.conf"
-_PORT = re.compile(r"^\s*port\s*=?\s*'?(\d+)", re.MULTILINE)
-_DATA = re.compile(r"^\s*data_directory\s*=?\s*'([^']+)'", re.MULTILINE)
 
 
 def collect(target: Target, options: Options) -> Snapshot:
@@ -39,9 +37,23 @@ def collect(target: Target, options: Options) -> Snapshot:
     error, in_recovery = _ask(target, options.timeout)
     number = int(port) if port.isdigit() else 5432
     found = Snapshot(target.address, number, local, error, in_recovery)
-    if error is None or not local:
+    if not local:
         return found
-    return _look_around(found, options)
+    return _with_room(found, options) if error is None else _look_around(found, options)
+
+
+def _with_room(found: Snapshot, options: Options) -> Snapshot:
+    """Where it keeps its data, and the room there: one that answers may be about to end."""
+    cluster = cluster_on(found.port)
+    data = options.data_directory or cluster.data or _data_of_main(_mains(), found.port)
+    return replace(found, data=data, room=_room(data))
+
+
+def _mains(processes: Sequence[Program] | None = None) -> list[Program]:
+    """The main processes of all PostgreSQL of this host."""
+    found = running(_NAMES) if processes is None else processes
+    pids = {each.pid for each in found}
+    return [each for each in found if each.parent not in pids]
 
 
 def _ask(target: Target, timeout: float) -> tuple[Unreachable | None, bool]:
@@ -59,14 +71,14 @@ def _ask(target: Target, timeout: float) -> tuple[Unreachable | None, bool]:
 
 def _look_around(found: Snapshot, options: Options) -> Snapshot:
     processes = running(_NAMES)
-    pids = {each.pid for each in processes}
-    mains = [each for each in processes if each.parent not in pids]
-    config = _cluster(found.port)
-    data = options.data_directory or _data_of(config) or _data_of_main(mains, found.port)
+    mains = _mains(processes)
+    cluster = cluster_on(found.port)
+    data = options.data_directory or cluster.data or _data_of_main(mains, found.port)
     postmaster = _postmaster(data)
     main = next((each for each in mains if postmaster and each.pid == postmaster.pid), None)
-    unit = _unit(options, config)
-    log, name = _log(options, data, config, unit)
+    unit = _unit(options, cluster)
+    log, name = _log(options, data, cluster, unit)
+    said = last_words(unit)
     return replace(
         found,
         data=data,
@@ -80,26 +92,12 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         unit=unit,
         log=log,
         log_name=name,
-        free=_free(data),
+        said=said,
+        corrected=corrected(unit, name, _files(data, cluster, unit)),
+        absent=absent_address([*log, *said]),
+        room=_room(data),
         kills=[line for line in kernel_messages("Killed process") if "(postgres)" in line],
     )
-
-
-def _cluster(port: int) -> str:
-    """The configuration file of Debian's cluster on a port; empty if there is none."""
-    for path in sorted(glob.glob(_CLUSTERS)):
-        with suppress(OSError):
-            named = _PORT.findall(read_text(path))
-            if int(named[-1] if named else 5432) == port:
-                return path
-    return ""
-
-
-def _data_of(config: str) -> str:
-    with suppress(OSError):
-        named = _DATA.findall(read_text(config)) if config else []
-        return str(named[-1]) if named else ""
-    return ""
 
 
 def _data_of_main(mains: Sequence[Program], port: int) -> str:
@@ -134,13 +132,15 @@ def _recovering(processes: Sequence[Program], main: Program | None) -> str:
     return ""
 
 
-def _unit(options: Options, config: str) -> Unit | None:
+def _unit(options: Options, cluster: Cluster) -> Unit | None:
     """The unit of this server, and of no other on this host; none if that is not certain."""
     if options.unit:
         return next(iter(read_units([options.unit])), None)
-    if config:
-        version, cluster = config.split("/")[3:5]
-        return next(iter(read_units([f"postgresql@{version}-{cluster}.service"])), None)
+    if cluster.version_and_name.count("-") > 1:
+        return None  # Debian's unit takes a dash in the name for a slash, and never starts
+    if cluster.config:
+        name = f"postgresql@{cluster.version_and_name}.service"
+        return next(iter(read_units([name])), None)
     names = [f"postgresql-{version}.service" for version in range(18, 13, -1)]
     units = [unit for unit in read_units([*names, "postgresql.service"]) if _is_server(unit)]
     enabled = [unit for unit in units if unit.enabled.startswith("enabled")]
@@ -153,37 +153,49 @@ def _is_server(unit: Unit) -> bool:
     return "/bin/true" not in unit.command
 
 
-def _log(options: Options, data: str, config: str, unit: Unit | None) -> tuple[list[str], str]:
-    for path in _log_files(options, data, config):
+def _log(options: Options, data: str, cluster: Cluster, unit: Unit | None) -> tuple[list[str], str]:
+    """Its last messages, and where they are."""
+    lines: list[str] = []
+    name = options.log_file
+    for path in [name] if name else _log_files(data, cluster):
         with suppress(OSError):
-            return last_lines(path), path
-    if options.log_file:
-        return [], f"{options.log_file} cannot be read"
-    if unit:
-        return journal(unit.name), f"journalctl -u {unit.name}"
-    return [], ""
+            lines += last_lines(path)
+            name = path
+    if not lines and name:
+        return [], f"{name} cannot be read"
+    if not lines and unit:
+        return journal(unit), f"journalctl -u {unit.name}"
+    return lines, name
 
 
-def _log_files(options: Options, data: str, config: str) -> list[str]:
-    """The log of the option, else that of the cluster, else the newest in the data directory."""
-    if options.log_file:
-        return [options.log_file]
-    files = []
-    if config:
-        version, cluster = config.split("/")[3:5]
-        files.append(f"/var/log/postgresql/postgresql-{version}-{cluster}.log")
-    if data:
-        found = glob.glob(os.path.join(glob.escape(data), "log", "*"))
-        files += sorted(found, key=os.path.getmtime, reverse=True)[:1]
-    return files
+def _log_files(data: str, cluster: Cluster) -> list[str]:
+    """The log of Debian's cluster, and the newest of the log collector unless that is older."""
+    folder = cluster.logs or (os.path.join(data, "log") if data else "")
+    collected = glob.glob(os.path.join(glob.escape(folder), "*.log")) if folder else []
+    newest = sorted(collected, key=os.path.getmtime)[-1:]
+    if not cluster.config:
+        return newest
+    own = f"/var/log/postgresql/postgresql-{cluster.version_and_name}.log"
+    with suppress(OSError):
+        if any(_COLLECTED in line for line in last_lines(own, 10)):
+            return [own, *newest]
+    return [own]
 
 
-def _free(data: str) -> int | None:
-    """The least that is free in the data directory and, if it is elsewhere, that of WAL."""
-    if not data:
-        return None
+def _files(data: str, cluster: Cluster, unit: Unit | None) -> list[str]:
+    """The files that it is started with, and the data directory, whose owner and mode count."""
+    files = glob.glob(os.path.join(glob.escape(data), "*.conf")) if data else []
+    if cluster.config:
+        files += tree(os.path.dirname(cluster.config))
+    return [*files, data] if unit and data else files
+
+
+def _room(data: str) -> Room | None:
+    """The least room of the data directory and, if it is elsewhere, of WAL."""
     found = []
-    for folder in (data, os.path.join(data, "pg_wal")):
+    for folder in (data, os.path.join(data, "pg_wal")) if data else ():
         with suppress(OSError):
-            found.append(free_bytes(os.path.realpath(folder)))
-    return min(found, default=None)
+            found.append(room_of(os.path.realpath(folder)))
+    return min(
+        found, key=lambda room: (not room.read_only, room.files != 0, room.free), default=None
+    )

@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
+from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, Reason, no_room, rows
 from ...core.text import redact, shorten
 from ...core.units import format_value
-from ...linux.units import busy, down, masked
+from ...linux.programs import UNSEEN
+from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import DISK, PORT, reason
+from .log import ADDRESS, ANY, CRASHED, DISK, FILES, PORT, READ_ONLY, STOPPED, reason
 from .snapshot import Snapshot
 
-#: Bytes below which a disk counts as full: one segment of WAL.
-_FULL = 16 * 1024**2
+_NEVER = ", and never delete anything in pg_wal"
 _LINES = 8
 _TOO_MANY = "53300"
 #: SQLSTATEs of a server that starts, recovers or stops.
@@ -37,8 +38,8 @@ def judge(seen: Snapshot) -> Cause:
 def _judge(seen: Snapshot) -> Cause:
     error = seen.error
     if error is None:
-        what = ", as a standby" if seen.in_recovery else ""
-        return Cause(NOTHING, f"PostgreSQL at {seen.address} answers{what}")
+        text = f"PostgreSQL at {seen.address} answers{', as a standby' if seen.in_recovery else ''}"
+        return no_room(text, seen.data, seen.room, _NEVER) or Cause(NOTHING, text)
     state = error.state if isinstance(error, NoConnection) else ""
     if state in _BUSY:
         return Cause(WAIT, f"{error}{_progress(seen)}", error.remedy)
@@ -66,12 +67,21 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
             ("recovery", seen.recovering),
             (f"port {seen.port}", seen.listener),
             (unit.name if unit else "", unit.described if unit else ""),
-            (f"free for {seen.data}", _size(seen.free)),
+            (f"free for {seen.data}", _size(seen.room.free if seen.room else None)),
             ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
         ]
     )
-    lines = [line for line in seen.log if line.strip()][-_LINES:]
-    return [*found, *rows((seen.log_name or "log", shorten(redact(line), 200)) for line in lines)]
+    logged = _last(seen.log)
+    journal = f"journal of {unit.name}" if unit else "journal"
+    return [
+        *found,
+        *rows((seen.log_name or "log", line) for line in logged),
+        *rows((journal, line) for line in _last(seen.said) if line not in logged),
+    ]
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    return [shorten(redact(line), 200) for line in lines if line.strip()][-_LINES:]
 
 
 def _size(value: int | None) -> str:
@@ -116,7 +126,12 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     """No main process of this server is seen."""
     unit = seen.unit
     if frozen:
+        found = _of_log(seen) if unit and unit.ended else None
+        if found and found.cure == OTHER:
+            return found
         remedy = "Its process cannot be seen from here, perhaps it is in a container. "
+        if seen.listener not in ("", UNSEEN):
+            remedy = f"What listens there is {seen.listener}. "
         return Cause(OTHER, str(seen.error), remedy + (seen.error.remedy if seen.error else ""))
     if seen.programs and not seen.data and not (unit and unit.active == "failed"):
         count = len(seen.programs)
@@ -126,9 +141,9 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
             "Compare port and listen_addresses with database_url; if it is another server that "
             "should run, name its folder in data_directory.",
         )
-    forbidden = masked(unit)
-    if forbidden:
-        return forbidden
+    stopped = forbidden(unit)
+    if stopped:
+        return stopped
     if seen.orphans:
         pids = ", ".join(str(each.pid) for each in seen.orphans[:5])
         remedy = f"They end by themselves. If one hangs, 'kill {seen.orphans[0].pid}', never -9."
@@ -140,30 +155,47 @@ def _of_absence(seen: Snapshot, frozen: bool) -> Cause:
     starting = busy(unit)
     if starting:
         return starting
-    if (unit and unit.result == "oom-kill") or (seen.kills and not found):
+    if (unit and unit.result == "oom-kill" and not unit.failed_to_start) or (
+        seen.kills and not found
+    ):
         remedy = "See what used the memory: work_mem, the number of connections, other programs."
         return Cause(RESTART, "PostgreSQL is down: the kernel killed it for lack of memory", remedy)
-    return found or down("PostgreSQL", unit)
+    return found or down("PostgreSQL", unit, seen.corrected)
 
 
 def _of_log(seen: Snapshot) -> Cause | None:
     """What the log says, unless that is no longer the case."""
-    if seen.free is not None and seen.free < _FULL:
-        return Cause(
-            OTHER,
-            f"PostgreSQL is down, and the disk of {seen.data} is full ({_size(seen.free)} left)",
-            "Free space first, and never delete anything in pg_wal; then run this again, which "
-            "starts it.",
-        )
-    found = reason(seen.log)
+    full = no_room("PostgreSQL is down", seen.data, seen.room, _NEVER)
+    if full:
+        return full
+    found = _said(seen)
     if not found:
         return None
     cause = replace(found.cause, text=f"PostgreSQL is down: {found.cause.text}")
-    if found.kind == DISK and seen.free is not None:
-        text = f"{cause.text}, and has {_size(seen.free)} free now"
+    if found.kind == DISK and seen.room:
+        text = f"{cause.text}, and has {_size(seen.room.free)} free now"
         return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == READ_ONLY and seen.room:
+        return Cause(RESTART, f"{cause.text}, and can be written now", cause.remedy)
+    if found.kind == FILES and seen.corrected:
+        text = f"{cause.text}, and its files were changed since"
+        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
+    if found.kind == ADDRESS:
+        if not seen.absent:
+            return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {seen.absent}")
     if found.kind == PORT:
         if not seen.listener:
             return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
         return replace(cause, text=f"{cause.text}: {seen.listener}")
     return cause
+
+
+def _said(seen: Snapshot) -> Reason | None:
+    """The reason that it gave itself: by its last run if that failed, else by its log."""
+    found, logged = reason(seen.said), reason(seen.log)
+    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
+        return logged
+    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
+        return found  # that was an earlier run
+    return found or logged

@@ -11,11 +11,18 @@ from collections.abc import Sequence
 from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
 
 DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
+READ_ONLY, ADDRESS = "read-only", "address"
+#: Reasons that lie in files, which may have been corrected since.
+FILES = "files"
+#: A reason that is not recognized.
+ANY = "any"
+#: What ends a server only while it starts.
+_OF_START = ("", FILES, ANY)
 
 _START = re.compile(r"starting PostgreSQL \d")
 _READY = re.compile(r"database system is ready to accept")
 #: Only these end a server; errors of sessions do not.
-_DEADLY = re.compile(r"\b(?:FATAL|PANIC|LOG|HINT|DETAIL|WARNING):|^pg_ctl|^postgres:")
+_DEADLY = re.compile(r"\b(?:FATAL|PANIC|LOG|HINT|DETAIL|WARNING):|^pg_ctl|^postgres:|^Error:")
 
 
 _REASONS: Sequence[tuple[str, str, str, str, str]] = (
@@ -40,7 +47,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         r"(?:configuration )?file .*\.conf|requires? a (?:Boolean|numeric) value|is outside the "
         r"valid range|invalid (?:line|connection type|authentication method)|could not access file "
         r"|could not load library|max_connections = \d+ is a lower",
-        "",
+        FILES,
         OTHER,
         "its configuration has an error",
         "The log names file and line. Correct it; 'SELECT * FROM pg_file_settings WHERE error IS "
@@ -66,12 +73,53 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "Start the version that the log names, or upgrade with pg_upgrade.",
     ),
     (
-        r"Permission denied|has (?:invalid permissions|group or world access|wrong ownership)|"
-        r"Read-only file system|private key file .*(?:access|owned)",
+        "Disk quota exceeded",
         "",
         OTHER,
+        "the disk quota of its user is used up",
+        "'quota -u postgres' shows it. Raise it, and never delete anything in pg_wal.",
+    ),
+    (
+        "Read-only file system",
+        READ_ONLY,
+        OTHER,
+        "its file system was read-only",
+        "'dmesg' says why: often errors of the disk, then copy the data directory first.",
+    ),
+    (
+        # Of localhost, one address is enough.
+        r'address "(?!::1").*Cannot assign requested address',
+        ADDRESS,
+        OTHER,
+        "it was to listen on an address that this host did not have",
+        "Correct listen_addresses; if the address came up after it, at boot: "
+        "'After=network-online.target' in its unit.",
+    ),
+    (
+        r"could not load (?:server certificate|private key|root certificate)|"
+        r"could not access private key",
+        FILES,
+        OTHER,
+        "its certificate or key cannot be loaded",
+        "The log names the file: ssl_cert_file and ssl_key_file must exist and belong together, "
+        "and the key be readable for its user alone.",
+    ),
+    (
+        "Cluster is disabled",
+        FILES,
+        OTHER,
+        "its start was forbidden, by start.conf beside its configuration",
+        "Ask why; 'auto' or 'manual' in that file allows it.",
+    ),
+    (
+        r"Permission denied|has (?:invalid permissions|group or world access|wrong ownership)|"
+        r"private key file .*(?:access|owned)|must not be owned by root|owner .* do not match|"
+        r"is not accessible or does not exist",
+        FILES,
+        OTHER,
         "it lacks permission for its files",
-        "Correct owner and mode: the data directory is 0700 and its owner's, a private key 0600.",
+        "Correct owner and mode: the data directory is 0700 and its owner's, a private key 0600. "
+        "If a folder is missing: is its disk mounted?",
     ),
     (
         r"could not (?:create|map|allocate).*(?:shared memory|memory)|could not create semaphores|"
@@ -95,13 +143,14 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "it was stopped, it did not crash",
         "Find out who stopped it and why: 'journalctl -u postgresql@*', the shell's history.",
     ),
-    (
-        r"(?:FATAL|PANIC):",
-        "",
-        OTHER,
-        "it does not start, for a reason that only its log names",
-        "Read the last lines of its log; start it by hand once that is corrected.",
-    ),
+)
+#: What counts only if no line says more.
+_ANY = (
+    r"(?:FATAL|PANIC):|^Error:",
+    ANY,
+    OTHER,
+    "it does not start, for a reason that only its log names",
+    "Read the last lines of its log; start it by hand once that is corrected.",
 )
 
 
@@ -109,12 +158,13 @@ def reason(lines: Sequence[str]) -> Reason | None:
     """Why it ended or did not start; none if the log does not say."""
     recent = lines_since(_START, lines)
     started = any(_READY.search(line) for line in recent)
-    for line in reversed(recent):
-        if not _DEADLY.search(line):
-            continue
-        for pattern, kind, cure, text, remedy in _REASONS:
-            if re.search(pattern, line) and (kind or not started):
-                return Reason(kind, Cause(cure, text, remedy))
-        if _READY.search(line):
-            return None
+    for reasons in (_REASONS, [_ANY]):
+        for line in reversed(recent):
+            if not _DEADLY.search(line):
+                continue
+            for pattern, kind, cure, text, remedy in reasons:
+                if re.search(pattern, line) and (kind not in _OF_START or not started):
+                    return Reason(kind, Cause(cure, text, remedy))
+            if _READY.search(line):
+                return None
     return None

@@ -30,4 +30,5 @@ def look(target: Target, options: Options) -> Finding:
     """One judgment of what is the case now."""
     seen = collect(target, options)
     unit = seen.unit.name if seen.unit else ""
-    return Finding(judge(seen), evidence(seen), unit, options.restart_command, seen.address)
+    ended = seen.unit is not None and seen.unit.ended
+    return Finding(judge(seen), evidence(seen), unit, options.restart_command, seen.address, ended)

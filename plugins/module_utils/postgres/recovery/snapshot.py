@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...core.errors import Unreachable
+from ...core.files import Room
 from ...linux.programs import Program
 from ...linux.units import Unit
 
@@ -52,6 +53,12 @@ class Snapshot:
     unit: Unit | None = None
     log: Sequence[str] = ()
     log_name: str = ""
-    free: int | None = None
-    """Bytes free for its data and WAL."""
+    said: Sequence[str] = ()
+    """What it said in its last run, if its unit failed."""
+    corrected: bool = False
+    """Whether its configuration was changed since it ended."""
+    absent: str = ""
+    """The address that it was to listen on, if this host does not have it."""
+    room: Room | None = None
+    """The room for its data and WAL."""
     kills: Sequence[str] = ()

@@ -26,6 +26,7 @@ from .plan import (
     foreign,
     not_in_file,
     refusals,
+    scope,
 )
 
 CONFIG, DRIFT, PERSISTED = "redis.config", "redis.config_drift", "redis.config_persisted"
@@ -155,8 +156,7 @@ def _config(
     if left:
         text = f"{len(left)} of {pluralize(len(options.settings), 'setting')} not as asked for: "
         text += ", ".join(each.name for each in left)
-    if concerns:
-        text = f"{text}; {'; '.join(concerns)}"
+    text = "; ".join(each for each in (text, scope(snapshot), *concerns) if each)
     status = WARNING if left or concerns else OK
     remedy = "Choose a value that avoids this." if concerns else ""
     return thresholds.verdict(CONFIG, status, text, value=len(left), remedy=remedy)

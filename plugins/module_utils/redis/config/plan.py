@@ -149,6 +149,16 @@ def cautions(snapshot: Snapshot, options: Options) -> Iterator[str]:
             yield summary
 
 
+def scope(snapshot: Snapshot) -> str:
+    """Whom the settings do not reach, if there are others; empty if this server is alone."""
+    info = snapshot.info
+    if info.get("cluster_enabled"):
+        return "on this node alone, the others of its cluster have their own"
+    if info.get("role") == "slave":
+        return "on this replica alone, its primary has its own"
+    return "on this primary alone, its replicas have their own" if info["connected_slaves"] else ""
+
+
 def _maxmemory(snapshot: Snapshot, options: Options) -> int:
     wanted = options.settings.get("maxmemory", snapshot.running.get("maxmemory", "0"))
     return number(wanted) or 0

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Callable
 
@@ -19,6 +20,7 @@ from ...core.units import format_value, pluralize
 from ..connection import redis
 from ..server import Server
 from .inventory import scan
+from .nodes import count
 from .options import Options
 from .plan import Snapshot, unconfirmed
 
@@ -26,7 +28,7 @@ FLUSH = "redis.flush"
 
 
 def remove(
-    server: Server,
+    nodes: Sequence[Server],
     snapshot: Snapshot,
     options: Options,
     thresholds: Thresholds,
@@ -36,13 +38,14 @@ def remove(
     """Remove the keys, and add action and check to the outcome."""
     started = time.monotonic()
     removed = [0]
-    problem, remedy, answered = _remove(server, snapshot, options, report, removed)
-    left = _left(server, options)
+    problem, remedy, answered = _remove(nodes, snapshot, options, report, removed)
+    left = _left(nodes, options)
+    total = _sum(left)
     what = pluralize(snapshot.keys, "key")
     if not answered and not options.prefix:  # the server may have done it all the same
-        removed[0] = 0 if left is None else max(0, snapshot.keys - left)
-    text = f"{removed[0]:,} of {what} removed"
-    if not answered and left is None:
+        removed[0] = 0 if total is None else max(0, snapshot.keys - total)
+    text = f"{removed[0]:,} of {what} removed{snapshot.where}"
+    if not answered and total is None:
         text = f"whether {what} were removed is not known"
     outcome.results["removed"] = removed[0]
     outcome.actions.append(
@@ -51,19 +54,28 @@ def remove(
             FAILED if problem else DONE,
             f"{text}: {problem}" if problem else text,
             options.what,
-            before={"keys": snapshot.keys},
-            after={"keys": left},
+            before=snapshot.before,
+            after={"keys": total, **({"nodes": left} if snapshot.nodes else {})},
             seconds=round(time.monotonic() - started, 3),
-            bytes=_freed(server, snapshot),
+            bytes=_freed(nodes, snapshot),
         )
     )
-    outcome.checks.append(_verdict(removed[0], options, thresholds, problem, remedy, left))
+    check = _verdict(removed[0], options, thresholds, problem, remedy, total)
+    outcome.checks.append(replace(check, evidence=tuple(_rows(snapshot, left))))
     if problem:
         outcome.problem = f"{outcome.actions[-1].reason}. {remedy}".strip()
 
 
+def _rows(snapshot: Snapshot, left: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    """The keys of each node of a cluster."""
+    return [
+        {"node": node, "keys before": keys, "keys left": left.get(node)}
+        for node, keys in snapshot.nodes.items()
+    ]
+
+
 def _remove(
-    server: Server,
+    nodes: Sequence[Server],
     snapshot: Snapshot,
     options: Options,
     report: Callable[[int], None],
@@ -72,9 +84,11 @@ def _remove(
     """Why not all were removed, its remedy, and whether the server has answered."""
     try:
         if options.prefix:
-            _unlink(server, options, removed, report)
+            deadline = Deadline(options.time_limit)
+            for server in nodes:
+                _unlink(server, bool(snapshot.nodes), options, deadline, removed, report)
         else:
-            removed[0] = _flush(server, snapshot, options)
+            _flush(nodes, options, removed)
     except RunbookError as error:
         return str(error), error.remedy, isinstance(error, Refused)
     except DeadlineExceeded:
@@ -84,34 +98,34 @@ def _remove(
     return "", "", True
 
 
-def _flush(server: Server, snapshot: Snapshot, options: Options) -> int:
+def _flush(nodes: Sequence[Server], options: Options, removed: list[int]) -> None:
     """Remove all keys, if there are still as many as confirmed."""
-    info = server.info()
-    own = options.endpoint.database
-    counts = {name: row["keys"] for name, row in info.items() if _is_database(name)}
-    keys = sum(counts.values()) if options.all_databases else counts.get(f"db{own}", 0)
-    if info.get("role") == "slave":
-        raise Refused(f"{server.endpoint.address} has become a replica since it was inspected")
-    wrong = unconfirmed(keys, options)
+    keys = []
+    for server in nodes:
+        info = server.info()
+        if info.get("role") == "slave":
+            raise Refused(f"{server.endpoint.address} has become a replica since it was inspected")
+        keys.append(count(info, options))
+    wrong = unconfirmed(sum(keys), options)
     if wrong:
         raise Refused(wrong)
-    if options.all_databases:
-        server.ask("FLUSHALL", lambda client: client.flushall(asynchronous=True))
-    else:
-        server.ask("FLUSHDB", lambda client: client.flushdb(asynchronous=True))
-    return int(keys)
-
-
-def _is_database(name: str) -> bool:
-    return name.startswith("db") and name[2:].isdigit()
+    for server, number in zip(nodes, keys):
+        if options.all_databases:
+            server.ask("FLUSHALL", lambda client: client.flushall(asynchronous=True))
+        else:
+            server.ask("FLUSHDB", lambda client: client.flushdb(asynchronous=True))
+        removed[0] += number
 
 
 def _unlink(
-    server: Server, options: Options, removed: list[int], report: Callable[[int], None]
+    server: Server,
+    clustered: bool,
+    options: Options,
+    deadline: Deadline,
+    removed: list[int],
+    report: Callable[[int], None],
 ) -> None:
-    deadline = Deadline(options.time_limit)
-    own = options.endpoint.database
-    for keys in scan(server, own, options.prefix, deadline):
+    for keys in scan(server, options.endpoint.database, options.prefix, deadline):
         for at in range(0, len(keys), options.batch):
             deadline.remaining()
             some = keys[at : at + options.batch]
@@ -121,39 +135,59 @@ def _unlink(
                     "others are writing them all the time",
                     "Stop what writes them first, then look again.",
                 )
-            removed[0] += server.ask_keys("UNLINK", partial(_unlink_these, some))
+            run = _unlink_each if clustered else _unlink_these
+            gone, refusal = server.ask_keys("UNLINK", partial(run, some))
+            removed[0] += gone
+            if refusal is not None:
+                raise server.explained(refusal, "UNLINK")
             report(removed[0])
             time.sleep(options.pause)
 
 
-def _unlink_these(keys: Sequence[bytes], raw: redis.Redis) -> int:
-    return int(raw.unlink(*keys))
+def _unlink_these(keys: Sequence[bytes], raw: redis.Redis) -> tuple[int, Exception | None]:
+    return int(raw.unlink(*keys)), None
 
 
-def _left(server: Server, options: Options) -> int | None:
-    """Keys that are there now; none if the server does not say in time."""
-    try:
-        if options.prefix:
-            deadline = Deadline(options.time_limit)
-            return sum(
-                len(keys)
-                for keys in scan(server, options.endpoint.database, options.prefix, deadline)
-            )
-        counts: dict[str, Any] = dict(server.info())
-    except (RunbookError, DeadlineExceeded):
-        return None
-    wanted = None if options.all_databases else f"db{options.endpoint.database}"
-    return sum(
-        row["keys"] for name, row in counts.items() if _is_database(name) and wanted in (None, name)
-    )
+def _unlink_each(keys: Sequence[bytes], raw: redis.Redis) -> tuple[int, Exception | None]:
+    """How many were removed, and the first refusal. One command may not name several slots."""
+    pipeline = raw.pipeline(transaction=False)
+    for key in keys:
+        pipeline.unlink(key)
+    answers = pipeline.execute(raise_on_error=False)
+    refusals = [each for each in answers if isinstance(each, Exception)]
+    gone = sum(each for each in answers if isinstance(each, int))
+    return gone, refusals[0] if refusals else None
 
 
-def _freed(server: Server, snapshot: Snapshot) -> int | None:
+def _left(nodes: Sequence[Server], options: Options) -> dict[str, int | None]:
+    """Keys that are there now, by address; none if a server does not say in time."""
+    deadline = Deadline(options.time_limit)
+    found: dict[str, int | None] = {}
+    for server in nodes:
+        address = server.endpoint.address
+        try:
+            if options.prefix:
+                steps = scan(server, options.endpoint.database, options.prefix, deadline)
+                found[address] = sum(len(keys) for keys in steps)
+            else:
+                found[address] = count(server.info(), options)
+        except (RunbookError, DeadlineExceeded):
+            found[address] = None
+    return found
+
+
+def _sum(left: Mapping[str, int | None]) -> int | None:
+    known = [keys for keys in left.values() if keys is not None]
+    return sum(known) if len(known) == len(left) else None
+
+
+def _freed(nodes: Sequence[Server], snapshot: Snapshot) -> int | None:
     """Bytes that are free now; the server gives memory back in the background."""
     try:
-        return max(0, int(snapshot.info["used_memory"] - server.info()["used_memory"]))
+        used = sum(server.info()["used_memory"] for server in nodes)
     except (RunbookError, KeyError):
         return None
+    return max(0, int(snapshot.used - used))
 
 
 def _verdict(

@@ -57,6 +57,8 @@ class Inventory:
 
     groups: dict[str, Group] = field(default_factory=dict)
     keys: int = 0
+    by_node: Counter[str] = field(default_factory=Counter)
+    """Keys by the address of the server that has them."""
     complete: bool = True
     """Whether the time limit was enough to see every key."""
 
@@ -94,26 +96,26 @@ def scan(server: Server, database: int, prefix: str, deadline: Deadline) -> Iter
 
 
 def take_inventory(
-    server: Server,
-    databases: Sequence[int],
+    places: Sequence[tuple[Server, int]],
     prefix: str,
     sample: int,
     total: int,
     deadline: Deadline,
     report: Callable[[int], None] = lambda seen: None,
 ) -> Inventory:
-    """Inspect every key in the databases; ``total`` is about how many there are."""
+    """Inspect every key in these databases; ``total`` is about how many there are."""
     inventory = Inventory()
     known: dict[bytes, Group] = {}
     every = max(1, total // sample) if sample else 0
     try:
-        for database in databases:
+        for server, database in places:
             for keys in scan(server, database, prefix, deadline):
                 before = inventory.keys
                 groups = [_group(inventory, known, key) for key in keys]
                 for group in groups:
                     group.keys += 1
                 inventory.keys += len(keys)
+                inventory.by_node[server.endpoint.address] += len(keys)
                 chosen = range(-before % every, len(keys), every) if every else ()
                 _look_closer(server, database, [(keys[at], groups[at]) for at in chosen])
                 report(inventory.keys)

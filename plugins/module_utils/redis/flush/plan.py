@@ -26,17 +26,27 @@ class Snapshot:
     inventory: Inventory
     keys: int
     """Keys that are to be removed."""
-    total: int
-    """Keys in all databases."""
-    primaries: int = 0
-    """Primaries of the cluster; 0 if it is none."""
-    others: Mapping[int, int] = field(default_factory=dict)
-    """Keys in each database."""
+    nodes: Mapping[str, int] = field(default_factory=dict)
+    """Keys by the address of each primary of a cluster; empty if it is none."""
+    obstacle: str = ""
+    """Why the keys of the cluster cannot all be removed now."""
+    used: int = 0
+    """Bytes of memory that the servers use."""
+
+    @property
+    def where(self) -> str:
+        """``, on 3 nodes of a cluster``; empty if it is none."""
+        return f", on {pluralize(len(self.nodes), 'node')} of a cluster" if self.nodes else ""
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """How many keys there are, in a cluster on each node."""
+        return {"keys": self.keys, **({"nodes": dict(self.nodes)} if self.nodes else {})}
 
 
 def refusals(snapshot: Snapshot, options: Options) -> list[str]:
     """Every reason not to remove the keys, except that it is not confirmed."""
-    return [*_of_server(snapshot), *_of_data(snapshot, options)]
+    return [*_of_server(snapshot, options), *_of_data(snapshot, options)]
 
 
 def unconfirmed(keys: int, options: Options) -> str:
@@ -51,16 +61,21 @@ def unconfirmed(keys: int, options: Options) -> str:
     return ""
 
 
-def _of_server(snapshot: Snapshot) -> Iterator[str]:
+def _of_server(snapshot: Snapshot, options: Options) -> Iterator[str]:
     info = snapshot.info
     if info.get("role") == "slave":
         primary = host_port(info["master_host"], info["master_port"])
-        yield f"this is a replica of {primary}: keys are removed on the primary, and here with it"
-    if snapshot.primaries:
         yield (
-            f"this is one node of a cluster with {snapshot.primaries} primaries, each with a part "
-            "of the keys: 'redis-cli --cluster call HOST:PORT FLUSHDB ASYNC "
-            "--cluster-only-masters' reaches all of them"
+            f"this is a replica of {primary}: use that address in redis_url, keys are removed on "
+            "the primary, and here with it"
+        )
+    if snapshot.obstacle:
+        yield snapshot.obstacle
+    if snapshot.nodes and options.dump_dir:
+        yield (
+            f"dump_dir: a dump is one server's, and this cluster has {len(snapshot.nodes)} "
+            "primaries: take one with 'redis-cli --cluster backup HOST:PORT FOLDER', then leave "
+            "dump_dir out"
         )
 
 

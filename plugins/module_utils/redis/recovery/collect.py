@@ -12,12 +12,28 @@ from dataclasses import replace
 
 from ...core.check import Check
 from ...core.deadline import Deadline
-from ...core.files import free_bytes
+from ...core.files import room_of, tree
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
-from ...linux.programs import Program, is_this_host, listener, ports_of, running, settled
-from ...linux.units import Unit, journal, kernel_messages, read_units, unit_of
+from ...linux.programs import (
+    Program,
+    absent_address,
+    is_this_host,
+    listener,
+    ports_of,
+    running,
+    settled,
+)
+from ...linux.units import (
+    Unit,
+    corrected,
+    journal,
+    kernel_messages,
+    last_words,
+    read_units,
+    unit_of,
+)
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
@@ -29,6 +45,8 @@ from .options import FILES, UNITS, Options
 from .snapshot import Snapshot
 
 NAMES = ("redis-server", "valkey-server", "keydb-server")
+_FOLDERS = ("/etc/redis/", "/etc/valkey/")
+_TLS_FILES = ("tls-cert-file", "tls-key-file", "tls-ca-cert-file")
 _KILLED = "Killed process"
 
 
@@ -68,9 +86,10 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         settings = parse(file) if file else {}
     log, name = _log(options, unit, settings)
     folder = settings.get("dir", "")
-    free = None
+    said = last_words(unit)
+    room = None
     with suppress(OSError):
-        free = free_bytes(folder) if os.path.isabs(folder) else None
+        room = room_of(folder) if os.path.isabs(folder) else None
     return replace(
         found,
         ports=[port for program in programs for port in ports_of(program.pid)],
@@ -78,8 +97,11 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         unit=unit,
         log=log,
         log_name=name,
+        said=said,
+        corrected=corrected(unit, name, _files(file, settings)),
+        absent=absent_address([*log, *said]),
         folder=folder,
-        free=free,
+        room=room,
         memory=_available_memory(),
         kills=[line for line in kernel_messages(_KILLED) if any(each in line for each in NAMES)],
     )
@@ -95,6 +117,8 @@ def _unit(options: Options, hanging: Program | None) -> Unit | None:
     serving = {unit.name: _serves(unit, options) for unit in units}
     for wanted in (True, None):
         likely = [unit for unit in units if serving[unit.name] is wanted]
+        # The name of an alias starts what its own name may not.
+        likely = [unit for unit in likely if unit.load == "masked"] or likely
         if likely:
             return likely[0] if len(likely) == 1 else None
     return None
@@ -132,21 +156,22 @@ def _file_of(unit: Unit | None) -> str:
 
 
 def _log(options: Options, unit: Unit | None, settings: dict[str, str]) -> tuple[list[str], str]:
-    """Its last messages and where they are; errors before it has a log are in the journal."""
+    """Its last messages and where they are; the journal has them if it has no log of its own."""
     path = options.log_file or settings.get("logfile", "")
-    lines: list[str] = []
-    name = ""
     if os.path.isabs(path):
-        name = path
         try:
-            lines = last_lines(path)
+            return last_lines(path), path
         except OSError as error:
-            name = f"{path}: {error.strerror}"
-    if unit:
-        said = journal(unit.name)
-        if any("FATAL CONFIG" in line for line in said) or not lines:
-            return [*lines, *said], name if lines else f"journalctl -u {unit.name}"
-    return lines, name
+            return [], f"{path}: {error.strerror}"
+    return (journal(unit), f"journalctl -u {unit.name}") if unit else ([], "")
+
+
+def _files(config: str, settings: dict[str, str]) -> list[str]:
+    """The files that it is started with."""
+    named = [settings.get(name, "") for name in ("aclfile", *_TLS_FILES)]
+    # Everything in Debian's folder, as a file that was removed may have been the trouble.
+    folder = tree(os.path.dirname(config)) if config.startswith(_FOLDERS) else []
+    return [path for path in (config, *folder, *named) if path]
 
 
 def _available_memory() -> int | None:

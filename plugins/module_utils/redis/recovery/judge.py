@@ -10,17 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 from ...core.check import OK
-from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, rows
-from ...core.text import redact, shorten
+from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, Reason, no_room, rows
+from ...core.text import shorten
 from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
-from ...linux.units import busy, down, masked
+from ...linux.units import busy, down, forbidden
 from ..errors import Loading, NoAnswer, NotListening
-from .log import DISK, MEMORY, PORT, reason
+from .log import ADDRESS, ANY, CRASHED, DISK, FILES, MEMORY, PORT, STOPPED, reason, shown
 from .snapshot import Snapshot
 
-#: Bytes below which a disk counts as full.
-_FULL = 16 * 1024**2
 #: Lines of the log that are shown.
 _LINES = 8
 
@@ -51,17 +49,24 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
             ("listens on", ", ".join(map(str, seen.ports))),
             (f"port {seen.port}", seen.listener),
             (unit.name if unit else "", unit.described if unit else ""),
-            (f"free in {seen.folder}", _size(seen.free)),
+            (f"free in {seen.folder}", _size(seen.room.free if seen.room else None)),
             ("memory available", _size(seen.memory)),
             ("killed by the kernel", shorten(seen.kills[-1], 200) if seen.kills else ""),
         ]
     )
-    # A line that quotes the configuration file may have a password in it.
-    lines = [line for line in seen.log if line.strip() and not line.lstrip().startswith(">>>")]
+    logged = _last(seen.log)
+    journal = f"journal of {unit.name}" if unit else "journal"
     return [
         *found,
-        *rows((seen.log_name or "log", shorten(redact(line), 200)) for line in lines[-_LINES:]),
+        *rows((seen.log_name or "log", line) for line in logged),
+        *rows((journal, line) for line in _last(seen.said) if line not in logged),
     ]
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    """The last lines. One that quotes the configuration file may have a password in it."""
+    kept = [line for line in lines if line.strip() and not line.lstrip().startswith(">>>")]
+    return [shorten(shown(line), 200) for line in kept[-_LINES:]]
 
 
 def _size(value: int | None) -> str:
@@ -120,9 +125,9 @@ def _of_absence(seen: Snapshot) -> Cause:
             f"listens on {ports}",
             "Compare port, bind and unixsocket in redis.conf with redis_url.",
         )
-    forbidden = masked(unit)
-    if forbidden:
-        return forbidden
+    stopped = forbidden(unit)
+    if stopped:
+        return stopped
     found = _of_log(seen)
     if found and found.cure == OTHER:
         return found
@@ -132,7 +137,7 @@ def _of_absence(seen: Snapshot) -> Cause:
     if _was_killed(seen):
         remedy = "Set maxmemory well below the memory of the host, or of its service."
         return Cause(RESTART, "Redis is down: the kernel killed it for lack of memory", remedy)
-    return found or down("Redis", unit)
+    return found or down("Redis", unit, seen.corrected)
 
 
 def _is_elsewhere(seen: Snapshot) -> bool:
@@ -144,22 +149,23 @@ def _is_elsewhere(seen: Snapshot) -> bool:
 
 def _of_log(seen: Snapshot) -> Cause | None:
     """What the log says, unless that is no longer the case."""
-    found = reason(seen.log)
-    full = seen.free is not None and seen.free < _FULL
+    full = no_room("Redis is down", seen.folder, seen.room)
     if full:
-        return Cause(
-            OTHER,
-            f"Redis is down, and the disk of {seen.folder} is full "
-            f"({format_value(seen.free, 'bytes')} left)",
-            "Free space first; then run this again, which starts it.",
-        )
+        return full
+    found = _said(seen)
     if not found:
         return None
     cause = replace(found.cause, text=f"Redis is down: {found.cause.text}")
-    if found.kind == DISK and seen.free is not None:
-        free = format_value(seen.free, "bytes")
-        text = f"{cause.text}, and has {free} free now"
+    if found.kind == DISK and seen.room:
+        text = f"{cause.text}, and has {_size(seen.room.free)} free now"
         return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == FILES and seen.corrected:
+        text = f"{cause.text}, and its files were changed since"
+        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
+    if found.kind == ADDRESS:
+        if not seen.absent:
+            return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {seen.absent}")
     if found.kind == PORT:
         if not seen.listener:
             return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
@@ -170,9 +176,20 @@ def _of_log(seen: Snapshot) -> Cause | None:
 
 
 def _was_killed(seen: Snapshot) -> bool:
-    return bool(seen.unit and seen.unit.result == "oom-kill") or bool(
-        seen.kills and not reason(seen.log)
-    )
+    unit = seen.unit
+    if unit and unit.result == "oom-kill":
+        return not unit.failed_to_start
+    return bool(seen.kills and not _said(seen))
+
+
+def _said(seen: Snapshot) -> Reason | None:
+    """The reason that it gave itself: by its last run if that failed, else by its log."""
+    found, logged = reason(seen.said), reason(seen.log)
+    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
+        return logged
+    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
+        return found  # that was an earlier run
+    return found or logged
 
 
 def _named(programs: Sequence[Program]) -> str:

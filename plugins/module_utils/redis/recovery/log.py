@@ -9,12 +9,22 @@ import re
 from collections.abc import Sequence
 
 from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
+from ...core.text import MASK, redact
 
+#: What is quoted of a user that has an error.
+_QUOTED = re.compile(r"(user declaration|applying operation) '.*'")
 _START = re.compile(r"(?:Redis|Valkey|oO0OoO0OoO0Oo .*) is starting|FATAL CONFIG FILE ERROR")
 _READY = re.compile(r"[Rr]eady to accept connections")
 
 #: Kinds of reasons, beside those that a restart never cures.
 DISK, PORT, STOPPED, CRASHED, MEMORY = "disk", "port", "stopped", "crashed", "memory"
+ADDRESS = "address"
+#: Reasons that lie in files, which may have been corrected since.
+FILES = "files"
+#: A reason that is not recognized.
+ANY = "any"
+#: What ends a server only while it starts.
+_OF_START = ("", FILES, ANY)
 
 
 #: By a pattern, the last line that matches one counts.
@@ -27,7 +37,7 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "Free space on the disk of its data first; then run this again, which starts it.",
     ),
     (
-        "Address already in use|Failed listening on port",
+        "Address already in use",
         PORT,
         OTHER,
         "another process has its port",
@@ -44,12 +54,42 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "restore a backup if it is not enough. Without the file it would start empty.",
     ),
     (
-        "Permission denied|Read-only file system|Can't chdir|Can't open the log file",
-        "",
+        "Cannot assign requested address",
+        ADDRESS,
+        OTHER,
+        "it was to listen on an address that this host did not have",
+        "Correct bind in its configuration file; if the address came up after it, at boot: "
+        "'After=network-online.target' in its unit.",
+    ),
+    (
+        r"Failed to configure TLS|Failed to load (?:certificate|private key|CA )",
+        FILES,
+        OTHER,
+        "its certificate or key cannot be loaded",
+        "The log names the file: it must exist, belong together, and be readable for its user.",
+    ),
+    (
+        r"startup because of ACL errors|[Ee]rror.* (?:loading|parsing) ACL|users defined in .* ACL",
+        FILES,
+        OTHER,
+        "its users (ACL) have an error",
+        "The log names file and line, or the user. Correct it: a user is either in aclfile or in "
+        "the configuration file, not in both.",
+    ),
+    (
+        "Read-only file system",
+        FILES,
+        OTHER,
+        "its file system, or its unit's view of it, was read-only",
+        "Its folder must be in ReadWritePaths of the unit. If the file system itself was read-only "
+        "('dmesg' says why), start it now that it is not.",
+    ),
+    (
+        "Permission denied|Can't chdir|Can't open the log file",
+        FILES,
         OTHER,
         "it lacks permission for its files or folder",
-        "Correct owner and mode of its folder, log and configuration file (user redis), or the "
-        "paths of its unit (ReadWritePaths).",
+        "Correct owner and mode of its folder, log and configuration file (user redis).",
     ),
     (
         "Out Of Memory allocating|Can't allocate",
@@ -57,13 +97,6 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         RESTART,
         "it found no memory",
         "Find out what uses the memory of this host, and set maxmemory.",
-    ),
-    (
-        r"Fatal error|exiting\.\.\.|Aborting",
-        "",
-        OTHER,
-        "it does not start, for a reason that only its log names",
-        "Read the last lines of its log; start it by hand once that is corrected.",
     ),
     (
         r"crashed by signal|BUG REPORT START",
@@ -80,6 +113,14 @@ _REASONS: Sequence[tuple[str, str, str, str, str]] = (
         "Find out who stopped it and why: 'journalctl -u redis-server', the shell's history.",
     ),
 )
+#: What counts only if no line says more.
+_ANY = (
+    r"Fatal error|[Ee]xiting\.\.\.|[Aa]borting",
+    ANY,
+    OTHER,
+    "it does not start, for a reason that only its log names",
+    "Read the last lines of its log; start it by hand once that is corrected.",
+)
 
 
 def reason(lines: Sequence[str]) -> Reason | None:
@@ -87,16 +128,22 @@ def reason(lines: Sequence[str]) -> Reason | None:
     recent = lines_since(_START, lines)
     wrong = _config_error(recent)
     if wrong:
-        return Reason("", wrong)
+        return Reason(FILES, wrong)
     started = any(_READY.search(line) for line in recent)
-    for line in reversed(recent):
-        for pattern, kind, cure, text, remedy in _REASONS:
-            # Once it runs, an error of its files is that of a snapshot, which does not end it.
-            if re.search(pattern, line) and (kind or not started):
-                return Reason(kind, Cause(cure, text, remedy))
-        if _READY.search(line):
-            return None
+    for reasons in (_REASONS, [_ANY]):
+        for line in reversed(recent):
+            for pattern, kind, cure, text, remedy in reasons:
+                # Once it runs, an error of its files is that of a snapshot, which does not end it.
+                if re.search(pattern, line) and (kind not in _OF_START or not started):
+                    return Reason(kind, Cause(cure, text, remedy))
+            if _READY.search(line):
+                return None
     return None
+
+
+def shown(line: str) -> str:
+    """A line without what may be a password of a user."""
+    return _QUOTED.sub(rf"\1 '{MASK}'", redact(line))
 
 
 def _config_error(lines: Sequence[str]) -> Cause | None:
@@ -111,5 +158,5 @@ def _config_error(lines: Sequence[str]) -> Cause | None:
     return Cause(
         OTHER,
         f"its configuration file has an error{where}{what}",
-        "Correct that line; 'redis-server FILE' as its user shows whether it is accepted.",
+        "Correct that line, which may be in a file that it includes.",
     )

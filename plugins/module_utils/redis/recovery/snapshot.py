@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...core.check import Check
 from ...core.errors import RunbookError
+from ...core.files import Room
 from ...linux.programs import Program
 from ...linux.units import Unit
 
@@ -36,10 +37,16 @@ class Snapshot:
     unit: Unit | None = None
     log: Sequence[str] = ()
     log_name: str = ""
+    said: Sequence[str] = ()
+    """What it said in its last run, if its unit failed."""
+    corrected: bool = False
+    """Whether its configuration was changed since it ended."""
+    absent: str = ""
+    """The address that it was to listen on, if this host does not have it."""
     folder: str = ""
     """Where it keeps its data."""
-    free: int | None = None
-    """Bytes free there."""
+    room: Room | None = None
+    """The room there."""
     memory: int | None = None
     """Bytes of memory that this host has available."""
     kills: Sequence[str] = ()

@@ -8,6 +8,9 @@ import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery import collect
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.clusters import (
+    Cluster,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.options import (
     Options,
 )
@@ -35,4 +38,4 @@ def test_the_unit_without_a_cluster_of_debian(
         return [each for each in units if each.name in names]
 
     monkeypatch.setattr(collect, "read_units", read_units)
-    assert collect._unit(Options(), "") == unit
+    assert collect._unit(Options(), Cluster()) == unit

@@ -56,10 +56,10 @@ class Fake:
 
 def removal(server: Fake, confirm: int, **options: Any) -> Outcome:
     outcome = Outcome(results={})
-    snapshot = Snapshot({"used_memory": 1}, Inventory(), confirm, confirm)
+    snapshot = Snapshot({}, Inventory(), confirm, used=1)
     given = Options(server.endpoint, "flushed", confirm=confirm, pause=0, **options)
     thresholds = Thresholds(CHECKS, {})
-    remove(cast("Server", server), snapshot, given, thresholds, lambda done: None, outcome)
+    remove([cast("Server", server)], snapshot, given, thresholds, lambda done: None, outcome)
     return outcome
 
 

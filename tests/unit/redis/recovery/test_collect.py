@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_files_that_cannot_be_read(units: list[Unit], tmp_path: Path) -> None:
     assert collect._unit(options, None) is None, "it may be either"
     del units[1]
     assert collect._unit(options, None) == units[0]
+
+
+def test_a_mask_counts_more_than_an_alias(units: list[Unit]) -> None:
+    masked = replace(units[0], load="masked", command="")
+    units[:] = [masked, replace(units[0], name="redis.service")]
+    file = units[1].command.split()[2]
+    options = Options(Endpoint("127.0.0.1", 6379), config_file=file)
+    assert collect._unit(options, None) == masked
 
 
 def test_one_that_hangs(units: list[Unit]) -> None:

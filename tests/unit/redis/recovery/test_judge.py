@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import Room
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.programs import Program
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors import (
@@ -23,6 +24,19 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.recovery.s
 DOWN = Snapshot("127.0.0.1:6379", 6379, local=True, error=NotListening("Nothing listens"))
 NAME = "redis-server.service"
 FAILED = Unit(NAME, active="failed", sub="failed", result="exit-code")
+NEVER = replace(FAILED, never_ready=True)
+OLD = ("1:M * Redis is starting", "Ready to accept connections", "Received SIGTERM", "bye bye")
+NO_FILE = ("Fatal error, can't open config file '/etc/redis/redis.conf': Permission denied",)
+BIND = (
+    "1:M # Could not create server TCP listening socket 192.0.2.9:6379: bind: Cannot assign "
+    "requested address",
+    "1:M # Failed listening on port 6379 (TCP), aborting.",
+)
+TLS = (
+    "1:M # Failed to load certificate: /etc/redis/tls/cert.pem: error:80000002:system library",
+    "1:M # Failed to configure TLS. Check logs for more info.",
+)
+ACL = ("1:M # Aborting Redis startup because of ACL errors: users.acl:1: Syntax error. ",)
 FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
 
 
@@ -34,8 +48,29 @@ FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
         (replace(DOWN, unit=replace(FAILED, result="oom-kill")), "restart", "the kernel killed it"),
         (replace(DOWN, unit=replace(FAILED, active="activating")), "wait", "systemd is working"),
         (replace(DOWN, unit=FAILED, log=FULL), "other", "its disk was full"),
-        (replace(DOWN, unit=FAILED, log=FULL, free=1 << 30), "restart", "has 1 GiB free now"),
-        (replace(DOWN, unit=FAILED, free=0, folder="/data"), "other", "is full"),
+        (replace(DOWN, unit=FAILED, log=FULL, room=Room(1 << 30)), "restart", "has 1 GiB free now"),
+        (replace(DOWN, unit=FAILED, room=Room(0), folder="/data"), "other", "is full"),
+        (replace(DOWN, room=Room(1 << 30, files=0), folder="/data"), "other", "no more files"),
+        (replace(DOWN, room=Room(1 << 30, 9, True), folder="/data"), "other", "is read-only"),
+        (replace(DOWN, unit=FAILED, log=OLD), "restart", "it was stopped"),
+        (replace(DOWN, unit=NEVER, log=OLD), "other", "does not start"),
+        (replace(DOWN, unit=NEVER, log=OLD, corrected=True), "restart", "is down"),
+        (replace(DOWN, unit=replace(NEVER, result="oom-kill")), "other", "while it starts"),
+        (replace(DOWN, unit=replace(FAILED, unmet=True)), "other", "a condition of"),
+        (replace(DOWN, unit=FAILED, log=ACL, corrected=True), "restart", "were changed since"),
+        (replace(DOWN, unit=FAILED, log=OLD, said=NO_FILE), "other", "lacks permission"),
+        (replace(DOWN, unit=FAILED, log=TLS), "other", "certificate or key cannot be loaded"),
+        (replace(DOWN, unit=FAILED, log=ACL), "other", "its users (ACL) have an error"),
+        (replace(DOWN, unit=FAILED, log=BIND, absent="192.0.2.9"), "other", ": 192.0.2.9"),
+        (replace(DOWN, unit=FAILED, log=BIND), "restart", "and has now"),
+        (replace(DOWN, unit=NEVER), "other", "Redis does not start: redis-server.service is"),
+        (replace(DOWN, unit=replace(NEVER, result="timeout")), "other", "TimeoutStartSec"),
+        (
+            replace(DOWN, unit=replace(NEVER, active="activating", sub="auto-restart", restarts=4)),
+            "other",
+            "started again 4 times",
+        ),
+        (replace(DOWN, unit=replace(FAILED, load="bad-setting")), "other", "unit file"),
         (
             replace(
                 DOWN,
@@ -69,5 +104,12 @@ def test_one_that_does_not_answer(state: str, cure: str) -> None:
 
 
 def test_the_evidence_has_no_secret() -> None:
-    log = (">>> 'requirepass Zq7tOp'", "password=Zq7tOp", "Redis is starting")
-    assert "Zq7tOp" not in str(evidence(replace(DOWN, unit=FAILED, log=log)))
+    log = (
+        ">>> 'requirepass Zq7tOp'",
+        "password=Zq7tOp",
+        "Error in user declaration 'Zq7tOp's own': Syntax error",
+        "users.acl:1: Error in applying operation '+foo>Zq7tOp': Unknown command. ",
+    )
+    for seen in (replace(DOWN, unit=FAILED, log=log), replace(DOWN, unit=FAILED, said=log)):
+        assert "Zq7tOp" not in str(evidence(seen))
+        assert "Syntax error" in str(evidence(seen))
