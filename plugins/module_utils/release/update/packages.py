@@ -118,7 +118,7 @@ def rows(found: Sequence[Change]) -> tuple[dict[str, str], ...]:
 
 def state(found: Sequence[Change], which: str) -> dict[str, str]:
     """Version by package, ``before`` or ``after``, for an action."""
-    listed = {change.package: getattr(change, which) or "-" for change in found[:_ROWS]}
+    listed = {change.package: getattr(change, which) or "none" for change in found[:_ROWS]}
     if len(found) > _ROWS:
         listed["…"] = f"{len(found) - _ROWS} more"
     return listed

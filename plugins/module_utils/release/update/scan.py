@@ -24,6 +24,7 @@ from .options import Options
 SNYK = "npm.snyk"
 _SEVERITIES = ("low", "medium", "high", "critical")
 _INSTALL = "Install it there at a fixed version, or set snyk to its path; or give no token."
+_TRY = "Run 'snyk test -d' in a checkout; check the token, and the way to Snyk's servers."
 #: Exit codes of ``snyk test``.
 _CLEAN, _FOUND, _NO_PROJECT = 0, 1, 3
 
@@ -48,7 +49,7 @@ def ask_snyk(options: Options, folder: str, thresholds: Thresholds) -> Check:
         ended, output = _run(program, options, folder)
     except DeadlineExceeded:
         text = f"Snyk was not done within {format_duration(options.timeout)}"
-        return thresholds.verdict(SNYK, UNKNOWN, text, subject=subject)
+        return thresholds.verdict(SNYK, UNKNOWN, text, subject=subject, remedy=_TRY)
     try:
         content = json.loads(output)
     except ValueError:
@@ -92,7 +93,7 @@ def _no_answer(options: Options, ended: Ended, results: list[Any], thresholds: T
     else:
         text = f"Snyk failed with {ended.how}"
     text = f"{text}: {said}" if said else text
-    return thresholds.verdict(SNYK, UNKNOWN, text, subject=options.path)
+    return thresholds.verdict(SNYK, UNKNOWN, text, subject=options.path, remedy=_TRY)
 
 
 def _rows(results: list[Mapping[str, Any]]) -> list[dict[str, str]]:

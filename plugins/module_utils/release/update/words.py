@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..diagnosis.causes import cause_of
 from .packages import Change, summary
 from .trial import Failure
 
@@ -31,7 +32,8 @@ def remedy_of(*, tested: bool) -> str:
 
 def failed(failure: Failure, changes: Sequence[Change]) -> tuple[str, str]:
     """Why nothing is offered, and what to do."""
-    what = f"'{failure.command}' fails"
+    why = cause_of(failure.output).text
+    what = f"'{failure.command}' fails" + (f" ({why})" if why else "")
     if failure.surroundings:
         text = f"Nothing was offered: {what} because of the host or the registry, not the update"
         return text, "Read the end of its output in the evidence, and run this again."

@@ -22,6 +22,8 @@ def test_a_failure_is_told_apart() -> None:
     begin = "Nothing was offered: 'npm test' fails"
     text, _remedy = failed(FAILURE, CHANGES)
     assert text == f"{begin} with the update of {BOTH}"
+    text, _remedy = failed(replace(FAILURE, output='npm error Missing script: "test"'), CHANGES)
+    assert text.startswith(f"{begin} (package.json has no script 'test') with")
     text, remedy = failed(replace(FAILURE, also_without=True), CHANGES)
     assert text == f"{begin} without the update as well"
     assert "app_update_environment" in remedy
