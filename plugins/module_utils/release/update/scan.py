@@ -25,8 +25,6 @@ SNYK = "npm.snyk"
 _SEVERITIES = ("low", "medium", "high", "critical")
 _INSTALL = "Install it there at a fixed version, or set snyk to its path; or give no token."
 _TRY = "Run 'snyk test -d' in a checkout; check the token, and the way to Snyk's servers."
-    "Run 'snyk test -d' in a checkout of the app; check the token, and the way to Snyk's servers."
-)
 #: Exit codes of ``snyk test``.
 _CLEAN, _FOUND, _NO_PROJECT = 0, 1, 3
 
