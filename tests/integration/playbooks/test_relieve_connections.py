@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -147,8 +148,10 @@ def test_the_app_is_restarted_on_request_and_its_connections_are_counted_again(
     assert done.code == 0, done.output
     assert restarts(done) == [("gpt-agent id 0", "done"), ("gpt-agent id 1", "done")]
     assert not set(before) & set(instances(stack))
-    assert "demo: 1 of 2 done; gpt-agent id 1 for" in done.output
-    assert "watching whether it stays up" in done.output
+    # Which of them it is when the first line is due depends on the machine.
+    said = " ".join(done.output.split())
+    phase = "(restarting|watching whether it stays up)"
+    assert re.search(rf"demo: [01] of 2 done; gpt-agent id [01] for [^:]+: {phase}", said), said
     assert {check["name"]: check["status"] for check in done.report["checks"]} == {
         "postgres.reachable": "ok",
         "postgres.connections": "ok",
