@@ -81,7 +81,7 @@ class Room:
     free: int
     """Bytes that an ordinary user can still write."""
     files: int | None = None
-    """Files that can still be made; none where there is no limit."""
+    """Files that can still be made; none if there is no limit."""
     read_only: bool = False
 
 

@@ -94,14 +94,21 @@ def test_an_error_in_its_configuration(program: str, tmp_path: Path, recover: Re
         pytest.skip(f"no server {program} is installed here")
     file = tmp_path / "redis.conf"
     file.write_text(f"maxmemory 1mb\nrequirepass {SECRET} and more\n")
+    named = _named(tmp_path, 1)
     with pytest.raises(AssertionError):
         Server(tmp_path / "server", path, str(file))
     assert SECRET in (tmp_path / "server" / "log").read_text()
     log = str(tmp_path / "server" / "log")
-    answer = recover(redis_url="redis://127.0.0.1:1", log_file=log, config_file=_named(tmp_path, 1))
+    answer = recover(redis_url="redis://127.0.0.1:1", log_file=log, config_file=named)
     cure, restart, text = found(answer)
     assert (cure, restart) == ("other", False)
     assert "its configuration file has an error in line 2 (requirepass)" in text
+    Path(named).touch()
+    cure, _restart, text = found(
+        recover(redis_url="redis://127.0.0.1:1", log_file=log, config_file=named)
+    )
+    assert cure == "restart"
+    assert "and its files were changed since" in text
 
 
 def _named(folder: Path, port: int) -> str:
