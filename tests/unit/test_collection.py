@@ -53,6 +53,8 @@ ACTIONS = {
     *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "app.heap_snapshot",
     "app.inspector_close",
+    *(f"certificate.{verb}" for verb in ("install_hook", "reload", "renew", "roll_back")),
+    "certificate.run_hook",
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",
