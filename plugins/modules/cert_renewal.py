@@ -132,7 +132,7 @@ notes:
   - If the run is killed, certbot goes on and ends by itself; the next run waits for it, and then
     deploys what is not served yet.
   - After a roll back the newest version stays in certbot's archive. certbot's next run links it
-    again, without a reload. M(gpt_agent.runbook.cert_check) then warns that clients would refuse it.
+    again, without a reload. M(gpt_agent.runbook.cert_check) says if clients would refuse it.
   - certbot's messages are shown with credentials masked.
 seealso:
   - module: gpt_agent.runbook.cert_check
@@ -233,8 +233,8 @@ from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unuse
 from ..module_utils.certificates.certificate import IMPORT_ERROR
 from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.options import ENDPOINTS_OPTIONS
-from ..module_utils.certificates.renewal.operation import run
-from ..module_utils.certificates.renewal.options import Options
+from ..module_utils.certificates.renew.operation import run
+from ..module_utils.certificates.renew.options import Options
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation
 from ..module_utils.core.probe import require

@@ -97,8 +97,7 @@ class Acme:
                 }
             )
             status, headers = 201, {"Location": f"{self.url}/order/{number}"}
-        shown = {k: v for k, v in self.orders[number].items() if k not in ("token", "challenge")}
-        return status, shown, headers
+        return status, _shown(self.orders[number]), headers
 
     def authorization(self, number: int, key: dict[str, str], payload: Any) -> Any:
         order = self.orders[number]
@@ -111,7 +110,7 @@ class Acme:
 
     def challenge(self, number: int, key: dict[str, str], payload: Any) -> Any:
         order = self.orders[number]
-        order["challenge"], order["error"] = "valid", None
+        order["challenge"] = "valid"
         url = f"http://127.0.0.1:{self.http_port}/.well-known/acme-challenge/{order['token']}"
         try:
             with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
@@ -120,10 +119,14 @@ class Acme:
                 raise ValueError("the key authorization file does not match")
         except (OSError, ValueError) as error:
             order["challenge"], order["status"] = "invalid", "invalid"
-            order["error"] = Problem(403, "unauthorized", f"Invalid response: {error}").body
+            order["problem"] = Problem(403, "unauthorized", f"Invalid response: {error}").body
         else:
             order["status"] = "ready"
-        return 200, self._challenge(number), {"Link": f'<{self.url}/authorization/{number}>;rel="up"'}
+        return (
+            200,
+            self._challenge(number),
+            {"Link": f'<{self.url}/authorization/{number}>;rel="up"'},
+        )
 
     def _challenge(self, number: int) -> dict[str, Any]:
         order = self.orders[number]
@@ -133,7 +136,7 @@ class Acme:
             "url": f"{self.url}/challenge/{number}",
             "token": order["token"],
         }
-        return {**body, "error": order["error"]} if order.get("error") else body
+        return {**body, "error": order["problem"]} if "problem" in order else body
 
     def finalize(self, number: int, key: dict[str, str], payload: Any) -> Any:
         order = self.orders[number]
@@ -152,7 +155,7 @@ class Acme:
         order["pem"] = pair.pem + issuer.pem
         order.update(status="valid", certificate=f"{self.url}/certificate/{number}")
         self.issued.append(wanted[0])
-        return 200, {k: v for k, v in order.items() if k not in ("token", "challenge", "pem")}, {}
+        return 200, _shown(order), {}
 
     def certificate(self, number: int, key: dict[str, str], payload: Any) -> Any:
         return 200, self.orders[number]["pem"], {}
@@ -225,6 +228,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Tests are quiet."""
+
+
+def _shown(order: dict[str, Any]) -> dict[str, Any]:
+    """What a client sees of an order."""
+    hidden = ("token", "challenge", "problem", "pem")
+    return {name: value for name, value in order.items() if name not in hidden}
 
 
 def _decode(text: str) -> bytes:

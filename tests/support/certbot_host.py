@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,6 +26,7 @@ from tests.support.throwaway import DAY, Pair, issue, now, unused_port
 NAME = "app.example.test"
 _NGINX = """
 daemon off;
+user {user};
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -94,6 +98,7 @@ class CertbotHost:
         """Write nginx's configuration, which takes effect with the next reload."""
         text = _NGINX.format(
             folder=self.folder,
+            user=pwd.getpwuid(os.getuid()).pw_name,
             http=self.http,
             https=self.https,
             name=NAME,
@@ -122,8 +127,6 @@ class CertbotHost:
 
     def served_version(self) -> int:
         """The version that nginx serves; 0 for none of them."""
-        import ssl
-
         pem = ssl.get_server_certificate(("127.0.0.1", self.https), timeout=10)
         for path in self.archive.glob("cert*.pem"):
             if ssl.PEM_cert_to_DER_cert(path.read_text()) == ssl.PEM_cert_to_DER_cert(pem):
@@ -182,8 +185,6 @@ class CertbotHost:
                 process.wait(10)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        import socket
-
         end = time.monotonic() + 20
         while True:
             try:

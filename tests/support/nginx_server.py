@@ -49,7 +49,15 @@ def nginx_command(
     configuration = folder / "nginx.conf"
     values = {"folder": folder, "port": port, "tls": " ssl" if tls else ""}
     configuration.write_text(_CONFIGURATION.format(**values, server=server, http=http))
-    return [nginx_program(), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(configuration)]
+    return [
+        nginx_program(),
+        "-p",
+        str(folder),
+        "-e",
+        f"{folder}/error.log",
+        "-c",
+        str(configuration),
+    ]
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.certbot import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.certbot import (
     parse,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.program import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.program import (
     Ended,
 )
 

@@ -19,7 +19,12 @@ TIMERS = {
     "snap.certbot.renew.timer": "snap.certbot.renew.service",
     "certbot-renew.timer": "certbot-renew.service",
 }
-_CRON_FILES = ("etc/crontab", "etc/anacrontab", "var/spool/cron/crontabs/root", "var/spool/cron/root")
+_CRON_FILES = (
+    "etc/crontab",
+    "etc/anacrontab",
+    "var/spool/cron/crontabs/root",
+    "var/spool/cron/root",
+)
 _CRON_FOLDERS = ("etc/cron.d", "etc/cron.daily", "etc/cron.weekly")
 _RENEWS = re.compile(r"^[^#]*\bcertbot\b.*\brenew\b")
 #: Debian's own entry in cron does nothing where systemd runs.
@@ -62,15 +67,13 @@ def read_schedule(root: str = "/") -> Schedule:
     """What is scheduled on this host."""
     units = read_units([*TIMERS, *TIMERS.values()])
     found, unseen = [], []
+    under_systemd = has_systemd()
     for path in _cron_files(root):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                if runs_certbot(stream.read(), has_systemd()):
-                    found.append(path)
-        except PermissionError:
+        text = _read(path)
+        if text is None:
             unseen.append(path)
-        except OSError:
-            continue
+        elif runs_certbot(text, under_systemd):
+            found.append(path)
     return Schedule(
         tuple(one for one in units if one.name in TIMERS),
         tuple(one for one in units if one.name in TIMERS.values()),
@@ -86,6 +89,17 @@ def runs_certbot(text: str, under_systemd: bool) -> bool:
         _RENEWS.match(line) and not (under_systemd and _NOT_UNDER_SYSTEMD in line)
         for line in text.splitlines()
     )
+
+
+def _read(path: str) -> str | None:
+    """A file's text, empty if there is none; none without permission."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except PermissionError:
+        return None
+    except OSError:
+        return ""
 
 
 def _cron_files(root: str) -> Iterator[str]:

@@ -62,12 +62,8 @@ def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
         this.problems.append(f"{error}. {error.remedy}".strip())
     except OSError as error:
         this.problems.append(f"{error.filename or 'a file'}: {error.strerror}")
-    checks = this.checks()
-    if this.problems and not any(one.status == "critical" for one in checks):
-        text = "; ".join(this.problems)
-        checks.append(thresholds.verdict(verdicts.RENEWAL, "critical", text))
     problem = "; ".join(this.problems)
-    return RenewalOutcome(checks, this.actions, problem, this.results(), this.hook)
+    return RenewalOutcome(this.checks(), this.actions, problem, this.results(), this.hook)
 
 
 class _Run:
@@ -80,7 +76,10 @@ class _Run:
         self.lineages: list[Lineage] = []
         self.served: Sequence[Served] = ()
         self.version: tuple[int, ...] = ()
+        """Of certbot, as it was when it renewed last; empty if it is not here."""
         self.renewed: list[str] = []
+        self.deployed = False
+        self.works = False
         self.errors: dict[str, str] = {}
         self.more: list[Check] = []
         self.hook = ("", "")
@@ -102,7 +101,8 @@ class _Run:
             missing = verdicts.certbot_is_missing(program, self.lineages, self.thresholds)
             self.more.append(missing)
             return
-        self.version = certbot.version_of(options.command)
+        self.works = True
+        self.version = max(one.version for one in self.lineages)
         if options.dry_run:
             self._rehearse()
         elif self.check_mode:
@@ -114,13 +114,11 @@ class _Run:
     def checks(self) -> list[Check]:
         """Of every certificate of certbot's, and of what is served."""
         now, found = utc_now(), []
-        for lineage in self.lineages if self.version else ():
+        for lineage in self.lineages if self.works else ():
             name = lineage.name
             renewed, error = name in self.renewed, self.errors.get(name, "")
             found.append(
-                verdicts.assess_lineage(
-                    lineage, self.version, renewed, error, self.thresholds, now
-                )
+                verdicts.assess_lineage(lineage, self.version, renewed, error, self.thresholds, now)
             )
         for one in self.served:
             found += assess_certificate(one.seen, self.thresholds, now)
@@ -130,7 +128,7 @@ class _Run:
         """What the next step may need to know."""
         return {
             "renewed": self.renewed,
-            "due": [one.name for one in self._due()] if self.version else [],
+            "due": [one.name for one in self._due()] if self.works else [],
             "failed": sorted(self.errors),
         }
 
@@ -162,6 +160,7 @@ class _Run:
     # --- check mode, and the dry run ----------------------------------------------------------
 
     def _plan(self) -> None:
+        self.version = certbot.version_of(self.options.command)  # proves that it can be started
         self.actions += self._hook_plan(PLANNED)
         due = [one for one in self._due() if not one.problem]
         for one in due:
@@ -199,11 +198,12 @@ class _Run:
     def _renew(self) -> None:
         self.actions += self._hook_plan(DONE)
         before, started = self.lineages, time.monotonic()
-        for answer in self._answers():
-            self._record(answer)
+        answers = list(self._answers())
         seconds = round(time.monotonic() - started, 3)
         self.lineages = read_lineages(self.options.config_dir)
         self._record_renewed(before, seconds)
+        for answer in answers:
+            self._record(answer)
         self._deploy()
 
     def _answers(self) -> Iterator[certbot.Answer]:
@@ -235,6 +235,7 @@ class _Run:
         hooks = {"": answer.hooks}
         for name, attempt in answer.attempts.items():
             hooks[name] = attempt.hooks
+            self.deployed = self.deployed or attempt.deployed
             if attempt.error:
                 self._record_error(name, attempt.error)
         for name, failures in hooks.items():
@@ -280,7 +281,7 @@ class _Run:
             self.actions,
             self.problems,
         )
-        deployment.carry_out(bool(self.renewed))
+        deployment.carry_out(self.deployed)
         self.served = deployment.served
         self.lineages = read_lineages(self.options.config_dir)
 

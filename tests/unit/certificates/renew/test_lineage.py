@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.lineage import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.lineage import (
     Lineage,
     complete_versions,
     due_at,
@@ -16,7 +16,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.ren
     parse_settings,
     read_lineages,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.links import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.links import (
     link_version,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected

@@ -64,9 +64,7 @@ class Served:
         return bad and not self.is_file and self.accepted(now)
 
 
-def watch(
-    options: Options, targets: Sequence[Target], lineages: Sequence[Lineage]
-) -> list[Served]:
+def watch(options: Options, targets: Sequence[Target], lineages: Sequence[Lineage]) -> list[Served]:
     """What the endpoints serve now."""
     if not targets:
         return []
@@ -74,17 +72,20 @@ def watch(
     kinds = {target.endpoint.starttls for target in targets if target.endpoint}
     client = TlsClient(judge, options.connect_timeout, kinds)
     asked = CheckOptions(tuple(targets), options.ca_file, options.connect_timeout)
-    return [_served(seen, lineages) for seen in collect(asked, client, judge, _SECONDS).certificates]
+    return [
+        _served(seen, lineages) for seen in collect(asked, client, judge, _SECONDS).certificates
+    ]
 
 
 def watch_until(
     options: Options,
     targets: Sequence[Target],
     lineages: Sequence[Lineage],
+    seconds: float,
     done: Callable[[Sequence[Served]], bool],
 ) -> list[Served]:
-    """The same once it is as it should be, or its time is up: a reload takes a moment."""
-    end = time.monotonic() + options.serve_wait
+    """The same once it is as it should be, or the time is up: a reload takes a moment."""
+    end = time.monotonic() + seconds
     while True:
         served = watch(options, targets, lineages)
         if done(served) or time.monotonic() > end:

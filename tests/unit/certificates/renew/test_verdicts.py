@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.checks import CHECKS
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.certbot import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.certbot import (
     Answer,
     Attempt,
     HookFailure,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.lineage import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.lineage import (
     Lineage,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.verdicts import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.verdicts import (
     assess_lineage,
     assess_rehearsal,
 )

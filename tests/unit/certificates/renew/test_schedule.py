@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.checks import CHECKS
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.schedule import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.schedule import (
     Schedule,
     read_schedule,
     runs_certbot,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.verdicts import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.verdicts import (
     assess_schedule,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds

@@ -20,6 +20,8 @@ _VERSION_SECONDS = 60
 DEPLOY_HOOKS = "--run-deploy-hooks"
 _BUSY = "Another instance of Certbot is already running"
 _POLL = 1.0
+#: The name of the file is on a line of its own if it is long.
+_WRAPPED = re.compile(r"^Processing\n(?=/\S+\.conf$)", re.MULTILINE)
 _PROCESSING = re.compile(r"Processing .*?([^/]+)\.conf$")
 _FAILED = re.compile(r"Failed to renew certificate (\S+) with error: (.*)")
 _UNREADABLE = re.compile(r"Renewal configuration file \S+ (?:\(cert: (\S+)\) )?(.*)")
@@ -52,6 +54,8 @@ class Attempt:
     error: str = ""
     """Why it could not be renewed, in the words of certbot and the authority."""
     hooks: tuple[HookFailure, ...] = ()
+    deployed: bool = False
+    """Whether a deploy hook ran, which may have reloaded what serves it."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +110,14 @@ def parse(ended: Ended) -> Answer:
     """What certbot said, by certificate. Pure."""
     if ended.code is None:
         return Answer(None, error="it did not end within the time limit")
-    blocks = _blocks(ended.text.splitlines())
+    blocks = _blocks(_WRAPPED.sub("Processing ", ended.text).splitlines())
     general = blocks.pop("")
     attempts = {name: _attempt(name, lines) for name, lines in blocks.items()}
     hooks: tuple[HookFailure, ...] = ()
     for name, attempt in attempts.items():
         late = tuple(one for one in attempt.hooks if one.command.startswith("post-hook "))
         kept = tuple(one for one in attempt.hooks if one not in late)
-        attempts[name], hooks = Attempt(attempt.error, kept), hooks + late
+        attempts[name], hooks = replace(attempt, hooks=kept), hooks + late
     error = ""
     if ended.code and not any(one.error for one in attempts.values()):
         error = _tail(general + [line for lines in blocks.values() for line in lines])
@@ -135,14 +139,15 @@ def _attempt(name: str, lines: Sequence[str]) -> Attempt:
     error = ""
     for line in lines:
         found = _FAILED.match(line)
-        if found and found[1] == name:
-            error = found[2]
-        elif (found := _UNREADABLE.match(line)) and found[1] in (name, None):
+        if (found and found[1] == name) or (
+            (found := _UNREADABLE.match(line)) and found[1] in (name, None)
+        ):
             error = found[2]
     problems = _problems(lines)
     if error and problems:
         error = f"{error} {'; '.join(problems)}"
-    return Attempt(_clean(error), tuple(_failed_hooks(lines)))
+    deployed = any(ran[1] == "deploy-hook" for ran in map(_COMMAND.search, lines) if ran)
+    return Attempt(_clean(error), tuple(_failed_hooks(lines)), deployed)
 
 
 def _problems(lines: Sequence[str]) -> list[str]:

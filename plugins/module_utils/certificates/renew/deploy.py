@@ -20,6 +20,8 @@ from .nginx import is_there, problem_of
 from .options import Options
 
 RELOAD, ROLL_BACK = "certificate.reload", "certificate.roll_back"
+#: Seconds for a reload by a hook; if it takes longer, another one does no harm.
+_MOMENT = 5.0
 
 
 @dataclass
@@ -38,15 +40,15 @@ class Deployment:
     served: Sequence[Served] = ()
     """What is served now."""
 
-    def carry_out(self, renewed: bool) -> None:
-        """``renewed`` is whether the deploy hook has just reloaded: that takes a moment."""
-        self.served = self._watch() if renewed else self._watch_once()
+    def carry_out(self, deployed: bool) -> None:
+        """``deployed`` is whether a deploy hook may have just reloaded: that takes a moment."""
+        self.served = self._watch(min(_MOMENT, self.options.serve_wait) if deployed else 0.0)
         stale = self.stale(self.served)
         refused = [one for one in stale if one.file_refused(utc_now())]
         if refused:
             self._roll_back(refused, _why_refused(refused[0]), reload=False)
         elif stale and self._reload(stale):
-            self.served = self._watch()
+            self.served = self._watch(self.options.serve_wait)
         broken = self._broken()
         if broken:
             self._roll_back(broken, _why_broken(broken[0]), reload=True)
@@ -58,11 +60,8 @@ class Deployment:
         linked = {one.name: one.linked for one in self.lineages}
         return [one for one in served if is_stale(one, linked.get(one.lineage, 0))]
 
-    def _watch(self) -> list[Served]:
-        return watch_until(self.options, self.targets, self.lineages, _all_served)
-
-    def _watch_once(self) -> list[Served]:
-        return watch_until(self.options, self.targets, self.lineages, lambda served: True)
+    def _watch(self, seconds: float) -> list[Served]:
+        return watch_until(self.options, self.targets, self.lineages, seconds, _all_served)
 
     def _reload(self, stale: Sequence[Served]) -> bool:
         started = time.monotonic()
@@ -128,6 +127,7 @@ class Deployment:
             self.options,
             self.targets,
             self.lineages,
+            self.options.serve_wait,
             lambda served: all(one.accepted(utc_now()) for one in served if one.lineage == name),
         )
         broken = [one for one in self._broken() if one.lineage == name]

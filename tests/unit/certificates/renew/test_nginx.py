@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.nginx import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.nginx import (
     hook_difference,
     hook_text,
     problem_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renewal.explain import (
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.renew.explain import (
     explain,
 )
 

@@ -52,6 +52,8 @@ class Lineage:
     """Whether certbot renews it."""
     server: str = ""
     """URL of its authority."""
+    version: tuple[int, ...] = ()
+    """Of the certbot that renewed it last."""
     problem: str = ""
     """Why certbot cannot read it."""
 
@@ -96,6 +98,7 @@ def _read(config_dir: str, name: str) -> Lineage:
             settings.get("renew_before_expiry", ""),
             settings.get("autorenew", "True").lower() not in ("false", "0", "no", "off"),
             settings.get("server", ""),
+            tuple(int(part) for part in re.findall(r"\d+", settings.get("version", ""))),
         )
     except KeyError:
         return Lineage(name, problem=f"{conf} names no certificate")
@@ -107,7 +110,8 @@ def _read(config_dir: str, name: str) -> Lineage:
 
 def parse_settings(text: str) -> dict[str, str]:
     """The settings of a certificate: those before all sections, and the renewal's own."""
-    found, section = {}, ""
+    found: dict[str, str] = {}
+    section = ""
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
             continue
