@@ -211,6 +211,8 @@ def test_a_rehearsal_saves_nothing(host: CertbotHost) -> None:
     assert status(answer, "certificate.rehearsal")[0] == "ok", answer
     assert (answer["changed"], host.served_version()) == (False, 1)
     assert len(list(host.archive.iterdir())) == 4
+    if "cannot rehearse its deploy hooks" in status(answer, "certificate.rehearsal")[1]:
+        return  # an old certbot
     host.hook("mail", "exit 3")
     failed = host.renew(check=True, dry_run=True)
     assert status(failed, "certificate.rehearsal")[0] == "critical"
