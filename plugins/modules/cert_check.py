@@ -51,8 +51,9 @@ options:
         description: Private key file that must match the certificate.
         type: path
 notes:
-  - Not judged are revocation (CRL, OCSP), stapling, Certificate Transparency, and what single
-    browsers demand beyond OpenSSL. A file with a certificate for clients only gets dates and key
+  - Not judged are revocation (CRL, OCSP), stapling, Certificate Transparency, the versions of TLS
+    that a server accepts, and what single browsers demand beyond OpenSSL, such as a maximum
+    lifetime. A file with a certificate for clients only gets dates and key
     judged, not its chain.
   - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and
     E(SSL_CERT_DIR).

@@ -54,7 +54,7 @@ options:
       - Rehearse instead of renewing. C(certbot renew --dry-run --run-deploy-hooks) gets test
         certificates from the authority, drops them, and runs the hooks, which reload nginx; it
         does so in check mode too. C(certificate.rehearsal) is the result.
-      - An old certbot, such as Debian 12's 2.1, cannot run deploy hooks then, and the check says so.
+      - An old certbot, such as Debian 12's 2.1, cannot run deploy hooks then; the check says so.
     type: bool
     default: false
   config_dir:
@@ -175,8 +175,8 @@ due:
   type: list
   elements: str
   sample: []
-failed:
-  description: Names of those that certbot could not renew.
+not_renewed:
+  description: Names of those that certbot tried to renew, and could not.
   returned: always, except for usage errors
   type: list
   elements: str

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.lock import exclusive_lock
 from tests.conftest import RunModule, by_name, finish, start_module
 from tests.support.acme import Acme, Problem, acme_server
 from tests.support.certbot_host import NAME, CertbotHost, certbot_program, done
@@ -80,7 +81,7 @@ def test_what_is_due_is_renewed_and_served_and_then_nothing_is_due(host: Certbot
     assert status(answer, "certificate.served_is_file")[0] == "ok"
 
     again = host.renew()
-    assert (again["changed"], again["actions"], again.get("failed")) == (False, [], [])
+    assert (again["changed"], again["actions"], again["not_renewed"]) == (False, [], [])
     assert host.renew(check=True)["changed"] is False
 
 
@@ -120,7 +121,7 @@ def test_an_authority_that_refuses(host: CertbotHost, fault: dict[str, Any], wor
     answer = host.renew(hook=False)
     assert done(answer) == [("renew", "failed")]
     assert words in answer["msg"]
-    assert answer["failed"] is True
+    assert (answer["failed"], answer["not_renewed"]) == (True, [NAME])
     assert status(answer)[0] == "critical"
     assert status(answer)[1].startswith("not renewed, ")
     assert host.served_version() == 1
@@ -163,6 +164,26 @@ def test_a_bad_certificate_is_not_loaded_at_all(host: CertbotHost) -> None:
     assert done(answer) == [*RENEWED, ("roll_back", "done")]
     assert "so it was not loaded" in answer["msg"]
     assert host.served_version() == 1
+
+
+def test_a_reload_after_which_nothing_answers(host: CertbotHost) -> None:
+    """Someone has changed the port, and has not reloaded nginx yet."""
+    elsewhere = CertbotHost(host.folder, host.acme, host.run_module, host.ca_file, http=host.http)
+    elsewhere.configure()
+    answer = host.renew(hook=False, serve_wait=1)
+    assert done(answer) == [*RENEWED, ("reload", "done"), ("roll_back", "failed")], answer
+    assert "does not answer after the reload" in answer["msg"]
+    assert "so that is not the cause: check what else has changed" in answer["msg"]
+    assert elsewhere.served_version() == 2
+
+
+def test_two_runs_at_once(host: CertbotHost) -> None:
+    lock = str(host.config_dir / ".gpt-agent-runbook.lock")
+    with exclusive_lock(lock, "them", owner="the weekly run"):
+        answer = host.renew()
+    assert "Another run" in answer["msg"]
+    assert "'the weekly run'" in answer["msg"]
+    assert answer["actions"] == []
 
 
 def test_renewed_but_another_file_is_served(host: CertbotHost) -> None:

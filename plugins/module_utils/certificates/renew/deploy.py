@@ -13,11 +13,11 @@ from ...core.check import DONE, FAILED, PLANNED, Action
 from ...core.errors import RunbookError
 from ..options import Target
 from ..wording import untrusted_reason
-from .endpoints import Served, utc_now, watch_until
 from .lineage import Lineage
 from .links import link_version
 from .nginx import is_there, problem_of
 from .options import Options
+from .served import Served, utc_now, watch_until
 
 RELOAD, ROLL_BACK = "certificate.reload", "certificate.roll_back"
 #: Seconds for a reload by a hook; if it takes longer, another one does no harm.
@@ -104,18 +104,20 @@ class Deployment:
 
     def _roll_back(self, endpoints: Sequence[Served], why: str, reload: bool) -> None:
         versions = {one.lineage: one.version for one in self.before if one.lineage}
-        earlier = {name: versions.get(name, 0) for name in {one.lineage for one in endpoints}}
         lineages = {one.name: one for one in self.lineages}
-        for name, version in sorted(earlier.items()):
-            started = time.monotonic()
+        for name in sorted({one.lineage for one in endpoints}):
+            started, version = time.monotonic(), versions.get(name, 0)
             problem = self._link(lineages[name], version)
             if reload and not problem:
                 problem = self._check_and_reload() or self._still_broken(name)
+                if problem:  # it was something else, and the new certificate is valid for longer
+                    self._link(lineages[name], lineages[name].newest)
+                    self._check_and_reload()
             self._rolled_back(lineages[name], version, why, problem, started)
 
     def _link(self, lineage: Lineage, version: int) -> str:
-        if not version or version >= lineage.newest:
-            return "there is no earlier version that was served"
+        if not version:
+            return "no version of it was served before"
         try:
             link_version(lineage, version)
         except RunbookError as error:
@@ -134,31 +136,36 @@ class Deployment:
         if not broken:
             return ""
         return (
-            f"{_why_broken(broken[0])} with the certificate before as well, so it is not the cause:"
-            " check what else has changed in nginx's configuration since its last reload"
+            "it is the same with the certificate before, so that is not the cause: check what else"
+            " has changed in nginx's configuration since its last reload"
         )
 
     def _rolled_back(
         self, lineage: Lineage, version: int, why: str, problem: str, started: float
     ) -> None:
-        done = f"{lineage.live} leads to version {version} again, and that is served"
-        reason = f"{why}; {f'the roll back failed: {problem}' if problem else done}"
+        newest = lineage.newest
+        if problem:
+            reason = f"{why}; going back to version {version} did not help: {problem}"
+            remedy = f"The links lead to version {newest}"
+        else:
+            reason = f"{why}; {lineage.live} leads to version {version} again, which is served"
+            remedy = (
+                f"Find out what is wrong with version {newest} in {lineage.archive} before"
+                " certbot's next run, which links it again, and before nginx is reloaded or"
+                " restarted after that"
+            )
         self.actions.append(
             Action(
                 ROLL_BACK,
                 FAILED if problem else DONE,
                 reason,
                 lineage.name,
-                before=f"version {lineage.newest}",
-                after=f"version {version}",
+                before=f"version {newest}",
+                after=f"version {newest if problem else version}",
                 seconds=round(time.monotonic() - started, 3),
             )
         )
-        self.problems.append(
-            f"{lineage.name}: {reason}. Find out what is wrong with version {lineage.newest} in"
-            f" {lineage.archive} before certbot's next run, which links it again, and before nginx"
-            " is reloaded or restarted after that"
-        )
+        self.problems.append(f"{lineage.name}: {reason}. {remedy}")
 
 
 def is_stale(one: Served, linked: int) -> bool:

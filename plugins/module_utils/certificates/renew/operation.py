@@ -19,11 +19,11 @@ from ...core.thresholds import Thresholds
 from ..assess import assess_certificate
 from . import certbot, nginx, verdicts
 from .deploy import Deployment, is_stale, planned_reload
-from .endpoints import Served, utc_now, watch, with_files
 from .explain import explain
 from .lineage import Lineage, due_at, read_lineages
 from .options import Options
 from .schedule import read_schedule
+from .served import Served, utc_now, watch, with_files
 
 HOOK, RENEW, RUN_HOOK = (
     "certificate.install_hook",
@@ -129,7 +129,7 @@ class _Run:
         return {
             "renewed": self.renewed,
             "due": [one.name for one in self._due()] if self.works else [],
-            "failed": sorted(self.errors),
+            "not_renewed": sorted(self.errors),
         }
 
     def _check_names(self) -> None:

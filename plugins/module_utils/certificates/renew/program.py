@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from ...core.errors import NotCollected
 
-#: Where programs for root are, which the PATH of an ordinary login may lack.
-SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+#: Where nginx and certbot may be besides the folders in PATH.
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
 #: Seconds for a program to clean up after SIGTERM, as certbot does.
 _GRACE = 10.0
 #: Bytes of output that are kept, from the end.

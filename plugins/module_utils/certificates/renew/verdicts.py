@@ -14,10 +14,10 @@ from ...core.units import pluralize
 from ..certificate import days
 from ..wording import format_days
 from .certbot import Answer, HookFailure
-from .endpoints import Served
 from .explain import explain
 from .lineage import Lineage, due_at
 from .schedule import Schedule
+from .served import Served
 
 RENEWAL, TIMER, REHEARSAL = (
     "certificate.renewal",
