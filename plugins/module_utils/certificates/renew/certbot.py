@@ -199,4 +199,4 @@ def _tail(lines: Sequence[str]) -> str:
 
 
 def _clean(text: str) -> str:
-    return shorten(redact(text), _LONGEST)
+    return shorten(redact(text), _LONGEST).rstrip(".")

@@ -95,7 +95,7 @@ _REASONS = (
     ),
     (
         r"unexpected error|parsefail|names no certificate|expected .* to be a symlink|is broken",
-        "its renewal file is broken",
+        "certbot cannot read its renewal file",
         "Restore the file in certbot's folder 'renewal' and the links in 'live' from a backup, or"
         " get the certificate anew under the same name ('certbot certonly --cert-name').",
     ),

@@ -19,6 +19,7 @@ from ...core.errors import NotCollected, RunbookError
 from ..certificate import Certificate
 from ..files import read_certificates
 
+_BECOME = "Run this task with 'become: true': certbot's files are root's."
 #: The files of one version.
 KINDS = ("cert", "chain", "fullchain", "privkey")
 _SETTING = re.compile(r"\s*([\w-]+)\s*=\s*(.*?)\s*$")
@@ -73,8 +74,7 @@ def read_lineages(config_dir: str) -> list[Lineage]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        remedy = "Run this task with 'become: true': certbot's files are root's."
-        raise NotCollected.of(error, remedy) from None
+        raise NotCollected.of(error, _BECOME) from None
     return [_read(config_dir, name[: -len(".conf")]) for name in names if name.endswith(".conf")]
 
 
@@ -102,6 +102,10 @@ def _read(config_dir: str, name: str) -> Lineage:
         )
     except KeyError:
         return Lineage(name, problem=f"{conf} names no certificate")
+    except PermissionError as error:
+        raise NotCollected.of(error, _BECOME) from None
+    except NotCollected as error:
+        raise NotCollected(str(error), _BECOME) from None
     except RunbookError as error:
         return Lineage(name, problem=str(error))
     except OSError as error:

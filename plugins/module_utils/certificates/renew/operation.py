@@ -61,7 +61,8 @@ def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
     except RunbookError as error:
         this.problems.append(f"{error}. {error.remedy}".strip())
     except OSError as error:
-        this.problems.append(f"{error.filename or 'a file'}: {error.strerror}")
+        text = f"{error.filename or 'a file'}: {error.strerror}"
+        this.problems.append(f"{text}. {explain(text).remedy}")
     problem = "; ".join(this.problems)
     return RenewalOutcome(this.checks(), this.actions, problem, this.results(), this.hook)
 
@@ -128,7 +129,7 @@ class _Run:
         """What the next step may need to know."""
         return {
             "renewed": self.renewed,
-            "due": [one.name for one in self._due()] if self.works else [],
+            "due": [one.name for one in self._due(False)] if self.works else [],
             "not_renewed": sorted(self.errors),
         }
 
@@ -152,17 +153,17 @@ class _Run:
         names = self.options.names
         return [one for one in self.lineages if not names or one.name in names]
 
-    def _due(self) -> list[Lineage]:
+    def _due(self, force: bool) -> list[Lineage]:
         now = utc_now()
         dates = [(one, due_at(one, self.version)) for one in self._selected()]
-        return [one for one, due in dates if self.options.force or (due and due <= now)]
+        return [one for one, due in dates if force or (due and due <= now)]
 
     # --- check mode, and the dry run ----------------------------------------------------------
 
     def _plan(self) -> None:
         self.version = certbot.version_of(self.options.command)  # proves that it can be started
         self.actions += self._hook_plan(PLANNED)
-        due = [one for one in self._due() if not one.problem]
+        due = [one for one in self._due(self.options.force) if not one.problem]
         for one in due:
             self.actions.append(Action(RENEW, PLANNED, self._why(one), one.name))
         linked = {one.name: one.linked for one in self.lineages}

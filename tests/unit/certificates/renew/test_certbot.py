@@ -112,7 +112,7 @@ def test_another_certbot_runs() -> None:
     text = "Another instance of Certbot is already running.\nAsk for help or search for solutions"
     answer = parse(Ended(1, text))
     assert answer.busy
-    assert answer.error == "Another instance of Certbot is already running."
+    assert answer.error == "Another instance of Certbot is already running"
 
 
 def test_a_run_that_says_nothing_and_one_that_does_not_end() -> None:
