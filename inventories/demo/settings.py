@@ -71,6 +71,8 @@ variables = {
             "key_file": demo["certificates"]["key"],
         }
     ],
+    # The demo's own authority issues them; the certbot of this machine is none of its business.
+    "certificates_renew_config_dir": str(directory / "letsencrypt"),
     "postgres_url": postgres_url("user", "password"),
     # A superuser can still connect when all ordinary slots are taken.
     "postgres_relief_url": postgres_url("admin_user", "admin_password"),

@@ -35,49 +35,8 @@ description:
     will not start again. A file that this user lacks permission to read is V(unknown).
 extends_documentation_fragment:
   - gpt_agent.runbook.probe
+  - gpt_agent.runbook.tls_endpoints
 options:
-  endpoints:
-    description: The TLS endpoints to check.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      host:
-        description: Host name or IP address to connect to.
-        type: str
-        required: true
-      port:
-        description: TCP port.
-        type: int
-        default: 443
-      server_name:
-        description:
-          - Name to send as SNI, for which the certificate must be issued. Defaults to
-            O(endpoints[].host).
-        type: str
-      starttls:
-        description:
-          - How TLS starts. With V(none) it starts at once.
-          - V(postgres) asks PostgreSQL for TLS first, as its clients do.
-          - V(postgres_direct) starts TLS at once with PostgreSQL 17 and later,
-            C(sslnegotiation=direct).
-        type: str
-        choices: [none, postgres, postgres_direct]
-        default: none
-      address:
-        description: IP address to connect to instead of resolving O(endpoints[].host).
-        type: str
-      file:
-        description:
-          - Certificate file on this host that the endpoint should serve, such as
-            C(/etc/letsencrypt/live/your-domain.com/fullchain.pem).
-        type: path
-      key_file:
-        description:
-          - Private key file on this host that must match the certificate, the one in
-            O(endpoints[].file) if given.
-          - It is read and compared; nothing of it is kept or shown.
-        type: path
   files:
     description: Certificate files on this host that belong to no endpoint.
     type: list
@@ -91,22 +50,10 @@ options:
       key_file:
         description: Private key file that must match the certificate.
         type: path
-  ca_file:
-    description:
-      - File with the certificates (PEM) of a private certificate authority, trusted in addition to
-        the system's roots.
-    type: path
-  all_addresses:
-    description: Whether to check each address of a host name, not only the first that answers.
-    type: bool
-    default: false
-  connect_timeout:
-    description: Seconds to wait for each step of the connection to an endpoint.
-    type: float
-    default: 5.0
 notes:
-  - Not judged are revocation (CRL, OCSP), stapling, Certificate Transparency, and what single
-    browsers demand beyond OpenSSL. A file with a certificate for clients only gets dates and key
+  - Not judged are revocation (CRL, OCSP), stapling, Certificate Transparency, the versions of TLS
+    that a server accepts, and what single browsers demand beyond OpenSSL, such as a maximum
+    lifetime. A file with a certificate for clients only gets dates and key
     judged, not its chain.
   - Trusts the certificate authorities of the system, or those in E(SSL_CERT_FILE) and
     E(SSL_CERT_DIR).
@@ -199,26 +146,12 @@ from ..module_utils.certificates.checks import CHECKS
 from ..module_utils.certificates.collect import collect
 from ..module_utils.certificates.connection import TlsClient
 from ..module_utils.certificates.judge import Judge
-from ..module_utils.certificates.options import Options
+from ..module_utils.certificates.options import ENDPOINTS_OPTIONS, Options
 from ..module_utils.core.check import Check
 from ..module_utils.core.deadline import Deadline
 from ..module_utils.core.options import PROBE_OPTIONS
 from ..module_utils.core.probe import require, run_probe
 from ..module_utils.core.thresholds import Thresholds
-
-ENDPOINT_OPTIONS: dict[str, Any] = {
-    "host": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 443},
-    "server_name": {"type": "str"},
-    "starttls": {
-        "type": "str",
-        "choices": ["none", "postgres", "postgres_direct"],
-        "default": "none",
-    },
-    "address": {"type": "str"},
-    "file": {"type": "path"},
-    "key_file": {"type": "path", "no_log": False},
-}
 
 FILE_OPTIONS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -227,11 +160,8 @@ FILE_OPTIONS: dict[str, Any] = {
 
 OPTIONS: dict[str, Any] = {
     **PROBE_OPTIONS,
-    "endpoints": {"type": "list", "elements": "dict", "default": [], "options": ENDPOINT_OPTIONS},
+    **ENDPOINTS_OPTIONS,
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_OPTIONS},
-    "ca_file": {"type": "path"},
-    "all_addresses": {"type": "bool", "default": False},
-    "connect_timeout": {"type": "float", "default": 5.0},
 }
 
 #: Seconds of the time limit that are kept for judging and reporting.

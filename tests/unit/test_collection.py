@@ -55,6 +55,8 @@ ACTIONS = {
     "app.inspector_close",
     "npm.offer",
     "npm.remove_copy",
+    *(f"certificate.{verb}" for verb in ("install_hook", "reload", "renew", "roll_back")),
+    "certificate.run_hook",
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",

@@ -45,4 +45,18 @@ CHECKS: dict[str, Definition] = {
         " reload brings.",
         "Reload what serves it: 'nginx -t && systemctl reload nginx'.",
     ),
+    "certificate.renewal": Definition(
+        "certbot renews the certificate in time; the value is what is left of it.",
+        "Read certbot's words in the summary, correct the cause, and run"
+        " playbooks/renew_certificates.yml again.",
+        "days",
+    ),
+    "certificate.renewal_timer": Definition(
+        "Something runs certbot regularly: a timer of systemd, or cron.",
+        "Switch it on: 'systemctl enable --now certbot.timer'.",
+    ),
+    "certificate.rehearsal": Definition(
+        "A dry run of the renewal succeeds, deploy hooks included.",
+        "Correct the cause before the certificate is due.",
+    ),
 }

@@ -13,6 +13,28 @@ from ..core.errors import UsageError
 from ..core.options import checked_seconds, unique_names
 from ..net.url import ascii_host, host_port, is_address
 
+#: What a TLS endpoint is called by; documented in the fragment ``tls_endpoints``.
+ENDPOINT_OPTIONS: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 443},
+    "server_name": {"type": "str"},
+    "starttls": {
+        "type": "str",
+        "choices": ["none", "postgres", "postgres_direct"],
+        "default": "none",
+    },
+    "address": {"type": "str"},
+    "file": {"type": "path"},
+    "key_file": {"type": "path", "no_log": False},
+}
+#: Options of every module that connects to TLS endpoints, documented in the same fragment.
+ENDPOINTS_OPTIONS: dict[str, Any] = {
+    "endpoints": {"type": "list", "elements": "dict", "default": [], "options": ENDPOINT_OPTIONS},
+    "ca_file": {"type": "path"},
+    "all_addresses": {"type": "bool", "default": False},
+    "connect_timeout": {"type": "float", "default": 5.0},
+}
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -62,17 +84,22 @@ class Options:
                 "endpoints, files: both are empty; "
                 "name at least one endpoint or one certificate file"
             )
-        checked_seconds("connect_timeout", params["connect_timeout"])
-        targets = [
-            _parse_endpoint(f"endpoints[{number}]", given, params["all_addresses"])
-            for number, given in enumerate(params["endpoints"])
-        ]
-        targets += [
-            _parse_file(f"files[{number}]", given) for number, given in enumerate(params["files"])
-        ]
-        subjects = unique_names(target.subject for target in targets)
-        targets = [replace(target, subject=subject) for target, subject in zip(targets, subjects)]
-        return cls(tuple(targets), params["ca_file"], params["connect_timeout"])
+        return cls(parse_targets(params), params["ca_file"], params["connect_timeout"])
+
+
+def parse_targets(params: Mapping[str, Any]) -> tuple[Target, ...]:
+    """The endpoints and files among a module's parameters, validated; raises `UsageError`."""
+    checked_seconds("connect_timeout", params["connect_timeout"])
+    targets = [
+        _parse_endpoint(f"endpoints[{number}]", given, params["all_addresses"])
+        for number, given in enumerate(params["endpoints"])
+    ]
+    targets += [
+        _parse_file(f"files[{number}]", given)
+        for number, given in enumerate(params.get("files") or ())
+    ]
+    subjects = unique_names(target.subject for target in targets)
+    return tuple(replace(target, subject=subject) for target, subject in zip(targets, subjects))
 
 
 def _parse_endpoint(option: str, given: Mapping[str, Any], all_addresses: bool) -> Target:

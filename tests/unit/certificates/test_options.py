@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.certificates.options import (
+    ENDPOINT_OPTIONS,
     Options,
 )
 from ansible_collections.gpt_agent.runbook.plugins.modules import cert_check
 
 ENDPOINT_DEFAULTS: dict[str, Any] = {
-    name: option.get("default") for name, option in cert_check.ENDPOINT_OPTIONS.items()
+    name: option.get("default") for name, option in ENDPOINT_OPTIONS.items()
 }
 DEFAULTS: dict[str, Any] = {
     name: option.get("default") for name, option in cert_check.OPTIONS.items()
