@@ -53,6 +53,7 @@ ACTIONS = {
     *(f"app.{verb}" for verb in ("start", "stop", "trial")),
     "app.heap_snapshot",
     "app.inspector_close",
+    *(f"logs.{verb}" for verb in ("configure", "remove", "reopen", "rotate", "tidy")),
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",

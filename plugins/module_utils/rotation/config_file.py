@@ -1,0 +1,150 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration for logrotate that this collection writes. Pure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .naming import DATE_FORMAT, DATE_PATTERN
+from .options import Options
+
+#: The first line of a file that is ours.
+MARK = "# Written by gpt_agent.runbook.log_rotation; changes by hand are lost."
+
+#: Asks the kernel whether anyone has a rotated log open for writing; exits with 0 if so.
+_HELD = f"""
+import errno, fcntl, glob, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+held = False
+for pattern in sys.argv[1:]:
+    for path in glob.glob(pattern + {DATE_PATTERN!r}):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            if os.getuid() == 0:
+                os.seteuid(os.fstat(handle).st_uid)
+            fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                print('someone still writes to', path, file=sys.stderr)
+                held = True
+        finally:
+            os.close(handle)
+            if os.getuid() == 0:
+                os.seteuid(0)
+sys.exit(0 if held else 1)
+"""
+
+_BLOCK = """\
+{paths} {{
+    daily
+    rotate {count}
+    dateext
+    dateformat {date_format}
+    create
+    compress
+    delaycompress
+    compresscmd {gzip}
+    compressoptions -6
+    compressext .gz
+    missingok
+    notifempty
+    nocopy
+    nocopytruncate
+    noolddir
+    nomail
+    noshred
+    {su}
+    sharedscripts
+    firstaction
+# What is rotated already is compressed next, so no one may write to it any more.
+{reopen}
+held() {{
+    {python} - {patterns} <<'END'{held}END
+}}
+for pause in 0 1 2 4; do
+    held || exit 0
+    reopen
+    sleep "$pause"
+done
+! held
+    endscript
+    postrotate
+{reopen}
+reopen
+    endscript
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Logs that are rotated with the same permissions."""
+
+    paths: tuple[str, ...]
+    user: str = ""
+    """Who owns their folder, and its group; empty for whoever runs logrotate."""
+    group: str = ""
+
+
+def render(options: Options, groups: Sequence[Group], gzip: str, python: str) -> str:
+    """The whole file; the same input gives the same text."""
+    if options.archive_dir:
+        kept = f"archived to {options.archive_dir} after {options.keep} days, by the same module"
+    else:
+        kept = f"kept for {options.keep} days"
+    blocks = [_block(options, group, gzip, python) for group in groups]
+    return "\n".join([f"{MARK}\n# Rotated logs are {kept}.", *blocks])
+
+
+def _block(options: Options, group: Group, gzip: str, python: str) -> str:
+    lines = _BLOCK.format(
+        paths=" ".join(f'"{path}"' for path in group.paths),
+        count=options.count,
+        date_format=DATE_FORMAT,
+        gzip=gzip,
+        su=f"su {group.user} {group.group}" if group.user else "",
+        reopen=f"reopen() {{\n{_indent(reopen_script(options))}\n}}",
+        python=shlex.quote(python),
+        patterns=" ".join(f"'{path}'" for path in group.paths),
+        held=_HELD,
+    ).split("\n")
+    return "\n".join(line for line in lines if line.strip()) + "\n"
+
+
+def reopen_script(options: Options) -> str:
+    """Shell commands that tell the writers to open their logs again.
+
+    A process number in a file may be that of another process by now, and the signal would end it.
+    So it must be PM2's daemon, or nginx, and belong to the owner of the file.
+    """
+    lines = []
+    if options.pm2_home:
+        pid_file = os.path.join(options.pm2_home, "pm2.pid")
+        lines.append(_signal(pid_file, "^PM2 v.*: God Daemon", "USR2"))
+    if options.nginx_pid_file:
+        lines.append(_signal(options.nginx_pid_file, "^nginx: master process", "USR1"))
+    if options.reopen_command:
+        lines.append(options.reopen_command)
+    return "\n".join(lines or ["true"])
+
+
+def _signal(pid_file: str, title: str, name: str) -> str:
+    return (
+        f"if pid=$(cat '{pid_file}' 2>/dev/null) && [ -n \"$pid\" ] &&\n"
+        f"    grep -aqs '{title}' \"/proc/$pid/cmdline\" &&\n"
+        f'    [ "$(stat -c %u "/proc/$pid")" = "$(stat -c %u \'{pid_file}\')" ]; then\n'
+        f'    kill -{name} "$pid"\n'
+        "fi"
+    )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))
