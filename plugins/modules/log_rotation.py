@@ -10,13 +10,13 @@ module: log_rotation
 short_description: Rotate logs with logrotate without losing a line, and archive what is old
 version_added: "0.1.0"
 description:
-  - Writes one configuration for logrotate (daily, a new file instead of C(copytruncate), compressed,
-    dated names that sort), after logrotate has accepted it, alone and with all others. From then on
-    the host rotates these logs itself.
+  - Writes one configuration for logrotate (daily, a new file instead of C(copytruncate),
+    compressed, dated names that sort), after logrotate has accepted it, alone and with all others.
+    From then on the host rotates these logs itself.
   - Rotates what is due, or everything with O(force). Then it waits until no process writes to what
     is rotated, which the kernel is asked, and names the processes that still do.
-  - Moves logs that were rotated O(keep) days ago to O(archive_dir), each copied, flushed, read again
-    and compared before the source is removed. Nothing is archived that is still written to.
+  - Moves logs that were rotated O(keep) days ago to O(archive_dir), each copied, flushed, read
+    again and compared before the source is removed. Nothing is archived that is still written to.
   - Leaves alone what others rotate. Other configurations of logrotate that name the same logs, and
     PM2's module pm2-logrotate, are reported.
 options:
@@ -47,8 +47,8 @@ options:
     type: path
   archive_keep:
     description:
-      - Days for which archives are kept. Older ones are removed, if this module made them and no one
-        has changed them.
+      - Days for which archives are kept. Older ones are removed, if this module made them and no
+        one has changed them.
     type: int
     default: 90
   keep_free:
@@ -57,8 +57,8 @@ options:
     default: 1G
   force:
     description:
-      - Whether to rotate all logs now that are not empty. Otherwise those that are due, at most once
-        a day.
+      - Whether to rotate all logs now that are not empty. Otherwise those that are due, at most
+        once a day.
     type: bool
     default: false
   pm2_home:

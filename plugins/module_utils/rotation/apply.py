@@ -163,7 +163,7 @@ class Apply:
         for found in expired(list(archives_in(folder)), self.options, time.time()):
             try:
                 remove_expired(found)
-            except (RunbookError, OSError) as error:
+            except (RunbookError, OSError) as error:  # noqa: PERF203 - each by itself
                 self._fail(REMOVE, error, found.path)
             else:
                 reason = f"older than {self.options.archive_keep} days"

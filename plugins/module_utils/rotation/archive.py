@@ -284,7 +284,7 @@ def _digest_of_content(path: str) -> str:
     return found.hexdigest()
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while True:
         chunk = stream.read(_CHUNK)
         if not chunk:

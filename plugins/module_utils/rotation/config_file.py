@@ -10,37 +10,57 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .naming import DATE_FORMAT, DATE_PATTERN
+from .naming import DATE_FORMAT
 from .options import Options
 
 #: The first line of a file that is ours.
 MARK = "# Written by gpt_agent.runbook.log_rotation; changes by hand are lost."
 
-#: Asks the kernel whether anyone has a rotated log open for writing; exits with 0 if so.
-_HELD = f"""
-import errno, fcntl, glob, os, signal, sys
+#: ``held`` asks the kernel whether anyone has a rotated log open for writing; exit code 0 if so.
+#: ``quiet`` waits until nothing was written to one for a moment: PM2 drops what it has not yet
+#: written when it opens its logs again.
+_HELPER = """\
+import errno, fcntl, glob, os, signal, sys, time
 signal.signal(signal.SIGIO, signal.SIG_IGN)
+paths = [p for a in sys.argv[2:] for p in glob.glob(a + '-????????-??????????')]
+def size():
+    return sum(os.path.getsize(p) for p in paths if os.path.exists(p))
+if sys.argv[1] == 'quiet':
+    end, before, since = time.monotonic() + 5, size(), time.monotonic()
+    while time.monotonic() < min(end, since + 0.02):
+        time.sleep(0.002)
+        if size() != before:
+            before, since = size(), time.monotonic()
+    os._exit(0)
 held = False
-for pattern in sys.argv[1:]:
-    for path in glob.glob(pattern + {DATE_PATTERN!r}):
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            continue
-        try:
-            if os.getuid() == 0:
-                os.seteuid(os.fstat(handle).st_uid)
-            fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                print('someone still writes to', path, file=sys.stderr)
-                held = True
-        finally:
-            os.close(handle)
-            if os.getuid() == 0:
-                os.seteuid(0)
+for path in paths:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        continue
+    try:
+        if os.getuid() == 0:
+            os.seteuid(os.fstat(handle).st_uid)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            print('someone still writes to', path, file=sys.stderr)
+            held = True
+    finally:
+        os.close(handle)
+        if os.getuid() == 0:
+            os.seteuid(0)
 sys.exit(0 if held else 1)
 """
+
+_FUNCTIONS = """\
+reopen() {{
+{reopen}
+}}
+ask() {{
+    {python} - "$1" {patterns} <<'END'
+{helper}END
+}}"""
 
 _BLOCK = """\
 {paths} {{
@@ -64,20 +84,18 @@ _BLOCK = """\
     {su}
     sharedscripts
     firstaction
+{functions}
 # What is rotated already is compressed next, so no one may write to it any more.
-{reopen}
-held() {{
-    {python} - {patterns} <<'END'{held}END
-}}
 for pause in 0 1 2 4; do
-    held || exit 0
+    ask held || exit 0
     reopen
     sleep "$pause"
 done
-! held
+! ask held
     endscript
     postrotate
-{reopen}
+{functions}
+ask quiet
 reopen
     endscript
 }}
@@ -111,10 +129,12 @@ def _block(options: Options, group: Group, gzip: str, python: str) -> str:
         date_format=DATE_FORMAT,
         gzip=gzip,
         su=f"su {group.user} {group.group}" if group.user else "",
-        reopen=f"reopen() {{\n{_indent(reopen_script(options))}\n}}",
-        python=shlex.quote(python),
-        patterns=" ".join(f"'{path}'" for path in group.paths),
-        held=_HELD,
+        functions=_FUNCTIONS.format(
+            reopen=_indent(reopen_script(options)),
+            python=shlex.quote(python),
+            patterns=" ".join(f"'{path}'" for path in group.paths),
+            helper=_HELPER,
+        ),
     ).split("\n")
     return "\n".join(line for line in lines if line.strip()) + "\n"
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 #: What logrotate appends: the day for people, the second so that no two are the same. It sorts.
 DATE_FORMAT = "-%Y%m%d-%s"
-#: Of `DATE_FORMAT`, as a pattern of the shell.
-DATE_PATTERN = "-" + "[0-9]" * 8 + "-" + "[0-9]" * 10
 #: Ends of names that a pattern for logs must not match.
 SAMPLE_SUFFIXES = ("-20261128-1795824000", "-20261128-1795824000.gz", ".1", ".2.gz")
 #: What a rotated log is called while it is being archived; logrotate does not know such names.

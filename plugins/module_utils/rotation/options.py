@@ -10,7 +10,7 @@ import os
 import pwd
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -87,20 +87,13 @@ class Options:
         except ValueError:
             text = params["keep_free"]
             raise UsageError(f"keep_free: {text!r} is not a size such as '1G'") from None
-        texts = ("state_file", "program", "archive_dir", "nginx_pid_file")
-        return cls(
-            paths=tuple(dict.fromkeys(params["paths"])),
-            config_file=params["config_file"],
-            main_config=params["main_config"],
-            keep_free=keep_free,
-            pm2_home=params["pm2_home"] or _home_of(params["pm2_user"]),
-            reopen_command=params["reopen_command"] or "",
-            **{name: params[name] or "" for name in texts},
-            **{
-                name: params[name]
-                for name in ("keep", "archive_keep", "force", "wait", "time_limit")
-            },
-        )
+        values: dict[str, Any] = {each.name: params.get(each.name) for each in fields(cls)}
+        values["paths"] = tuple(dict.fromkeys(params["paths"]))
+        values["keep_free"] = keep_free
+        values["pm2_home"] = params["pm2_home"] or _home_of(params["pm2_user"])
+        for name in ("state_file", "program", "archive_dir", "nginx_pid_file", "reopen_command"):
+            values[name] = params[name] or ""
+        return cls(**values)
 
     @property
     def count(self) -> int:

@@ -44,7 +44,10 @@ class Plan:
 
 def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Plan:
     """Our file for all logs that no one else rotates."""
-    declined, managed, patterns, groups = [], [], [], _Groups()
+    declined: list[Declined] = []
+    managed: list[Log] = []
+    patterns: list[str] = []
+    groups = _Groups()
     for pattern in options.paths:
         logs = snapshot.logs[pattern]
         reason = _obstacle(pattern, logs, snapshot)
