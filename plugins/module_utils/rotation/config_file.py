@@ -86,7 +86,7 @@ _BLOCK = """\
     firstaction
 {functions}
 # What is rotated already is compressed next, so no one may write to it any more.
-for pause in 0 1 2 4; do
+for pause in 0 1 2; do
     ask held || exit 0
     reopen
     sleep "$pause"
@@ -95,7 +95,7 @@ done
     endscript
     postrotate
 {functions}
-ask quiet
+{quiet}
 reopen
     endscript
 }}
@@ -129,6 +129,7 @@ def _block(options: Options, group: Group, gzip: str, python: str) -> str:
         date_format=DATE_FORMAT,
         gzip=gzip,
         su=f"su {group.user} {group.group}" if group.user else "",
+        quiet="ask quiet" if options.pm2_home else "",
         functions=_FUNCTIONS.format(
             reopen=_indent(reopen_script(options)),
             python=shlex.quote(python),

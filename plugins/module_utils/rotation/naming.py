@@ -81,7 +81,7 @@ def archive_name(rotated: Rotated) -> str:
     if found and found["date"]:
         return f"{stem}.gz"
     moment = time.strftime("%Y%m%d", time.gmtime(rotated.modified))
-    return f"{base}-{moment}-{int(rotated.modified):010d}.gz"
+    return f"{stem}-{moment}-{int(rotated.modified):010d}.gz"
 
 
 def archive_folder(archive_dir: str, log: str) -> str:
