@@ -105,7 +105,7 @@ class Place:
     def run(self, *, check: bool = False, **more: Any) -> dict[str, Any]:
         return self.run_module("log_rotation", self.options(**more), check=check)
 
-    def follows(self) -> dict[str, str]:
+    def follows(self) -> dict[str, Any]:
         """The option that tells the writer."""
         return {"reopen_command": f"kill -HUP $(cat {self.pid_file})"}
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_only_what_is_ours_and_unchanged_is_removed(place: Place) -> None:
 
 @pytest.mark.parametrize("trouble", ["missing", "damaged", "other lines", "no space"])
 def test_trouble_leaves_the_log_where_it_is(place: Place, trouble: str) -> None:
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     name = OLD
     if trouble == "missing":
         place.archive.rmdir()

@@ -187,8 +187,8 @@ def test_half_a_compressed_log_that_a_kill_left_is_removed(place: Place) -> None
 
 def test_an_app_under_pm2_follows(place: Place) -> None:
     with own_pm2() as pm2:
-        logs = {"out_file": f"{place.logs}/out.log", "error_file": f"{place.logs}/err.log"}
-        logs["merge_logs"] = True
+        paths = {"out_file": f"{place.logs}/out.log", "error_file": f"{place.logs}/err.log"}
+        logs = {**paths, "merge_logs": True}
         pm2.run({"name": "app", **logs}, {"name": "more", "exec_mode": "cluster", **logs})
         done = place.run(force=True, pm2_home=str(pm2.home))
         assert status_of(done, "released") == "ok", done
