@@ -68,7 +68,7 @@ def is_written(path: str) -> bool | None:
 
 
 def open_files(wanted: Callable[[os.stat_result, str], bool]) -> tuple[list[OpenFile], int]:
-    """The open files that are wanted, and of how many processes this user sees none."""
+    """The open files that the caller wants, and of how many processes this user sees none."""
     found: list[OpenFile] = []
     unseen = 0
     for entry in os.listdir("/proc"):

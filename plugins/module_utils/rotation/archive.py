@@ -15,10 +15,10 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Callable
 
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.files import PARTIAL, free_bytes, sync_folder, write_atomically

@@ -57,6 +57,6 @@ CHECKS: dict[str, Definition] = {
         "frees nothing.",
         "bytes",
         above(1024.0**3, None),
-        "a gibibyte that 'du' does not show is worth a look",
+        "'du' does not show them, so a gibibyte is worth checking",
     ),
 }
