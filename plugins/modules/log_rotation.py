@@ -68,7 +68,7 @@ options:
       - Without it, C(.pm2) in the home folder of O(pm2_user); without both, PM2 is told nothing.
     type: path
   pm2_user:
-    description: User who runs PM2.
+    description: User who runs PM2. A host without that user has no such PM2.
     type: str
   nginx_pid_file:
     description: File with the process number of an nginx that is told to open its logs again.
@@ -76,7 +76,8 @@ options:
   reopen_command:
     description:
       - A shell command that makes other writers open their logs again, such as
-        V(systemctl kill --signal=HUP worker.service). Runs as root after each rotation.
+        V(systemctl kill --signal=HUP worker.service). logrotate runs it after each rotation, as
+        root. Everyone on the host can read it, so it must not contain a secret.
     type: str
   config_file:
     description:

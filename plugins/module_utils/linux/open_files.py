@@ -48,10 +48,25 @@ class OpenFile:
 
 
 def is_written(path: str) -> bool | None:
-    """Whether any process has a file open for writing; none if the kernel does not say.
+    """Whether any process has a file open for writing; none if that is not known.
 
-    Raises OSError if the file cannot be opened.
+    Some file systems do not say it; then what can be seen in /proc counts. Raises OSError if the
+    file cannot be opened.
     """
+    answer = _lease_refused(path)
+    if answer is not None:
+        return answer
+    status = os.stat(path)
+    found, unseen = open_files(
+        lambda each, link: (each.st_dev, each.st_ino) == (status.st_dev, status.st_ino)
+    )
+    if any(each.writes for each in found):
+        return True
+    return None if unseen else False
+
+
+def _lease_refused(path: str) -> bool | None:
+    """The kernel grants a lease for reading only if no one has the file open for writing."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     # The kernel sends it to the holder of a lease when someone opens the file.
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)

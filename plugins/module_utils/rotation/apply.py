@@ -15,11 +15,12 @@ from ..core.deadline import Deadline
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.progress import ProgressCallback, progress, running_item
 from ..linux.open_files import OpenFile, is_written, writers_of
-from .archive import InUse, archive, archives_in, remove_expired, sweep
-from .collect import find_rotated
+from .archive import InUse, archive, archives_in, claim, remove_expired, sweep
+from .collect import find_rotated, state_file
 from .config_file import reopen_script
 from .install import install, require_accepted
 from .leftovers import leftovers
+from .lock import logrotate_idle
 from .logrotate import Logrotate, runs_script
 from .naming import Rotated
 from .options import Options
@@ -64,18 +65,20 @@ class Apply:
 
     def tidy(self) -> None:
         """Remove copies that a logrotate which was killed left."""
-        rotated = self._beside_now()
+        with logrotate_idle(state_file(self.options), self.options.wait):
+            self._tidy(self._beside_now())
+        if self.options.archive_dir:
+            for path in sweep(self.options.archive_dir):
+                self._add(TIDY, DONE, "a run that was killed left it", path)
+
+    def _tidy(self, rotated: list[Rotated]) -> None:
         for copy, whole in leftovers(rotated):
             size = os.path.getsize(copy)
             os.unlink(copy)
             reason = f"a logrotate that was killed left it; {whole} has all of it"
             self._add(TIDY, DONE, reason, copy, size=size)
-        if self.options.archive_dir:
-            for path in sweep(self.options.archive_dir):
-                self._add(TIDY, DONE, "a run that was killed left it", path)
-            return
         for each in rotated:
-            if each.claimed and not os.path.lexists(each.path):
+            if each.claimed and not self.options.archive_dir and not os.path.lexists(each.path):
                 os.rename(each.place, each.path)
                 self._add(TIDY, DONE, "a run that was killed was archiving it", each.path)
 
@@ -150,10 +153,20 @@ class Apply:
             self.archive_problems.append(str(error))
             self._fail(ARCHIVE, error, folder)
             return
-        rotated = self._beside_now()
-        due = due_for_archive(rotated, self.options, time.time())
-        for number, each in enumerate(due):
-            self._archive(each, number, len(due))
+        claimed = self._claim_due()
+        for number, each in enumerate(claimed):
+            self._archive(each, number, len(claimed))
+
+    def _claim_due(self) -> list[Rotated]:
+        """What is due, under a name that logrotate does not know."""
+        claimed = []
+        with logrotate_idle(state_file(self.options), self.options.wait):
+            for each in due_for_archive(self._beside_now(), self.options, time.time()):
+                try:
+                    claimed.append(claim(each))
+                except InUse as error:  # noqa: PERF203 - each by itself
+                    self._add(ARCHIVE, SKIPPED, str(error), each.path)
+        return claimed
 
     def remove_expired(self) -> None:
         """Remove archives of ours that were kept for long enough."""

@@ -17,14 +17,14 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Callable
 
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.files import PARTIAL, free_bytes, sync_folder, write_atomically
 from ..core.units import format_value
 from ..linux.open_files import is_written, writers_of
-from .naming import Rotated, archive_folder, archive_name
+from .naming import CLAIMED, Rotated, archive_folder, archive_name
 
 _CHUNK = 1 << 20
 _PROOF = ".sha256"
@@ -58,12 +58,23 @@ class Archive:
     size: int
 
 
-def archive(rotated: Rotated, archive_dir: str, keep_free: int, watch: Watch) -> Archive:
-    """Move a rotated log to the archive; returns the verified archive.
+def claim(rotated: Rotated) -> Rotated:
+    """Rename a rotated log, so that logrotate leaves it alone; none may be running meanwhile.
 
-    Raises `RunbookError` or OSError; the source is then where it was.
+    Raises `InUse` or OSError.
     """
-    claimed = rotated.place if rotated.claimed else _claim(rotated)
+    if not rotated.claimed:
+        _require_released(rotated.path)
+        os.rename(rotated.path, rotated.path + CLAIMED)
+    return replace(rotated, claimed=True)
+
+
+def archive(rotated: Rotated, archive_dir: str, keep_free: int, watch: Watch) -> Archive:
+    """Move a rotated log that is claimed to the archive; returns the verified archive.
+
+    Raises `RunbookError` or OSError; the source then has its name again.
+    """
+    claimed = rotated.place
     try:
         found = _archive_claimed(claimed, rotated, archive_dir, keep_free, watch)
     except BaseException:
@@ -74,13 +85,6 @@ def archive(rotated: Rotated, archive_dir: str, keep_free: int, watch: Watch) ->
     return found
 
 
-def _claim(rotated: Rotated) -> str:
-    _require_released(rotated.path)
-    claimed = f"{rotated.path}.archiving"
-    os.rename(rotated.path, claimed)
-    return claimed
-
-
 def _release(claimed: str, path: str) -> None:
     with suppress(OSError):
         if not os.path.lexists(path):
@@ -88,8 +92,11 @@ def _release(claimed: str, path: str) -> None:
 
 
 def _require_released(path: str) -> None:
-    if not is_written(path):
+    written = is_written(path)
+    if written is False:
         return
+    if written is None:
+        raise InUse(f"whether someone still writes to {path} is not known: run this as root")
     status = os.stat(path)
     found = writers_of(frozenset({(status.st_dev, status.st_ino)}))
     who = ", ".join(each.described for each in found) or "a process that this user cannot see"
@@ -99,14 +106,14 @@ def _require_released(path: str) -> None:
 def _archive_claimed(
     claimed: str, rotated: Rotated, archive_dir: str, keep_free: int, watch: Watch
 ) -> Archive:
-    _require_released(claimed)  # logrotate may have begun to compress it
+    _require_released(claimed)
     folder = archive_folder(archive_dir, rotated.log)
-    target = os.path.join(folder, archive_name(rotated))
     before = os.stat(claimed)
     _require_space(archive_dir, before.st_size, keep_free)
     _make_folders(folder, archive_dir)
-    if os.path.lexists(target):
-        return _finished_before(claimed, rotated, target)
+    target, finished = _target(os.path.join(folder, archive_name(rotated)), claimed, rotated)
+    if finished:
+        return finished
     partial = os.path.join(folder, f"{PARTIAL}{os.path.basename(target)}")
     try:
         content = _copy(claimed, partial, rotated.compressed, before, watch)
@@ -189,14 +196,25 @@ def _verified(partial: str, target: str, content: str) -> Archive:
     return Archive(target, _digest(partial), content, time.time(), os.stat(partial).st_size)
 
 
-def _finished_before(claimed: str, rotated: Rotated, target: str) -> Archive:
-    """The archive that a run which was killed had completed."""
-    source = _digest_of_content(claimed) if rotated.compressed else _digest(claimed)
-    if _digest_of_content(target) != source:
-        raise Refused(f"{target} is there already, with other lines")
-    found = Archive(target, _digest(target), source, time.time(), os.stat(target).st_size)
-    _write_proof(found, rotated)
-    return found
+def _target(path: str, claimed: str, rotated: Rotated) -> tuple[str, Archive | None]:
+    """A name that is free; or the archive that a run which was killed had completed.
+
+    Two logs have the same name if one was rotated again in the second in which it was claimed.
+    """
+    content, number, target = "", 1, path
+    while os.path.lexists(target):
+        content = content or (
+            _digest_of_content(claimed) if rotated.compressed else _digest(claimed)
+        )
+        with suppress(Damaged):
+            if _digest_of_content(target) == content:
+                size = os.stat(target).st_size
+                found = Archive(target, _digest(target), content, time.time(), size)
+                _write_proof(found, rotated)
+                return target, found
+        number += 1
+        target = f"{path[:-3]}.{number}.gz"
+    return target, None
 
 
 def _write_proof(found: Archive, rotated: Rotated) -> None:

@@ -54,7 +54,7 @@ def collect(options: Options) -> Snapshot:
         pm2_logrotate=has_module,
         pm2_logs=_written_by_pm2(paths, options.pm2_home) if has_module else frozenset(),
         installed=_read(options.config_file),
-        last_run=_last_run(options.state_file),
+        last_run=_modified(state_file(options)),
         is_root=os.geteuid() == 0,
         deleted=deleted,
         unseen=unseen,
@@ -159,11 +159,17 @@ def _descends(pid: int, ancestor: int) -> bool:
     return False
 
 
-def _last_run(state_file: str) -> float | None:
-    for path in (state_file,) if state_file else _STATES:
-        with suppress(OSError):
-            return os.stat(path).st_mtime
-    return None
+def state_file(options: Options) -> str:
+    """Where logrotate keeps its state; empty if it has none yet."""
+    found = (options.state_file,) if options.state_file else _STATES
+    return next((path for path in found if os.path.exists(path)), "")
+
+
+def _modified(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None
 
 
 def _read(path: str) -> str | None:

@@ -66,6 +66,7 @@ _BLOCK = """\
 {paths} {{
     daily
     rotate {count}
+    maxage {count}
     dateext
     dateformat {date_format}
     create

@@ -8,11 +8,14 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..core.lock import Locked, lock_holder
 from .options import Options
+
+_BUSY, _POLL = -1, 0.05
 
 
 @contextmanager
@@ -40,6 +43,47 @@ def take_turn(options: Options) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def logrotate_idle(state_file: str, wait: float) -> Iterator[None]:
+    """Keep every logrotate from running until the block ends, which must be soon.
+
+    One that starts meanwhile gives up. Waits for one that is running; raises `Locked`, and OSError.
+    ``state_file`` is empty if logrotate has never run.
+    """
+    end = time.monotonic() + wait
+    while True:
+        handle = _lock_state(state_file)
+        if handle != _BUSY:
+            break
+        if time.monotonic() > end:
+            raise Locked(
+                f"another logrotate has been running for {wait:g} s",
+                "Wait until it has ended: 'pgrep -a logrotate' shows it.",
+            )
+        time.sleep(_POLL)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock_state(path: str) -> int | None:
+    """The locked file; none if there is none, `_BUSY` if it is locked or was just replaced."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.stat(path)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return _BUSY
 
 
 def _folders(options: Options) -> Iterator[str]:

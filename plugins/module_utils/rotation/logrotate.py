@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import NotCollected, RunbookError
-from ..core.text import shorten
+from ..core.text import redact, shorten
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Exit code, and the text, of a run that another one keeps from working.
 _LOCKED = 3
+#: It was rotated in this very second.
+_TAKEN = "already exists, skipping rotation"
 _POLL = 0.2
 #: Seconds for a run that changes nothing.
 _DEBUG_LIMIT = 60.0
@@ -66,6 +68,9 @@ class Logrotate:
         end = time.monotonic() + wait
         while True:
             code, text = self._run([*forced, config], time_limit)
+            if _TAKEN in text and time.monotonic() < end:
+                time.sleep(1.0)  # the next second has another name
+                continue
             if code != _LOCKED or "locked" not in text:
                 break
             if time.monotonic() > end:
@@ -76,7 +81,8 @@ class Logrotate:
             time.sleep(_POLL)
         if code:
             lines = [line for line in text.splitlines() if not line.startswith("warning:")]
-            raise Failed(f"logrotate failed (exit code {code}): {shorten(' '.join(lines), 400)}")
+            said = shorten(redact(" ".join(lines)), 400)
+            raise Failed(f"logrotate failed (exit code {code}): {said}")
 
     def _run(self, arguments: Sequence[str], limit: float) -> tuple[int, str]:
         """Its exit code, and everything that it prints.
@@ -128,5 +134,5 @@ def runs_script(script: str, limit: float) -> str:
         except subprocess.TimeoutExpired:
             return f"did not end within {limit:g} s"
         printed.seek(0)
-        text = shorten(printed.read().decode(errors="replace"), 300)
+        text = shorten(redact(printed.read().decode(errors="replace")), 300)
     return f"exit code {done.returncode}: {text}" if done.returncode else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.check import CRITICAL, PLANNED, Action
 from ..core.deadline import DeadlineExceeded
@@ -97,7 +97,8 @@ def _carry_out(
         work.archive_due()
         work.remove_expired()
     finally:
-        after = collect(options)
+        # This run has written the state of logrotate, too.
+        after = replace(collect(options), last_run=before.last_run, now=before.now)
         plan = _plan(after, options)
         outcome.config_after = after.installed or ""
         outcome.results["rotated"] = work.rotated

@@ -59,7 +59,10 @@ class Options:
     def __post_init__(self) -> None:
         for path in self.paths:
             _check_path(path)
-        for option in ("config_file", "main_config", "state_file", "archive_dir", "pm2_home"):
+        for option in (
+            *("config_file", "main_config", "state_file", "archive_dir"),
+            *("pm2_home", "nginx_pid_file"),
+        ):
             value = getattr(self, option)
             if value and not os.path.isabs(value):
                 raise UsageError(f"{option}: {value} is not an absolute path")
@@ -68,6 +71,8 @@ class Options:
                 raise UsageError(f"{option}: must not contain quotes, braces or backslashes")
         if not 0 <= self.keep <= _LONGEST_KEEP:
             raise UsageError(f"keep: {self.keep} is not a number of days up to {_LONGEST_KEEP}")
+        if not self.keep and not self.archive_dir:
+            raise UsageError("keep: 0 without archive_dir would remove logs when they are rotated")
         if not 1 <= self.archive_keep <= _LONGEST_KEEP:
             raise UsageError(
                 f"archive_keep: {self.archive_keep} is not a number of days from 1 to "
@@ -115,13 +120,11 @@ class Options:
 
 
 def _home_of(user: str | None) -> str:
-    """PM2's folder of a user; empty without one."""
-    if not user:
-        return ""
+    """PM2's folder of a user; empty if there is no such user, so that the host has no such PM2."""
     try:
-        return os.path.join(pwd.getpwnam(user).pw_dir, ".pm2")
+        return os.path.join(pwd.getpwnam(user).pw_dir, ".pm2") if user else ""
     except KeyError:
-        raise UsageError(f"pm2_user: there is no user {user} on this host") from None
+        return ""
 
 
 def _check_path(path: str) -> None:

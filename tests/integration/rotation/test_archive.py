@@ -91,7 +91,16 @@ def test_only_what_is_ours_and_unchanged_is_removed(place: Place) -> None:
     assert place.archived() == sorted([theirs.name, NEW])
 
 
-@pytest.mark.parametrize("trouble", ["missing", "damaged", "other lines", "no space"])
+def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
+    folder = place.archive / str(place.logs).lstrip("/")
+    folder.mkdir(parents=True)
+    there = rotated_file(folder, f"{OLD}.gz", b"other")
+    assert actions(place.run(), "archive") == [("done", OLD)]
+    assert place.archived() == [f"{OLD}.2.gz", f"{OLD}.gz"]
+    assert content(there) == b"other"
+
+
+@pytest.mark.parametrize("trouble", ["missing", "damaged", "no space"])
 def test_trouble_leaves_the_log_where_it_is(place: Place, trouble: str) -> None:
     more: dict[str, Any] = {}
     name = OLD
@@ -101,10 +110,6 @@ def test_trouble_leaves_the_log_where_it_is(place: Place, trouble: str) -> None:
     if trouble == "damaged":
         name = f"{OLD}.gz"
         (place.logs / OLD).rename(place.logs / name)  # text
-    if trouble == "other lines":
-        folder = place.archive / str(place.logs).lstrip("/")
-        folder.mkdir(parents=True)
-        rotated_file(folder, f"{OLD}.gz", b"other")
     if trouble == "no space":
         more = {"keep_free": "9999T"}
     before = place.rotated()

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +66,31 @@ def test_killed_at_any_moment_no_line_is_lost_and_the_next_run_completes(place: 
         assert not done.get("failed"), done
         assert status_of(done, "released") == "ok"
     assert place.lines() == dict.fromkeys(range(place.written), 1)
+
+
+def test_cron_may_rotate_and_compress_at_the_same_moment(place: Place) -> None:
+    """A logrotate of cron starts again and again, while this archives what it has rotated."""
+    with place.writer():
+        place.run(force=True, keep=1, **place.follows())
+        over = threading.Event()
+
+        def cron() -> None:
+            while not over.is_set():
+                logrotate(place, "--force", str(place.config))
+                over.wait(0.3)
+
+        thread = threading.Thread(target=cron)
+        thread.start()
+        try:
+            for _attempt in range(3):
+                place.run(keep=0, **place.follows())
+        finally:
+            over.set()
+            thread.join()
+        last = place.run(keep=0, **place.follows())
+        assert not last.get("failed"), (last["msg"], last["actions"])
+    assert place.lines() == dict.fromkeys(range(place.written), 1)
+    assert place.archived()
 
 
 def _children(pid: int) -> list[int]:

@@ -32,7 +32,8 @@ def options(**given: Any) -> Options:
         ({"wait": 0}, "wait: 0"),
         ({"config_file": "x"}, "config_file: x is not an absolute path"),
         ({"reopen_command": "a\nendscript"}, "reopen_command: must be one line"),
-        ({"pm2_user": "no-such-user"}, "pm2_user: there is no user no-such-user"),
+        ({"keep": 0}, "keep: 0 without archive_dir would remove logs"),
+        ({"nginx_pid_file": "nginx.pid"}, "nginx_pid_file: nginx.pid is not an absolute path"),
         (
             {"paths": ["/var/log/a/app.log"], "archive_dir": "/var/log/a"},
             "archive_dir: /var/log/a is the folder of /var/log/a/app.log",
@@ -57,4 +58,5 @@ def test_logrotate_removes_nothing_before_it_would_have_expired_in_the_archive()
 def test_the_home_of_pm2() -> None:
     assert options().pm2_home == ""
     assert options(pm2_user="root").pm2_home == "/root/.pm2"
+    assert options(pm2_user="no-such-user").pm2_home == "", "a host without this app"
     assert options(pm2_user="root", pm2_home="/srv/pm2").pm2_home == "/srv/pm2"
