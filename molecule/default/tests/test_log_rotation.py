@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,14 +35,16 @@ const timer = setInterval(() => {
 }, 50);
 setInterval(() => {}, 1000);
 """
-#: Numbered requests without a pause; each that nginx answers is one line of its log.
+#: Numbered requests, thousands in a second; each that nginx answers is one line of its log.
 CLIENT = """
-import http.client, os, sys
+import http.client, os, sys, time
 connection, number = http.client.HTTPConnection('app.staging.test', timeout=10), 0
 while not os.path.exists('/tmp/numbers.stop'):
-    connection.request('GET', f'/numbered?number={number}!')
+    connection.request('GET', f'/?{sys.argv[1]}={number}!')
     connection.getresponse().read()
     number += 1
+    if number % 10 == 0:
+        time.sleep(0.001)  # leave some of the processor to the rotation
     if number % 500 == 0:
         connection.close()  # before nginx does
 open('/tmp/requests.count', 'w').write(str(number))
@@ -90,15 +93,19 @@ def alone(app: Host, archive: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def busy(app: Host, put_file: Callable[[str, str, bytes], None]) -> Iterator[None]:
-    """A writer under PM2, and a client of nginx; both stop when there is a file numbers.stop."""
+def busy(app: Host, put_file: Callable[[str, str, bytes], None]) -> Iterator[str]:
+    """A writer under PM2, and a client of nginx; both stop when there is a file numbers.stop.
+
+    Yields what the client's requests are known by.
+    """
+    mark = secrets.token_hex(4)
     put_file("app", "/tmp/numbers.js", APP.encode())
     put_file("app", "/tmp/client.py", CLIENT.encode())
     put_file("app", "/tmp/count.py", COUNT.encode())
     logs = "-o /var/log/gpt-agent/numbers.log -e /var/log/gpt-agent/numbers-error.log"
     app.check_output(f"cd /tmp && {PM2} start /tmp/numbers.js --name numbers -i 1 {logs}")
-    app.check_output("systemd-run --quiet --unit numbers-client python3 /tmp/client.py")
-    yield
+    app.check_output(f"systemd-run --quiet --unit numbers-client python3 /tmp/client.py {mark}")
+    yield mark
     app.check_output("touch /tmp/numbers.stop")
     app.run(f"cd /tmp && {PM2} delete numbers")
     app.check_output("rm -f /tmp/numbers* /tmp/client.py /tmp/count.py /tmp/requests.count")
@@ -126,7 +133,7 @@ def test_logs_that_debian_rotates_are_left_to_it(
 
 
 def test_every_line_of_busy_writers_is_in_one_place(
-    app: Host, playbook: Callable[..., Any], alone: None, busy: None
+    app: Host, playbook: Callable[..., Any], alone: None, busy: str
 ) -> None:
     first = rotate(playbook, logs_force=True, logs_keep=0)
     assert (first.code, status(first, "logs.released")) == (0, "ok"), first.output
@@ -148,7 +155,7 @@ def test_every_line_of_busy_writers_is_in_one_place(
         app, "number ", "/var/log/gpt-agent/numbers*", f"{ARCHIVE}/var/log/gpt-agent/numbers*"
     ) == [lines, lines, 1]
     assert numbers(
-        app, "number=", "/var/log/nginx/access.log*", f"{ARCHIVE}/var/log/nginx/access*"
+        app, f"{busy}=", "/var/log/nginx/access.log*", f"{ARCHIVE}/var/log/nginx/access*"
     ) == [requests, requests, 1]
     proofs = f"find {ARCHIVE} -name '*.sha256' -execdir sha256sum --check --strict --quiet {{}} +"
     app.check_output(proofs)
