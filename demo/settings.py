@@ -198,7 +198,7 @@ def within_reach(folder: Path, home: Path, identity: Identity) -> Path:
 def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> None:
     """Make the folders; ``bin`` is first on the PATH of everything in the stack."""
     home = Path(settings["directory"])
-    for name in ("bin", "home", "logs", "shared", "run"):
+    for name in ("bin", "home", "logs", "shared", "run", "logrotate.d", "log-archive"):
         (home / name).mkdir(mode=0o700, exist_ok=True)
     folder = home / "bin"
     point(folder / "node", programs.node)

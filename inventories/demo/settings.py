@@ -63,6 +63,15 @@ variables = {
     # The runbook's hour is for releases that people use.
     "deployment_watch_for": 20.0,
     "deployment_watch_interval": 2.0,
+    "logs_paths": [
+        f"{directory}/logs/gpt-agent-*.log",
+        f"{directory}/logs/nginx-*.log",
+    ],
+    "logs_nginx_pid_file": demo["nginx"]["pid_file"],
+    "logs_archive_dir": str(directory / "log-archive"),
+    "logs_config_file": str(directory / "logrotate.d" / "gpt-agent"),
+    "logs_main_config": str(directory / "logrotate.conf"),
+    "logs_state_file": str(directory / "logrotate.status"),
     "certificates_endpoints": [
         {
             "host": "localhost",

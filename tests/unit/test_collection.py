@@ -57,6 +57,7 @@ ACTIONS = {
     "npm.remove_copy",
     *(f"certificate.{verb}" for verb in ("install_hook", "reload", "renew", "roll_back")),
     "certificate.run_hook",
+    *(f"logs.{verb}" for verb in ("configure", "remove", "reopen", "rotate", "tidy")),
     "postgres.analyze",
     "postgres.end_session",
     "postgres.restart",

@@ -15,6 +15,7 @@ from ..pm2 import checks as pm2
 from ..postgres import checks as postgres
 from ..redis import checks as redis
 from ..release import checks as release
+from ..rotation import checks as rotation
 from ..vercel import checks as vercel
 from ..web import checks as web
 from . import checks as core
@@ -22,6 +23,9 @@ from .definition import Definition
 
 CATALOG: dict[str, Definition] = {
     name: definition
-    for technology in (host, pm2, release, vercel, npm, web, postgres, redis, certificates, core)
+    for technology in (
+        *(host, pm2, release, vercel, npm, web, postgres, redis, certificates, rotation),
+        core,
+    )
     for name, definition in technology.CHECKS.items()
 }

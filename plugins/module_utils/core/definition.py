@@ -30,6 +30,7 @@ COMPONENTS = {
     "postgres": "PostgreSQL",
     "redis": "Redis",
     "backup": "Backups",
+    "logs": "Logs",
     "runbook": "Steps of the playbook",
 }
 

@@ -37,7 +37,7 @@ HEALTH: dict[str, Definition] = {
     "app.logs": Definition(
         "What the app writes reaches its logs: PM2 has them open under their names, on a file "
         "system with space left. The value is the size of the largest.",
-        "Rotate the logs daily (pm2-logrotate, logrotate with copytruncate).",
+        "Rotate the logs daily: playbooks/log_rotation.yml.",
         "bytes",
         above(2 << 30, None),
         "a log that is rotated stays far below",

@@ -214,7 +214,7 @@ def _remedy(app: App, problems: Sequence[LogProblem]) -> str:
             "log, or log such errors in the app itself."
         )
     return (
-        "Rotate the log daily (pm2-logrotate, logrotate), and read the end of it by hand for now."
+        "Rotate the log daily (playbooks/log_rotation.yml), and read the end of it by hand for now."
     )
 
 

@@ -1,0 +1,162 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logs of nginx and of an app under PM2, rotated by Debian's logrotate while both are busy."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+CONFIG = "/etc/logrotate.d/gpt-agent-runbook"
+ARCHIVE = "/var/backups/logs"
+PM2 = "runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 HOME=/home/deploy pm2"
+VARIABLES = {
+    "logs_paths": ["/var/log/gpt-agent/*.log", "/var/log/nginx/*.log"],
+    "logs_user": "root",
+    "logs_nginx_pid_file": "/run/nginx.pid",
+    "logs_archive_dir": ARCHIVE,
+}
+#: Writes numbered lines, some of them together; says how many when it is told to stop.
+APP = """
+let number = 0;
+const timer = setInterval(() => {
+  for (let some = 0; some < 5; some++) console.log(`number ${number++}!`);
+  if (require('fs').existsSync('/tmp/numbers.stop')) {
+    clearInterval(timer);
+    require('fs').writeFileSync('/tmp/numbers.count', String(number));
+  }
+}, 50);
+setInterval(() => {}, 1000);
+"""
+#: Numbered requests, thousands in a second; each that nginx answers is one line of its log.
+CLIENT = """
+import http.client, os, sys, time
+connection, number = http.client.HTTPConnection('app.staging.test', timeout=10), 0
+while not os.path.exists('/tmp/numbers.stop'):
+    connection.request('GET', f'/?{sys.argv[1]}={number}!')
+    connection.getresponse().read()
+    number += 1
+    if number % 10 == 0:
+        time.sleep(0.001)  # leave some of the processor to the rotation
+    if number % 500 == 0:
+        connection.close()  # before nginx does
+open('/tmp/requests.count', 'w').write(str(number))
+"""
+#: How often each number is in the files of a log: beside it, and in the archive.
+COUNT = """
+import collections, glob, gzip, json, re, sys
+found = collections.Counter()
+for pattern in sys.argv[2:]:
+    for path in glob.glob(pattern):
+        if not path.endswith('.sha256'):
+            data = (gzip.open if path.endswith('.gz') else open)(path, 'rb').read()
+            found.update(int(n) for n in re.findall(sys.argv[1].encode() + rb'(\\d+)!', data))
+print(json.dumps([max(found) + 1, len(found), max(found.values())]))
+"""
+
+
+def rotate(playbook: Callable[..., Any], *arguments: str, **more: Any) -> Any:
+    given = json.dumps({**VARIABLES, **more})
+    return playbook("log_rotation", "--limit", "app", "-e", given, *arguments)
+
+
+def done(run: Any) -> Counter[tuple[str, str]]:
+    return Counter((action["name"], action["status"]) for action in run.report["actions"])
+
+
+def status(run: Any, name: str) -> str:
+    (found,) = [each for each in run.report["checks"] if each["name"] == name]
+    return str(found["status"])
+
+
+@pytest.fixture
+def archive(app: Host) -> Iterator[None]:
+    app.check_output("mkdir -p %s", ARCHIVE)
+    yield
+    app.check_output("rm -rf %s", ARCHIVE)
+
+
+@pytest.fixture
+def alone(app: Host, archive: None) -> Iterator[None]:
+    """Nothing else rotates these logs."""
+    app.check_output("mkdir /root/aside && mv /etc/logrotate.d/gpt-agent /root/aside")
+    app.check_output("mv /etc/logrotate.d/nginx /root/aside")
+    yield
+    app.check_output(f"rm -f {CONFIG} && mv /root/aside/* /etc/logrotate.d && rmdir /root/aside")
+
+
+@pytest.fixture
+def busy(app: Host, put_file: Callable[[str, str, bytes], None]) -> Iterator[str]:
+    """A writer under PM2, and a client of nginx; both stop when there is a file numbers.stop.
+
+    Yields what the client's requests are known by.
+    """
+    mark = secrets.token_hex(4)
+    put_file("app", "/tmp/numbers.js", APP.encode())
+    put_file("app", "/tmp/client.py", CLIENT.encode())
+    put_file("app", "/tmp/count.py", COUNT.encode())
+    logs = "-o /var/log/gpt-agent/numbers.log -e /var/log/gpt-agent/numbers-error.log"
+    app.check_output(f"cd /tmp && {PM2} start /tmp/numbers.js --name numbers -i 1 {logs}")
+    app.check_output(f"systemd-run --quiet --unit numbers-client python3 /tmp/client.py {mark}")
+    yield mark
+    app.check_output("touch /tmp/numbers.stop")
+    app.run(f"cd /tmp && {PM2} delete numbers")
+    app.check_output("rm -f /tmp/numbers* /tmp/client.py /tmp/count.py /tmp/requests.count")
+    app.check_output("rm -f /var/log/gpt-agent/numbers*")
+
+
+def numbers(app: Host, mark: str, *patterns: str) -> list[int]:
+    """How many there should be, how many there are, and how often the most frequent is there."""
+    quoted = " ".join(f"'{pattern}'" for pattern in patterns)
+    found: list[int] = json.loads(app.check_output(f"python3 /tmp/count.py '{mark}' {quoted}"))
+    return found
+
+
+def test_logs_that_debian_rotates_are_left_to_it(
+    app: Host, playbook: Callable[..., Any], archive: None
+) -> None:
+    found = rotate(playbook, "--check", logs_force=True)
+    (check,) = [one for one in found.report["checks"] if one["name"] == "logs.configuration"]
+    assert check["status"] == "warning", found.output
+    named = json.dumps(check)
+    assert "/etc/logrotate.d/gpt-agent " in named
+    assert "/etc/logrotate.d/nginx " in named
+    assert (found.code, done(found)) == (0, Counter())
+    assert not app.file(CONFIG).exists
+
+
+def test_every_line_of_busy_writers_is_in_one_place(
+    app: Host, playbook: Callable[..., Any], alone: None, busy: str
+) -> None:
+    first = rotate(playbook, logs_force=True, logs_keep=0)
+    assert (first.code, status(first, "logs.released")) == (0, "ok"), first.output
+    assert done(first)["logs.rotate", "done"] >= 2
+    assert done(first)["logs.archive", "done"] >= done(first)["logs.rotate", "done"]
+    for seconds in ("0.01", "0.03", "0.1", "0.2", "0.4"):
+        app.run(f"timeout --signal=KILL {seconds} logrotate --force {CONFIG}")
+    last = rotate(playbook, logs_force=True, logs_keep=1)
+    assert (last.code, status(last, "logs.released")) == (0, "ok"), last.output
+    again = rotate(playbook, logs_keep=1)
+    assert (again.code, done(again)) == (0, Counter()), again.output
+    assert app.run("logrotate --debug /etc/logrotate.conf 2>&1 | grep ^error").stdout == ""
+
+    app.check_output("touch /tmp/numbers.stop")
+    wait = "for i in $(seq 100); do test -s {0} && break; sleep 0.1; done; cat {0}"
+    lines = int(app.check_output(wait.format("/tmp/numbers.count")))
+    requests = int(app.check_output(wait.format("/tmp/requests.count")))
+    assert numbers(
+        app, "number ", "/var/log/gpt-agent/numbers*", f"{ARCHIVE}/var/log/gpt-agent/numbers*"
+    ) == [lines, lines, 1]
+    assert numbers(
+        app, f"{busy}=", "/var/log/nginx/access.log*", f"{ARCHIVE}/var/log/nginx/access*"
+    ) == [requests, requests, 1]
+    proofs = f"find {ARCHIVE} -name '*.sha256' -execdir sha256sum --check --strict --quiet {{}} +"
+    app.check_output(proofs)
+    assert app.check_output("find /var/log/gpt-agent ! -user deploy -print") == ""

@@ -1,0 +1,57 @@
+"""The configuration for logrotate, and the shell commands in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
+    MARK,
+    Group,
+    render,
+    reopen_script,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.foreign import patterns_in
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.options import Options
+
+PATHS = ("/var/log/gpt agent/*.log", "/var/log/b.log")
+
+
+def test_the_whole_file() -> None:
+    groups = [Group(PATHS, "deploy", "adm"), Group(("/srv/c.log",))]
+    text = render(Options(PATHS, archive_dir="/backups/logs"), groups, "/usr/bin/gzip", "/bin/py")
+    assert text.startswith(MARK)
+    assert patterns_in(text) == [*PATHS, "/srv/c.log"]
+    assert text.count("    rotate 120\n") == 2
+    assert text.count("    su deploy adm\n") == 1
+    assert text.count("    nocopytruncate\n") == text.count("    create\n") == 2
+    assert "'/var/log/gpt agent/*.log' '/var/log/b.log' <<'END'" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert text == render(
+        Options(PATHS, archive_dir="/backups/logs"), groups, "/usr/bin/gzip", "/bin/py"
+    )
+
+
+@pytest.mark.parametrize("told", [{}, {"pm2_home": "/home/d/.pm2", "nginx_pid_file": "/run/n.pid"}])
+def test_the_scripts_are_valid_for_the_shell(told: dict[str, str]) -> None:
+    options = Options(PATHS, reopen_command="true", **told)  # type: ignore[arg-type]
+    text = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
+    for name in ("firstaction", "postrotate"):
+        script = text.partition(f"    {name}\n")[2].partition("    endscript\n")[0]
+        subprocess.run(["sh", "-n", "-c", script], check=True)
+        assert subprocess.run(["sh", "-c", script], check=False, timeout=30).returncode == 0
+
+
+def test_a_process_that_is_not_the_writer_gets_no_signal(tmp_path: Path) -> None:
+    """The number in the file was given to another process since."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            (tmp_path / "pm2.pid").write_text(str(process.pid))
+            options = Options(pm2_home=str(tmp_path), nginx_pid_file=str(tmp_path / "pm2.pid"))
+            done = subprocess.run(["sh", "-c", reopen_script(options)], check=False)
+            assert (done.returncode, process.poll()) == (0, None)
+        finally:
+            process.kill()
