@@ -40,22 +40,27 @@ class Run:
 Playbook = Callable[..., Run]
 
 
-def run_playbook(stack: Stack, folder: Path, name: str, *arguments: str, **variables: Any) -> Run:
-    """Run it to its end; no password of PostgreSQL may be in its output or its report."""
-    reports = folder / f"reports-{time.monotonic_ns()}"
-    environment = {
+def command_of(name: str, variables: dict[str, Any]) -> list[str]:
+    """The command line of a playbook on the demo."""
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    inventory = str(ROOT / "inventories" / "demo")
+    return [program, "-i", inventory, f"playbooks/{name}.yml", "-e", json.dumps(variables)]
+
+
+def environment_of(stack: Stack) -> dict[str, str]:
+    return {
         **os.environ,
         "RUNBOOK_DEMO_DIR": str(stack.directory),
         "ANSIBLE_NOCOLOR": "1",
         "COLUMNS": "160",
     }
-    command = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        "-i",
-        str(ROOT / "inventories" / "demo"),
-        f"playbooks/{name}.yml",
-    ]
-    command += ["-e", json.dumps({**variables, "runbook_report_dir": str(reports)}), *arguments]
+
+
+def run_playbook(stack: Stack, folder: Path, name: str, *arguments: str, **variables: Any) -> Run:
+    """Run it to its end; no password of PostgreSQL may be in its output or its report."""
+    reports = folder / f"reports-{time.monotonic_ns()}"
+    environment = environment_of(stack)
+    command = [*command_of(name, {**variables, "runbook_report_dir": str(reports)}), *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
     )

@@ -30,6 +30,7 @@ COMPONENTS = {
     "postgres": "PostgreSQL",
     "redis": "Redis",
     "backup": "Backups",
+    "maintenance": "Maintenance",
     "runbook": "Steps of the playbook",
 }
 
