@@ -57,9 +57,7 @@ class ActionModule(ActionBase):
         )
         return answer
 
-    def _observed(
-        self, host: str, own: Mapping[str, Any], hosts: HostVariables
-    ) -> dict[str, Any]:
+    def _observed(self, host: str, own: Mapping[str, Any], hosts: HostVariables) -> dict[str, Any]:
         state = self._task.args.get("state")
         if state == BEGUN:
             return {"host": host, "critical": critical_of(hosts), "health": _health(own)}

@@ -75,9 +75,7 @@ def since(seen: Mapping[str, str], variables: Variables) -> Steps:
     """What the steps did that have registered a result since."""
     now = fingerprints(variables)
     new = [name for name, text in now.items() if seen.get(name) != text]
-    results = [
-        result for name in new for result in results_of(name, {"": variables}).get("", [])
-    ]
+    results = [result for name in new for result in results_of(name, {"": variables}).get("", [])]
     problems = [text for result in results for text in _problems(result)]
     changed = any(result.get("changed") for result in results)
     return Steps(bool(results), changed, tuple(dict.fromkeys(problems)))

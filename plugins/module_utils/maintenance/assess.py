@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -113,7 +114,9 @@ def part_check(part: str, result: PartResult | None, thresholds: Thresholds) -> 
     if result is None:
         result = PartResult(FAILED, reason="it was not begun; the output of the run says why")
     if result.status == DONE and result.reason == NOTHING_SET:
-        return thresholds.not_judged("maintenance.part", "Nothing to do", result.reason, subject=part)
+        return thresholds.not_judged(
+            "maintenance.part", "Nothing to do", result.reason, subject=part
+        )
     took = "" if result.seconds is None else f" in {format_duration(result.seconds)}"
     reason = shorten(result.reason, _REASON_LENGTH)
     summary = {
@@ -133,10 +136,11 @@ def _remedy(part: str, result: PartResult) -> str:
     if result.status == LEFT_OUT:
         return "Run the maintenance within its window, or widen maintenance_window."
     if result.status == STOPPED:
-        return (
-            "Fix what is critical, then run the maintenance again. If it does not matter here: "
-            "-e '{\"maintenance_despite\": [\"NAME\"]}' with the name of the check."
-        )
+        again = "Fix what is critical, then run the maintenance again."
+        if not result.checks:
+            return again
+        given = json.dumps({"maintenance_despite": list(result.checks)})
+        return f"{again} If it does not matter for the maintenance: -e '{given}'"
     return MEANING[part]
 
 

@@ -120,9 +120,7 @@ class Maintenance:
 
     def _not_planned(self, record: Record, run: Run) -> list[Action]:
         """In check mode: the parts that would not begin now; each other one shows its own plan."""
-        found = [
-            (part, obstacle(part, self._now, record, self._options)) for part in run.order
-        ]
+        found = [(part, obstacle(part, self._now, record, self._options)) for part in run.order]
         return [
             Action("maintenance.part", SKIPPED, result.reason, part)
             for part, result in found
@@ -202,7 +200,9 @@ class Maintenance:
         left_out = [part for part, each in run.results.items() if each.status == LEFT_OUT]
         self._store.save(replace(record, run=run, left_out=tuple(left_out)))
         parts = dict.fromkeys([*run.results, *run.order])
-        checks = [assess.part_check(each, run.results.get(each), self._thresholds) for each in parts]
+        checks = [
+            assess.part_check(each, run.results.get(each), self._thresholds) for each in parts
+        ]
         checks.insert(0, assess.run_check(run, self._thresholds, self._now))
         return Outcome([*checks, self._health()], problem=assess.failures(run.results))
 

@@ -35,9 +35,13 @@ class Finding:
     summary: str
 
     @property
+    def key(self) -> str:
+        """How the option ``despite`` names it."""
+        return f"{self.name} {self.subject}".rstrip()
+
+    @property
     def text(self) -> str:
-        subject = f" {self.subject}" if self.subject else ""
-        return f"{self.name}{subject} on {self.host}: {self.summary}"
+        return f"{self.key} on {self.host}: {self.summary}"
 
 
 #: Name, subject and status of a health check.

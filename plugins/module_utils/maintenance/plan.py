@@ -51,9 +51,7 @@ def is_alive(run: Run, now: float, options: Options) -> bool:
 
 def is_resumable(run: Run | None, now: float, options: Options) -> bool:
     """Whether the next run goes on with this one, which was killed."""
-    return (
-        run is not None and run.ended is None and now - run.began <= options.resume_within * 3600
-    )
+    return run is not None and run.ended is None and now - run.began <= options.resume_within * 3600
 
 
 def expected(part: str, record: Record, options: Options) -> float:
@@ -77,8 +75,10 @@ def obstacle(part: str, now: float, record: Record, options: Options) -> PartRes
     """Why a part must not begin now; none if it may."""
     findings = stopping(part, options)
     if findings:
-        more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-        return PartResult(STOPPED, now, reason=f"{findings[0].text}{more}")
+        checks = tuple(dict.fromkeys(each.key for each in findings))
+        also = [each for each in checks if each != findings[0].key]
+        more = f"; also critical: {', '.join(also)}" if also else ""
+        return PartResult(STOPPED, now, reason=f"{findings[0].text}{more}", checks=checks)
     if options.observed.declined:
         hosts = ", ".join(options.observed.declined)
         return PartResult(STOPPED, now, reason=f"the run could not begin on {hosts}")
@@ -96,7 +96,7 @@ def stopping(part: str, options: Options) -> list[Finding]:
     return [
         each
         for each in options.observed.critical
-        if not {each.name, f"{each.name} {each.subject}"} & options.despite
+        if not {each.name, each.key} & options.despite
         and not (
             each.host == options.observed.host and each.name.startswith(CURES.get(part, ("-",)))
         )

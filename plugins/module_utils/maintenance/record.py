@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -65,6 +65,8 @@ class PartResult:
     seconds: float | None = None
     reason: str = ""
     changed: bool = False
+    checks: tuple[str, ...] = ()
+    """The critical checks that stopped it."""
 
 
 @dataclass(frozen=True)
@@ -138,16 +140,21 @@ class Store:
         """Keep other runs away while the record is changed; raises OSError and `Locked`."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         give_up = time.monotonic() + LOCK_WAIT
-        while True:
-            try:
-                with exclusive_lock(f"{self.path}.lock", "the record of the maintenance", owner):
-                    self._sweep()
-                    yield
-                    return
-            except Locked:
-                if time.monotonic() > give_up:
-                    raise
+        with ExitStack() as held:
+            while not self._takes(held, owner, give_up):
                 time.sleep(LOCK_POLL)
+            self._sweep()
+            yield
+
+    def _takes(self, held: ExitStack, owner: str, give_up: float) -> bool:
+        lock = exclusive_lock(f"{self.path}.lock", "the record of the maintenance", owner)
+        try:
+            held.enter_context(lock)
+        except Locked:
+            if time.monotonic() > give_up:
+                raise
+            return False
+        return True
 
     def _sweep(self) -> None:
         """Remove what a killed run left half-written; other probes write to this folder, too."""
@@ -174,7 +181,11 @@ def _run(values: Mapping[str, Any]) -> Run:
             **values,
             "controller": Controller(**values["controller"]),
             "order": tuple(values["order"]),
-            "results": {part: PartResult(**each) for part, each in values["results"].items()},
+            "results": {part: _result(each) for part, each in values["results"].items()},
             "health": tuple(tuple(each) for each in values["health"]),
         }
     )
+
+
+def _result(values: Mapping[str, Any]) -> PartResult:
+    return PartResult(**{**values, "checks": tuple(values["checks"])})

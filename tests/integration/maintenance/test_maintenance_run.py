@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,16 @@ Step = Callable[..., dict[str, Any]]
 ELSEWHERE = {**HERE, "name": "awx-7", "place": "other pid:[2]", "owner": "bob"}
 BEFORE = {"health": [["app.online", "", "ok"]]}
 FINE = {"before": [["app.online", "", "ok"]], "health": [["app.online", "", "ok"]]}
+
+
+#: Locks the file that it is given, says so, and waits.
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
 
 
 def through(step: Step, run: str, *parts: str, **observed: Any) -> None:
@@ -70,7 +81,9 @@ def test_a_second_run_is_declined_and_names_the_first(step: Step) -> None:
 def test_a_controller_that_cannot_be_seen_is_alive_until_told_otherwise(step: Step) -> None:
     first = step("begun", controller=ELSEWHERE)
     second = step("begun")
-    assert f"-e maintenance_take_over={first['run']}" in by_name(second, "maintenance.run")["remedy"]
+    assert (
+        f"-e maintenance_take_over={first['run']}" in by_name(second, "maintenance.run")["remedy"]
+    )
     third = step("begun", take_over=first["run"])
     assert third["resumes"] == first["run"]
     lost = step("part", first["run"], part="logs")
@@ -83,7 +96,9 @@ def test_a_controller_that_cannot_be_seen_is_alive_until_told_otherwise(step: St
 def test_a_killed_run_is_gone_on_with(step: Step) -> None:
     first = step("begun", observed=BEFORE)
     through(step, first["run"], "dependencies", "database", "logs")
-    second = step("begun", observed={"dead": first["run"], "health": [["app.online", "", "critical"]]})
+    second = step(
+        "begun", observed={"dead": first["run"], "health": [["app.online", "", "critical"]]}
+    )
     assert second["order"] == ["logs", "certificates"]
     check = by_name(second, "maintenance.run")
     assert check["status"] == "warning"
@@ -142,15 +157,16 @@ def test_others_at_work_stop_whatever_changes_something(step: Step, tmp_path: Pa
     given = {"read_only": ["dependencies"], "observed": critical}
     assert step("part", begun["run"], part="dependencies", **given)["go"] is True
     assert step("part", begun["run"], part="database", **given)["go"] is False
-    assert step("part", begun["run"], part="database", despite=["maintenance.others"], **given)["go"]
+    assert step("part", begun["run"], part="database", despite=["maintenance.others"], **given)[
+        "go"
+    ]
     assert by_name(step("finished", begun["run"]), "maintenance.part", "database")["status"] == "ok"
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
     holder = subprocess.Popen(
-        ["python3", "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdout is not None
     holder.stdout.readline()

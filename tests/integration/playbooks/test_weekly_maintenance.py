@@ -65,9 +65,7 @@ def test_alone_killed_and_gone_on_with_under_requests(stack: Stack, tmp_path: Pa
         first.communicate()
         assert fetch(url)[0] == 200
         runs: list[Run] = []
-        stream = watched(
-            url, lambda: runs.append(run_playbook(stack, tmp_path, NAME, **variables))
-        )
+        stream = watched(url, lambda: runs.append(run_playbook(stack, tmp_path, NAME, **variables)))
     assert declined.code == 2
     assert f"(process {first.pid})" in declined.table
     assert "now at 'database'" in declined.table

@@ -12,8 +12,8 @@ from ansible_collections.gpt_agent.runbook.plugins.action.maintenance_run import
     unknown_check,
 )
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.controller import identity
-from tests.support.actions import Action
 from tests.support import report_samples as samples
+from tests.support.actions import Action
 
 BEGUN = {
     "run": "r1",

@@ -120,6 +120,20 @@ def test_the_reason_names_the_check() -> None:
     assert reason.reason == "web.endpoint /login on db1: it is broken"
 
 
+def test_all_that_stops_a_part_is_named_as_the_option_takes_it() -> None:
+    rows = [
+        critical(*each)["observed"]["critical"][0]
+        for each in (("host.cpu",), ("host.cpu", "db1"), ("web.endpoint", "db1", "/"))
+    ]
+    observed = {"host": "app1", "critical": rows}
+    reason = obstacle("logs", NOW, Record(), options("part", part="logs", observed=observed))
+    assert reason is not None
+    assert reason.reason == "host.cpu on app1: it is broken; also critical: web.endpoint /"
+    assert reason.checks == ("host.cpu", "web.endpoint /")
+    again = options("part", part="logs", observed=observed, despite=list(reason.checks))
+    assert obstacle("logs", NOW, Record(), again) is None
+
+
 # --- in time --------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from ..options import DEPLOYED, LISTED, VERCEL
 from ..options import Options as ReleaseOptions
 from .questions import AFTER, BEFORE, LOW_TRAFFIC, QUESTIONS, given
 
+
 @dataclass(frozen=True)
 class Options:
     """The options of deployment_gate, validated."""
