@@ -15,13 +15,14 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.core.catalog import CATALOG
-from ..module_utils.maintenance.options import BEGUN, FINISHED
+from ..module_utils.maintenance.options import BEGUN, ENDED, FINISHED, PART
 from ..plugin_utils.controller import identity, is_dead
 from ..plugin_utils.maintained import critical_of, fingerprints, health_of, since
 from ..plugin_utils.requirements import HostVariables
 
 #: What the tasks of the role register.
 BEGUN_RESULT, PART_RESULT = "__maintenance_begun", "__maintenance_part"
+ENDED_RESULT = "__maintenance_ended"
 
 
 class ActionModule(ActionBase):
@@ -39,6 +40,9 @@ class ActionModule(ActionBase):
         host = variables["inventory_hostname"]
         hosts = _hosts(variables)
         own = hosts.get(host) or variables["hostvars"].raw_get(host)
+        known = self._known(own, hosts)
+        if known is not None:
+            return {**result, "changed": False, **known, "seen": fingerprints(own)}
         observed = self._observed(host, own, hosts)
         answer = self._ask(observed, variables)
         holder = answer.get("holder")
@@ -47,6 +51,20 @@ class ActionModule(ActionBase):
         result.update(answer)
         result["seen"] = fingerprints(own)
         return result
+
+    def _known(self, own: Mapping[str, Any], hosts: HostVariables) -> dict[str, Any] | None:
+        """What needs no question to the host; none if it must be asked."""
+        state, part = self._task.args.get("state"), self._task.args.get("part")
+        if state == ENDED:
+            return {"check_again": any(_has_effect(variables) for variables in hosts.values())}
+        begun = _registered(own, BEGUN_RESULT)
+        first = begun.get("first") or {}
+        if state == PART and part and first.get("part") == part:
+            news = declined(hosts) or len(_critical(hosts)) > len(begun["critical"])
+            if news:  # of other hosts, which began at the same time
+                return None
+            return {key: value for key, value in first.items() if key != "part"}
+        return None
 
     def _ask(self, observed: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         given = self._task.args
@@ -74,6 +92,7 @@ class ActionModule(ActionBase):
             "problems": list(steps.problems),
             "changed": steps.changed,
             "ran": steps.ran,
+            "checked": _registered(own, ENDED_RESULT).get("check_again", True),
         }
 
 
@@ -104,6 +123,15 @@ def _critical(hosts: HostVariables) -> list[Mapping[str, Any]]:
         for row in _registered(variables, BEGUN_RESULT).get("critical") or []:
             found[row["host"], row["name"], row["subject"]] = row
     return list(found.values())
+
+
+def _has_effect(variables: Mapping[str, Any]) -> bool:
+    """Whether a step of this host has changed anything, or failed, since the run began."""
+    begun = _registered(variables, BEGUN_RESULT)
+    if "run" not in begun:
+        return False
+    steps = since(begun.get("seen") or {}, variables)
+    return steps.changed or bool(steps.problems)
 
 
 def _health(variables: Mapping[str, Any]) -> list[list[str]]:

@@ -18,16 +18,18 @@ description:
     without the parts that it had finished.
   - With O(state=part) it says whether a part may begin. None does if a health check was critical
     before the maintenance, on any host, or if the part would probably end after the O(window).
+  - With O(state=ended) it says whether the health must be checked again, which is so if a part has
+    changed anything or has failed, on any host.
   - With O(state=finished) it compares the health with that before, and releases the host.
   - On the controller, it reads from the results that earlier steps registered which health checks
     are critical, and whether a part has failed or changed anything.
 options:
   state:
     description:
-      - V(begun), V(part), V(failed) and V(finished) as described above. V(failed) notes that the
+      - V(begun), V(part), V(ended) and V(finished) as described above. V(failed) notes that the
         current part has failed without a result.
     type: str
-    choices: [begun, part, failed, finished]
+    choices: [begun, part, failed, ended, finished]
     required: true
   parts:
     description:
@@ -173,6 +175,17 @@ resumes:
   returned: with O(state=begun), if no other run is at work
   type: str
   sample: ""
+first:
+  description:
+    - The first part, with what O(state=part) returns for it, which is the same.
+  returned: with O(state=begun), if no other run is at work
+  type: dict
+  sample: {part: database, go: true, seconds: 3600, reason: ""}
+check_again:
+  description: Whether the health must be checked again.
+  returned: with O(state=ended)
+  type: bool
+  sample: false
 go:
   description: Whether the part may begin.
   returned: with O(state=part)

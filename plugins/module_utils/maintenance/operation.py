@@ -15,7 +15,7 @@ from ..core.errors import RunbookError
 from ..core.operation import Outcome
 from ..core.thresholds import Thresholds
 from . import assess
-from .options import BEGUN, FINISHED, PART, Finding, Options
+from .options import BEGUN, ENDED, FINISHED, PART, Finding, Options
 from .others import Others, others
 from .plan import budget, is_alive, is_resumable, lease, obstacle, order_of
 from .record import DONE, FAILED, LEFT_OUT, NOTHING_SET, RUNNING, PartResult, Record, Run, Store
@@ -37,6 +37,8 @@ class Maintenance:
 
     def run(self) -> Outcome:
         """Do what the state asks for; raises OSError, `Locked` and `Lost`."""
+        if self._options.state == ENDED:  # the action plugin answers it
+            return Outcome()
         if self._check_mode:
             return self._planned()
         found = others(self._options.locks) if self._options.state == BEGUN else Others()
@@ -75,15 +77,13 @@ class Maintenance:
         run = self._new_run(record, resumed)
         if before is not None and before.ended is None:
             run = replace(run, note=assess.killed(before, self._now, resumed is not None))
-        if not self._check_mode:
-            self._store.save(replace(record, run=run))
         critical = list(options.observed.critical)
         if found.work:
             text = assess.working(found)
             critical.append(Finding(options.observed.host, "maintenance.others", "", text))
-        self._options = replace(
-            options, observed=replace(options.observed, critical=tuple(critical))
-        )
+        observed = replace(options.observed, critical=tuple(critical))
+        self._options = replace(options, observed=observed, part=next(iter(run.order), ""))
+        first = self._begin_first(record, run)
         return Outcome(
             [
                 assess.run_check(run, self._thresholds),
@@ -96,8 +96,18 @@ class Maintenance:
                 "resumes": run.resumes,
                 "health": [list(each) for each in run.health],
                 "critical": [asdict(each) for each in critical],
+                "first": first,
             },
         )
+
+    def _begin_first(self, record: Record, run: Run) -> dict[str, Any]:
+        """Claim the host, and begin the first part at once, which saves a call."""
+        part = self._options.part
+        if self._check_mode or not part:
+            if not self._check_mode:
+                self._store.save(replace(record, run=run))
+            return {}
+        return {"part": part, **self._begin_part(record, run).results}
 
     def _new_run(self, record: Record, resumed: Run | None) -> Run:
         options = self._options
@@ -148,7 +158,8 @@ class Maintenance:
 
     def _begin_part(self, record: Record, run: Run) -> Outcome:
         options = self._options
-        record, run = self._close(record, run)
+        if run.running != options.part:  # else it has begun with the run, and is judged anew
+            record, run = self._close(record, run)
         reason = obstacle(options.part, self._now, record, options)
         result = reason or PartResult(RUNNING, self._now)
         run = replace(
@@ -208,4 +219,6 @@ class Maintenance:
 
     def _health(self) -> Any:
         observed = self._options.observed
-        return assess.health_check(observed.before, observed.health, self._thresholds)
+        return assess.health_check(
+            observed.before, observed.health, self._thresholds, observed.checked
+        )

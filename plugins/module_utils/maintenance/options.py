@@ -14,8 +14,8 @@ from ..core.hours import Hours
 from ..core.options import checked_seconds
 from .record import Controller
 
-BEGUN, PART, FAILED, FINISHED = "begun", "part", "failed", "finished"
-STATES = (BEGUN, PART, FAILED, FINISHED)
+BEGUN, PART, FAILED, ENDED, FINISHED = "begun", "part", "failed", "ended", "finished"
+STATES = (BEGUN, PART, FAILED, ENDED, FINISHED)
 
 DEPENDENCIES, DATABASE, LOGS, CERTIFICATES = "dependencies", "database", "logs", "certificates"
 #: All parts, in the order in which they are done.
@@ -72,6 +72,8 @@ class Observed:
     """Whether that part changed anything."""
     ran: bool = True
     """Whether any step of it did something at all."""
+    checked: bool = True
+    """Whether ``health`` was checked after the parts; it is not if none changed anything."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Observed:

@@ -68,7 +68,7 @@ def test_check_mode_writes_nothing(step: Step, tmp_path: Path) -> None:
 
 def test_a_second_run_is_declined_and_names_the_first(step: Step) -> None:
     first = step("begun")
-    through(step, first["run"], "dependencies")
+    assert first["first"]["part"] == "dependencies"
     second = step("begun")
     assert second["failed"]
     assert "of 'dora' from ctl1 (process 4711)" in second["msg"]
@@ -113,9 +113,18 @@ def test_a_killed_run_is_gone_on_with(step: Step) -> None:
     assert "was killed during 'logs'" in by_name(done, "maintenance.run")["summary"]
 
 
+def test_the_first_part_can_still_be_stopped(step: Step) -> None:
+    """By what another host found when the run began there."""
+    begun = step("begun", parts=["logs"])
+    assert begun["first"]["go"] is True
+    answer = step("part", begun["run"], part="logs", observed={"declined": ["db1"]})
+    assert (answer["go"], answer["reason"]) == (False, "the run could not begin on db1")
+    done = step("finished", begun["run"])
+    assert by_name(done, "maintenance.part", "logs")["status"] == "critical"
+
+
 def test_a_part_that_failed_fails_the_run_and_stops_no_other(step: Step) -> None:
-    run = step("begun")["run"]
-    through(step, run, "database")
+    run = step("begun", parts=["database", "logs", "certificates"])["run"]
     assert step("part", run, part="logs", observed={"problems": ["no owner"]})["go"] is True
     step("failed", run, reason="no such role")
     through(step, run, "certificates")
@@ -124,12 +133,10 @@ def test_a_part_that_failed_fails_the_run_and_stops_no_other(step: Step) -> None
     check = by_name(done, "maintenance.part", "database")
     assert (check["status"], check["summary"].partition(": ")[2]) == ("critical", "no owner")
     assert by_name(done, "maintenance.part", "certificates")["status"] == "ok"
-    assert by_name(done, "maintenance.part", "dependencies")["status"] == "critical", "never begun"
 
 
 def test_what_there_was_no_time_for_is_the_first_of_the_next_run(step: Step) -> None:
     run = step("begun", parts=["database", "logs"])["run"]
-    through(step, run, "database")
     answer = step("part", run, part="logs", window=outside_of_now())
     assert (answer["go"], "outside of the window" in answer["reason"]) == (False, True)
     done = step("finished", run)

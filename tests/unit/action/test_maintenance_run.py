@@ -60,6 +60,51 @@ def test_a_part_knows_what_the_one_before_it_did() -> None:
     assert observed["before"] == BEGUN["health"]
 
 
+FIRST = {**BEGUN, "first": {"part": "logs", "go": True, "seconds": 9, "reason": ""}}
+OTHER = {"host": "db1", "name": "maintenance.others", "subject": "", "summary": "apt"}
+
+
+@pytest.mark.parametrize(
+    ("other", "part", "times"),
+    [
+        (BEGUN, "logs", 0),
+        (BEGUN, "database", 1),
+        ({"failed": True}, "logs", 1),
+        ({**BEGUN, "critical": [*BEGUN["critical"], OTHER]}, "logs", 1),
+    ],
+)
+def test_the_first_part_began_with_the_run_unless_another_host_has_news(
+    other: dict[str, Any], part: str, times: int
+) -> None:
+    asked = Asked({"state": "part", "part": part})
+    hosts = {"app1": {"__maintenance_begun": FIRST}, "db1": {"__maintenance_begun": other}}
+    result = asked.run(hosts)
+    assert len(asked.given) == times
+    assert result.get("go") is (None if times else True)
+
+
+@pytest.mark.parametrize(
+    ("registered", "again"),
+    [
+        ({}, False),
+        ({"__logs_rotate": {"changed": False}}, False),
+        ({"__logs_rotate": {"changed": True}}, True),
+        ({"__logs_rotate": {"failed": True, "msg": "no"}}, True),
+    ],
+)
+def test_the_health_is_checked_again_if_any_host_was_changed(
+    registered: dict[str, Any], again: bool
+) -> None:
+    asked = Asked({"state": "ended"})
+    hosts = {
+        "app1": {"__maintenance_begun": BEGUN},
+        "db1": {"__maintenance_begun": BEGUN, **registered},
+        "db2": {"__maintenance_begun": {"failed": True}, "__x_health": {"changed": True}},
+    }
+    assert asked.run(hosts)["check_again"] is again
+    assert asked.given == []
+
+
 @pytest.mark.parametrize(("alive", "times"), [(True, 1), (False, 2)])
 def test_a_dead_run_of_this_controller_is_not_in_the_way(alive: bool, times: int) -> None:
     here = identity()

@@ -103,6 +103,12 @@ def test_what_is_worse_than_before(after: tuple[Health, ...], status: str, value
     assert len(check.evidence) == value
 
 
+def test_health_that_nothing_has_changed_is_as_before() -> None:
+    check = assess.health_check(FINE, (), THRESHOLDS, checked=False)
+    assert check.summary == "Nothing was changed, so that before holds: 2 ok"
+    assert (check.status, check.not_judged) == ("ok", "")
+
+
 def test_what_was_bad_before_is_no_worse() -> None:
     before: tuple[Health, ...] = (("app.online", "", "critical"),)
     assert assess.health_check(before, before, THRESHOLDS).status == "ok"
