@@ -69,6 +69,8 @@ class ActionModule(ActionBase):
     def _ask(self, observed: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         given = self._task.args
         controller = {**(given.get("controller") or {}), **identity()}
+        if controller["place"] and not controller["started"]:
+            return {"failed": True, "msg": "the playbook that this task belongs to was killed"}
         answer: dict[str, Any] = self._execute_module(
             module_args={**given, "controller": controller, "observed": dict(observed)},
             task_vars=variables,

@@ -18,7 +18,10 @@ _STATE, _STARTED = 0, 19
 
 
 def identity() -> dict[str, Any]:
-    """The controller and the process of this playbook; actions run in forks of it."""
+    """The controller and the process of this playbook; actions run in forks of it.
+
+    ``started`` is empty if the playbook was killed in the meantime, and only this fork lives on.
+    """
     parent = multiprocessing.parent_process()
     pid = (parent.pid if parent else None) or os.getpid()
     return {
@@ -31,7 +34,7 @@ def identity() -> dict[str, Any]:
 
 def is_dead(pid: int, started: str, place: str) -> bool:
     """Whether a process of this place does not exist any more; false if that cannot be known."""
-    return bool(place) and place == _place() and _started(pid) != started
+    return bool(place) and place == _place() and (not started or _started(pid) != started)
 
 
 def _place() -> str:

@@ -27,11 +27,11 @@ class Run:
     def table(self) -> str:
         return " ".join(self.output.partition("PLAY RECAP")[2].split())
 
-    def check(self, name: str) -> dict[str, Any]:
+    def check(self, name: str, subject: str = "") -> dict[str, Any]:
         (found,) = [
             check
             for check in self.report["checks"]
-            if (check["name"], check["subject"]) == (name, "")
+            if (check["name"], check["subject"]) == (name, subject)
         ]
         return dict(found)
 

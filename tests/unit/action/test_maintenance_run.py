@@ -117,6 +117,15 @@ def test_a_dead_run_of_this_controller_is_not_in_the_way(alive: bool, times: int
     assert result.get("failed", False) is alive
 
 
+def test_what_is_left_of_a_killed_playbook_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fork that runs a task outlives the playbook's own process."""
+    dead = {**identity(), "started": ""}
+    monkeypatch.setattr(f"{ActionModule.__module__}.identity", lambda: dead)
+    asked = Asked({"state": "begun"})
+    assert asked.run({"app1": {}})["msg"] == "the playbook that this task belongs to was killed"
+    assert asked.given == []
+
+
 def test_a_mistyped_check_is_an_error() -> None:
     asked = Asked({"state": "begun", "despite": ["backup.ages"]})
     result = asked.run({"app1": {}})

@@ -25,6 +25,11 @@ def test_a_process_that_was_not_collected_is_dead() -> None:
     zombie.wait()
 
 
+def test_a_run_whose_playbook_was_dead_when_it_began_is_dead() -> None:
+    here = identity()
+    assert is_dead(2**22 + 1, "", here["place"])
+
+
 def test_nothing_is_known_of_processes_elsewhere() -> None:
     assert not is_dead(1, "1", "")
     assert not is_dead(1, "1", "another boot pid:[7]")
