@@ -13,7 +13,7 @@ description:
   - Keeps the record of a maintenance run on the host, in a small file in O(state_dir). It does no
     maintenance itself. The role C(maintenance) calls it when the run begins, before each part, and
     when the run ends.
-  - With O(state=begun) it claims the host, and fails and names the other run if one is at work. It
+  - With O(state=begun) it claims the host, and fails and names the other run if there is one. It
     returns the parts that are to be done and their order. A run that was killed is gone on with,
     without the parts that it had finished.
   - With O(state=part) it says whether a part may begin. None does if a health check was critical
@@ -83,7 +83,7 @@ options:
   locks:
     description:
       - Lock files of other operations, such as those of a deployment. If one is held, another
-        operation is at work, and C(maintenance.others) is critical.
+        operation is running, and C(maintenance.others) is critical.
     type: list
     elements: path
     default: []
@@ -161,24 +161,24 @@ EXAMPLES = r"""
 RETURN = r"""
 run:
   description: Id of the run.
-  returned: with O(state=begun), if no other run is at work
+  returned: with O(state=begun), if no other run is working on the host
   type: str
   sample: 20261128T010003-5f3a1c
 order:
   description: The parts that are to be done, in their order.
-  returned: with O(state=begun), if no other run is at work
+  returned: with O(state=begun), if no other run is working on the host
   type: list
   elements: str
   sample: [database, logs, certificates]
 resumes:
   description: Id of the killed run that this one goes on with; empty without one.
-  returned: with O(state=begun), if no other run is at work
+  returned: with O(state=begun), if no other run is working on the host
   type: str
   sample: ""
 first:
   description:
     - The first part, with what O(state=part) returns for it, which is the same.
-  returned: with O(state=begun), if no other run is at work
+  returned: with O(state=begun), if no other run is working on the host
   type: dict
   sample: {part: database, go: true, seconds: 3600, reason: ""}
 check_again:

@@ -48,10 +48,10 @@ def clock(moment: float) -> str:
 
 
 def declined(run: Run, now: float, same_place: bool, thresholds: Thresholds) -> Check:
-    """Another run is at work."""
+    """Another run is working on the host."""
     part = f", now at '{run.running}'" if run.running else ""
     summary = (
-        f"Another maintenance run {run.controller.text} has been at work "
+        f"Another maintenance run {run.controller.text} has been running "
         f"for {format_duration(now - run.began)}{part}"
     )
     remedy = "Wait until it has ended."
@@ -65,7 +65,7 @@ def declined(run: Run, now: float, same_place: bool, thresholds: Thresholds) -> 
 
 
 def killed(run: Run, now: float, resumed: bool) -> str:
-    """What became of the last run, which did not come to its end."""
+    """How the last run was killed, and what is done about it."""
     where = f"during '{run.running}'" if run.running else "between two parts"
     text = f"the run {run.controller.text} that began {clock(run.began)} was killed {where}"
     if not resumed:
@@ -101,7 +101,7 @@ def others_check(others: Others, thresholds: Thresholds) -> Check:
         users = sorted({row["user"] for row in others.people})
         text = f"{pluralize(len(users), 'other user')} logged in: {', '.join(users)}"
         return thresholds.verdict(name, WARNING, text, evidence=evidence)
-    return thresholds.verdict(name, OK, "Nobody else works on the host")
+    return thresholds.verdict(name, OK, "No one else is working on the host")
 
 
 def working(others: Others) -> str:
@@ -110,7 +110,7 @@ def working(others: Others) -> str:
 
 
 def part_check(part: str, result: PartResult | None, thresholds: Thresholds) -> Check:
-    """maintenance.part: what became of a part, and what it means if it was not done."""
+    """maintenance.part: how a part ended, and what it means if it was not done."""
     if result is None:
         result = PartResult(FAILED, reason="it was not begun; the output of the run says why")
     if result.status == DONE and result.reason == NOTHING_SET:

@@ -9,11 +9,11 @@ from ..core.definition import Definition
 
 CHECKS: dict[str, Definition] = {
     "maintenance.run": Definition(
-        "No other maintenance run is at work on the host, and the last one came to its end.",
+        "No other maintenance run is working on the host, and the last one was not killed.",
         "Wait until the other run has ended.",
     ),
     "maintenance.others": Definition(
-        "Nobody else works on the host: no other user is logged in, no package is being installed, "
+        "No one else is working on the host: no other user is logged in, no package is being installed, "
         "and no lock of another operation is held.",
         "Ask who it is, and run the maintenance when they have finished.",
     ),

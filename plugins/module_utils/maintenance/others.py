@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who else is at work on the host: people, the package manager, other operations."""
+"""Who else is working on the host: people, the package manager, other operations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Others:
 
 
 def others(locks: Iterable[str], package_locks: Iterable[str] = PACKAGE_LOCKS) -> Others:
-    """Who else is at work; what cannot be seen is left out."""
+    """Who else is working there; what cannot be seen is left out."""
     return Others(tuple(_people()), tuple(_held([*locks, *package_locks])))
 
 

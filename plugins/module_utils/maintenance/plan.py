@@ -38,7 +38,7 @@ def _status(results: Mapping[str, PartResult], part: str) -> str:
 
 
 def is_alive(run: Run, now: float, options: Options) -> bool:
-    """Whether a run that has not ended is still at work, as far as can be known here.
+    """Whether a run that has not ended is still running, as far as can be known here.
 
     A run of the same controller is alive unless its process is known to be dead; any other one for
     as long as its lease lasts.

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of maintenance runs on a host: the run that is at work, and how long parts take.
+"""The record of maintenance runs on a host: the current run, and how long parts take.
 
 It is on the managed host, as the controller may be a container that is gone after the run. Each
 host of the inventory has a file of its own, replaced as a whole. While the file is read and
@@ -88,7 +88,7 @@ class Run:
     resumes: str = ""
     """What run this one goes on with; empty for a new one."""
     note: str = ""
-    """What became of the run before, if it was killed."""
+    """How the run before was killed, if it was."""
 
     @property
     def running(self) -> str:

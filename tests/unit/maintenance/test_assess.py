@@ -21,7 +21,7 @@ def test_the_run_that_is_at_work_is_named() -> None:
     here = assess.declined(found, NOW, True, THRESHOLDS)
     assert here.status == "critical"
     assert here.summary == (
-        "Another maintenance run of 'dora' from ctl1 (process 4711) has been at work for 1 h, "
+        "Another maintenance run of 'dora' from ctl1 (process 4711) has been running for 1 h, "
         "now at 'database'"
     )
     assert "take_over" not in here.remedy

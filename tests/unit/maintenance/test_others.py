@@ -1,4 +1,4 @@
-"""Who else is at work, by real locks and a stand-in for who."""
+"""Who else is working, by real locks and a stand-in for who."""
 
 from __future__ import annotations
 
