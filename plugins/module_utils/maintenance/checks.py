@@ -13,8 +13,8 @@ CHECKS: dict[str, Definition] = {
         "Wait until the other run has ended.",
     ),
     "maintenance.others": Definition(
-        "No one else is working on the host: no other user is logged in, no package is being installed, "
-        "and no lock of another operation is held.",
+        "No one else is working on the host: no other user is logged in, no package is being "
+        "installed, and no lock of another operation is held.",
         "Ask who it is, and run the maintenance when they have finished.",
     ),
     "maintenance.part": Definition(
