@@ -27,7 +27,7 @@ NAME = "weekly_maintenance"
 TIMES = {
     name: {"warning": None, "critical": None}
     for name, definition in CATALOG.items()
-    if definition.unit == "seconds" and definition.source
+    if definition.unit == "seconds" and definition.source and not name.startswith("backup.")
 }
 #: What the playbook sets for the modules that are run in short.
 DEFAULTS = {
