@@ -20,6 +20,7 @@ from benchmarks import (
     postgres_maintenance,
     restore,
     rollback,
+    weekly,
 )
 from benchmarks.measurement import MeasurementFailed, Setup
 from benchmarks.promises import Promises
@@ -35,6 +36,7 @@ MEASUREMENTS = {
     "restore": restore.measure,
     "rollback": rollback.measure,
     "pm2": pm2_process.measure,
+    "weekly": weekly.measure,
 }
 
 

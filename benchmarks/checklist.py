@@ -32,11 +32,12 @@ class Side:
     playbook: Path
     inventory: Path
     binaries: Path | None = None
+    arguments: tuple[str, ...] = ()
 
 
 def measure(setup: Setup) -> None:
-    with _demo(setup.work / "demo") as stack:
-        one, many = _inventory(setup, "one", 1), _inventory(setup, "many", HOSTS)
+    with demo_stack(setup.work / "demo") as stack:
+        one, many = inventory(setup, "one", 1), inventory(setup, "many", HOSTS)
         ours = Side(CHECKLIST, one)
         tasks = _module_runs(setup, stack, ours)
         pings = _pings(setup, tasks)
@@ -47,7 +48,7 @@ def measure(setup: Setup) -> None:
 
 
 @contextmanager
-def _demo(folder: Path) -> Iterator[Stack]:
+def demo_stack(folder: Path) -> Iterator[Stack]:
     stack = Stack(folder)
     stack.up()
     try:
@@ -58,7 +59,7 @@ def _demo(folder: Path) -> Iterator[Stack]:
 
 def _module_runs(setup: Setup, stack: Stack, ours: Side) -> int:
     """Judge how many modules a checklist runs; returns the tasks of its recap."""
-    output = _play(setup, stack, ours, "-vvv")
+    output = play(setup, stack, ours, "-vvv")
     recap = re.search(r"demo01 +: ok=(\d+) .*skipped=(\d+)", output)
     if recap is None:
         raise MeasurementFailed(f"the checklist printed no recap:\n{output[-2000:]}")
@@ -69,14 +70,14 @@ def _module_runs(setup: Setup, stack: Stack, ours: Side) -> int:
 
 
 def _against_pings(setup: Setup, stack: Stack, ours: Side, pings: Side, tasks: int) -> None:
-    checklist, pinging = _medians(setup, stack, ours, pings)
+    checklist, pinging = medians(setup, stack, ours, pings)
     what = f"checklist / a playbook of {tasks} pings, as many tasks"
     figures = f"{checklist:.2f} s / {pinging:.2f} s"
     setup.promises.at_most(what, checklist / pinging, 1.5, figures)
 
 
 def _against_peers(setup: Setup, stack: Stack, ours: Side, peers: Side) -> None:
-    checklist, theirs = _medians(setup, stack, ours, peers)
+    checklist, theirs = medians(setup, stack, ours, peers)
     figures = f"{theirs:.2f} s / {checklist:.2f} s"
     setup.promises.at_least("other collections / checklist", theirs / checklist, 3.5, figures)
 
@@ -84,7 +85,7 @@ def _against_peers(setup: Setup, stack: Stack, ours: Side, peers: Side) -> None:
 def _more_hosts(setup: Setup, stack: Stack, ours: Side, pings: Side, many: Path) -> None:
     """Judge what each further host costs."""
     sides = [ours, Side(CHECKLIST, many), pings, Side(pings.playbook, many)]
-    checklist, checklist_many, pinging, pinging_many = _medians(setup, stack, *sides)
+    checklist, checklist_many, pinging, pinging_many = medians(setup, stack, *sides)
     further = (checklist_many - checklist) / (HOSTS - 1)
     ping_further = (pinging_many - pinging) / (HOSTS - 1)
     figures = f"{further:.3f} s / {ping_further:.3f} s for each further host of {HOSTS}"
@@ -92,7 +93,7 @@ def _more_hosts(setup: Setup, stack: Stack, ours: Side, pings: Side, many: Path)
     setup.promises.at_most(what, further / ping_further, 1.3, figures)
 
 
-def _medians(setup: Setup, stack: Stack, *sides: Side) -> list[float]:
+def medians(setup: Setup, stack: Stack, *sides: Side) -> list[float]:
     """The median seconds of each side, measured in turns after one warming round."""
     times: list[list[float]] = [[] for _ in sides]
     for number in range(setup.rounds + 1):
@@ -104,10 +105,10 @@ def _medians(setup: Setup, stack: Stack, *sides: Side) -> list[float]:
 
 
 def _seconds(setup: Setup, stack: Stack, side: Side) -> float:
-    return seconds_of(lambda: _play(setup, stack, side))
+    return seconds_of(lambda: play(setup, stack, side))
 
 
-def _play(setup: Setup, stack: Stack, side: Side, *arguments: str) -> str:
+def play(setup: Setup, stack: Stack, side: Side, *arguments: str) -> str:
     """Run a playbook; returns what it printed."""
     program = side.binaries / "ansible-playbook" if side.binaries else "ansible-playbook"
     command = [str(program), "-i", str(side.inventory), str(side.playbook)]
@@ -118,7 +119,7 @@ def _play(setup: Setup, stack: Stack, side: Side, *arguments: str) -> str:
         "ANSIBLE_FORKS": str(HOSTS),
     }
     done = subprocess.run(
-        [*command, *arguments],
+        [*command, *side.arguments, *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -130,7 +131,7 @@ def _play(setup: Setup, stack: Stack, side: Side, *arguments: str) -> str:
     return done.stdout
 
 
-def _inventory(setup: Setup, name: str, hosts: int) -> Path:
+def inventory(setup: Setup, name: str, hosts: int) -> Path:
     """The demo's inventory with so many aliases of its one host."""
     folder = setup.work / name
     folder.mkdir()

@@ -29,9 +29,12 @@ import functools
 import gc
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible import constants
 from ansible.executor import module_common
 from ansible.parsing.dataloader import DataLoader
@@ -41,6 +44,7 @@ from ansible.plugins.loader import module_loader
 from ansible.template import Templar
 
 COLLECTION = "gpt_agent.runbook."
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
 class CallbackModule(CallbackBase):
@@ -83,11 +87,43 @@ def modules_of(tasks: Iterable[Any]) -> Iterator[str]:
         if isinstance(task, Block):
             names = [*modules_of([*task.block, *task.rescue, *task.always])]
         else:
-            names = [task.resolved_action or ""]
+            role = task._role.get_name().removeprefix(COLLECTION) if task._role else ""
+            names = [task.resolved_action or "", *included(task.action, task.args, role)]
         for name in names:
             if name.startswith(COLLECTION) and name not in found:
                 found.add(name)
                 yield name
+
+
+def included(action: str, arguments: Any, role: str) -> Iterator[str]:
+    """Modules that an include leads to, which Ansible reads only when it gets there.
+
+    ``role`` is the role that the include is in. Names that are templates are not known yet.
+    """
+    kind = action.rpartition(".")[2]
+    given = arguments if isinstance(arguments, Mapping) else {"_raw_params": arguments}
+    if kind in ("include_role", "import_role"):
+        role = str(given.get("name", "")).removeprefix(COLLECTION)
+        file = f"{given.get('tasks_from', 'main')}.yml"
+    elif kind in ("include_tasks", "import_tasks"):
+        file = str(given.get("file") or given.get("_raw_params"))
+    else:
+        return
+    with suppress(OSError, yaml.YAMLError):
+        text = (ROLES / role / "tasks" / file).read_text(encoding="utf-8")
+        yield from _written(yaml.safe_load(text), role)
+
+
+def _written(tasks: Any, role: str) -> Iterator[str]:
+    """Modules in the text of tasks."""
+    for task in tasks or ():
+        for key, value in task.items():
+            if key in ("block", "rescue", "always"):
+                yield from _written(value, role)
+            elif key.startswith(COLLECTION):
+                yield key
+            else:
+                yield from included(key, value, role)
 
 
 def build_all(names: Iterable[str]) -> None:

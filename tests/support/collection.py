@@ -107,13 +107,27 @@ def plays_of(playbook: str) -> list[dict[str, Any]]:
 
 def modules_of(play: dict[str, Any]) -> set[str]:
     """The modules of this collection that a play runs, by the roles that it imports."""
+    return modules_of_tasks(play.get("tasks", []), ROOT)
+
+
+def modules_of_tasks(tasks: list[dict[str, Any]], folder: Path) -> set[str]:
+    """The modules that tasks run, those that they import or include among them.
+
+    ``folder`` is that of the file that the tasks are in. A role that is missing runs nothing.
+    """
     found = set()
-    for task in tasks_of(play.get("tasks", [])):
-        imported = task.get("ansible.builtin.import_role")
-        if imported:
-            entry_point = imported.get("tasks_from", "main")
-            role = imported["name"].removeprefix(NAMESPACE)
-            found |= {module_of(each) for each in role_tasks(role, entry_point)}
+    for task in tasks_of(tasks):
+        found.add(module_of(task))
+        for kind in ("import", "include"):
+            role = task.get(f"ansible.builtin.{kind}_role")
+            file = task.get(f"ansible.builtin.{kind}_tasks")
+            if role:
+                path = ROOT / "roles" / role["name"].removeprefix(NAMESPACE) / "tasks"
+                file = f"{role.get('tasks_from', 'main')}.yml"
+            else:
+                path = folder
+            if file and (path / file).exists():
+                found |= modules_of_tasks(load(path / file), (path / file).parent)
     return found - {""}
 
 

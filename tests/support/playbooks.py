@@ -26,11 +26,11 @@ class Run:
     def table(self) -> str:
         return " ".join(self.output.partition("PLAY RECAP")[2].split())
 
-    def check(self, name: str) -> dict[str, Any]:
+    def check(self, name: str, subject: str = "") -> dict[str, Any]:
         (found,) = [
             check
             for check in self.report["checks"]
-            if (check["name"], check["subject"]) == (name, "")
+            if (check["name"], check["subject"]) == (name, subject)
         ]
         return dict(found)
 
@@ -39,18 +39,26 @@ class Run:
 Playbook = Callable[..., Run]
 
 
-def run_playbook(stack: Stack, folder: Path, name: str, *arguments: str, **variables: Any) -> Run:
-    """Run it to its end; no password of PostgreSQL may be in its output or its report."""
-    reports = folder / f"reports-{time.monotonic_ns()}"
-    environment = {
+def arguments_of(name: str, variables: dict[str, Any]) -> list[str]:
+    """What ansible-playbook is given for a playbook on the demo."""
+    inventory = str(ROOT / "inventories" / "demo")
+    return ["-i", inventory, f"playbooks/{name}.yml", "-e", json.dumps(variables)]
+
+
+def environment_of(stack: Stack) -> dict[str, str]:
+    return {
         **os.environ,
         "RUNBOOK_DEMO_DIR": str(stack.directory),
         "ANSIBLE_NOCOLOR": "1",
         "COLUMNS": "160",
     }
-    given = ["-i", str(ROOT / "inventories" / "demo"), f"playbooks/{name}.yml"]
-    given += ["-e", json.dumps({**variables, "runbook_report_dir": str(reports)}), *arguments]
-    done = run_playbook_command(given, cwd=ROOT, env=environment, timeout=180)
+
+
+def run_playbook(stack: Stack, folder: Path, name: str, *arguments: str, **variables: Any) -> Run:
+    """Run it to its end; no password of PostgreSQL may be in its output or its report."""
+    reports = folder / f"reports-{time.monotonic_ns()}"
+    given = [*arguments_of(name, {**variables, "runbook_report_dir": str(reports)}), *arguments]
+    done = run_playbook_command(given, cwd=ROOT, env=environment_of(stack), timeout=180)
     report = json.loads((reports / name / "latest.json").read_text())
     assert samples.problems(report) == []
     everything = (

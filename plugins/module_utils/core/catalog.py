@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..certificates import checks as certificates
 from ..host import checks as host
+from ..maintenance import checks as maintenance
 from ..npm import checks as npm
 from ..pm2 import checks as pm2
 from ..postgres import checks as postgres
@@ -25,7 +26,7 @@ CATALOG: dict[str, Definition] = {
     name: definition
     for technology in (
         *(host, pm2, release, vercel, npm, web, postgres, redis, certificates, rotation),
-        core,
+        *(maintenance, core),
     )
     for name, definition in technology.CHECKS.items()
 }

@@ -31,6 +31,7 @@ COMPONENTS = {
     "redis": "Redis",
     "backup": "Backups",
     "logs": "Logs",
+    "maintenance": "Maintenance",
     "runbook": "Steps of the playbook",
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.callback.prebuild import included
 from tests.conftest import ROOT
 
 #: Its second task needs a module, which is awaited in Ansible's cache before that task starts.
@@ -133,3 +134,15 @@ def built(folder: Path, how: str) -> dict[str, dict[str, bytes]]:
                 name: module.read(name) for name in module.namelist()
             }
     return modules
+
+
+def test_the_modules_of_what_a_play_includes_are_found() -> None:
+    """Also through tasks that the included ones include, and from the role's own folder."""
+    role = {"name": "gpt_agent.runbook.maintenance", "tasks_from": "parts"}
+    found = [*included("ansible.builtin.include_role", role, "")]
+    assert found[0] == "gpt_agent.runbook.maintenance_run"
+    assert {"gpt_agent.runbook.npm_check", "gpt_agent.runbook.pg_maintenance"} <= set(found)
+    tasks = {"_raw_params": "parts/part.yml"}
+    assert [*included("ansible.builtin.include_tasks", tasks, "maintenance")] == found
+    assert [*included("ansible.builtin.include_role", {"name": "{{ any }}"}, "")] == []
+    assert [*included("ansible.builtin.ping", {}, "")] == []

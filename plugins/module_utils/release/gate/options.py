@@ -5,34 +5,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import time
 from typing import Any
 
 from ...core.errors import UsageError
+from ...core.hours import Hours
 from ...core.options import checked_seconds
 from ..options import DEPLOYED, LISTED, VERCEL
 from ..options import Options as ReleaseOptions
 from .questions import AFTER, BEFORE, LOW_TRAFFIC, QUESTIONS, given
-
-_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
-
-
-@dataclass(frozen=True)
-class Hours:
-    """A span of the day in the host's own time, which may go beyond midnight."""
-
-    start: time
-    end: time
-    text: str
-
-    def has(self, moment: time) -> bool:
-        """Whether a time of the day is in it."""
-        if self.start < self.end:
-            return self.start <= moment < self.end
-        return moment >= self.start or moment < self.end
 
 
 @dataclass(frozen=True)
@@ -71,7 +53,9 @@ class Options:
             questions or QUESTIONS[moment],
             given(params["answers"]),
             {str(name): str(command) for name, command in params["commands"].items() if command},
-            tuple(map(_hours, params["hours"])) if moment == BEFORE else (),
+            tuple(Hours.parse("hours", text) for text in params["hours"])
+            if moment == BEFORE
+            else (),
             params["valid_for"],
             checked_seconds("command_timeout", params["command_timeout"], 14400),
         )
@@ -97,13 +81,3 @@ def _require_known(options: Options) -> None:
         if strange:
             names = ", ".join(options.questions)
             raise UsageError(f"{option}: there is no question '{strange[0]}', only {names}")
-
-
-def _hours(text: str) -> Hours:
-    match = _HOURS.fullmatch(text.strip())
-    try:
-        first, first_minute, last, last_minute = map(int, match.groups() if match else ())
-        # 24:00 is the end of a day.
-        return Hours(time(first, first_minute), time(last % 24, last_minute), text.strip())
-    except ValueError:
-        raise UsageError(f"hours: '{text}' is not a span such as 22:00-06:00") from None

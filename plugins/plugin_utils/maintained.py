@@ -1,0 +1,93 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a part of a maintenance did, and how healthy hosts are, by what their steps registered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..module_utils.core.check import CRITICAL, FAILED, Check
+from .report.reasons import reason
+from .report.steps import STEP_PREFIX, host_results
+from .requirements import HostVariables, results_of
+
+#: Steps that tell how healthy a host is, and those that are no part of the maintenance.
+_HEALTH = "_health"
+_OWN = ("__maintenance_", "__report_")
+
+Variables = Mapping[str, Any]
+
+
+def health_of(variables: Variables) -> list[Check]:
+    """The health checks of a host, as its last steps found them."""
+    steps = {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(STEP_PREFIX) and name.endswith(_HEALTH)
+    }
+    if not steps:
+        return []
+    found = host_results(steps, set(), dropped=False)
+    return [item for item in found if isinstance(item, Check)]
+
+
+def critical_of(hosts: HostVariables) -> list[dict[str, str]]:
+    """The health checks of all hosts that are critical."""
+    return [
+        {
+            "host": host,
+            "name": check.name,
+            "subject": check.subject,
+            "summary": check.summary,
+        }
+        for host, variables in hosts.items()
+        for check in health_of(variables)
+        if check.status == CRITICAL
+    ]
+
+
+def fingerprints(variables: Variables) -> dict[str, str]:
+    """A short text for what each step has registered, which differs once it registers anew."""
+    return {
+        name: hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:12]
+        for name, value in variables.items()
+        if name.startswith(STEP_PREFIX) and not name.startswith(_OWN)
+    }
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What the steps of a part did."""
+
+    ran: bool
+    """Whether any step did something at all."""
+    changed: bool
+    problems: tuple[str, ...]
+    """Why steps failed."""
+
+
+def since(seen: Mapping[str, str], variables: Variables) -> Steps:
+    """What the steps did that have registered a result since."""
+    now = fingerprints(variables)
+    new = [name for name, text in now.items() if seen.get(name) != text]
+    results = [result for name in new for result in results_of(name, {"": variables}).get("", [])]
+    problems = [text for result in results for text in _problems(result)]
+    changed = any(result.get("changed") for result in results)
+    return Steps(bool(results), changed, tuple(dict.fromkeys(problems)))
+
+
+def _problems(result: Mapping[str, Any]) -> Iterable[str]:
+    if result.get("unreachable"):
+        yield "the host could not be reached"
+    elif result.get("failed"):
+        yield reason(result)
+    else:
+        for action in result.get("actions") or ():
+            if isinstance(action, Mapping) and action.get("status") == FAILED:
+                name = f"{action.get('name')} {action.get('subject', '')}".strip()
+                yield f"{name}: {action.get('reason', '')}"

@@ -1,0 +1,144 @@
+"""What maintenance_run is told on the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpt_agent.runbook.plugins.action.maintenance_run import (
+    ActionModule,
+    declined,
+    unknown_check,
+)
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.controller import identity
+from tests.support import report_samples as samples
+from tests.support.actions import Action
+
+BEGUN = {
+    "run": "r1",
+    "seen": {},
+    "critical": [{"host": "app1", "name": "app.online", "subject": "", "summary": "down"}],
+    "health": [["app.online", "", "critical"]],
+}
+
+
+class Asked(Action):
+    """Keeps what the module was given, and answers from a list."""
+
+    def __init__(self, arguments: dict[str, Any], *answers: dict[str, Any]) -> None:
+        super().__init__(ActionModule, arguments)
+        self.given: list[dict[str, Any]] = []
+        self._answers = list(answers) or [{}]
+
+    def _execute_module(self, **arguments: Any) -> dict[str, Any]:
+        self.given.append(arguments["module_args"])
+        return self._answers.pop(0)
+
+
+def test_what_is_critical_on_any_host_is_told() -> None:
+    asked = Asked({"state": "begun", "controller": {"owner": "dora"}})
+    asked.run({"app1": {"__host_health": samples.host_health()},
+               "db1": {"__host_health": samples.host_health(disk=99)}})  # fmt: skip
+    (given,) = asked.given
+    assert [row["host"] for row in given["observed"]["critical"]] == ["db1"]
+    assert given["observed"]["host"] == "app1"
+    assert given["observed"]["health"]
+    assert given["controller"]["owner"] == "dora"
+    assert given["controller"]["pid"]
+
+
+def test_a_part_knows_what_the_one_before_it_did() -> None:
+    asked = Asked({"state": "part", "part": "logs"})
+    failed = {"failed": True, "msg": "no owner"}
+    asked.run({"app1": {"__maintenance_begun": BEGUN, "__postgres_maintenance": failed},
+               "db1": {"__maintenance_begun": {"failed": True}}})  # fmt: skip
+    observed = asked.given[0]["observed"]
+    assert (observed["run"], observed["problems"]) == ("r1", ["no owner"])
+    assert observed["declined"] == ["db1"]
+    assert observed["critical"] == BEGUN["critical"]
+    assert observed["before"] == BEGUN["health"]
+
+
+FIRST = {**BEGUN, "first": {"part": "logs", "go": True, "seconds": 9, "reason": ""}}
+OTHER = {"host": "db1", "name": "maintenance.others", "subject": "", "summary": "apt"}
+
+
+@pytest.mark.parametrize(
+    ("other", "part", "times"),
+    [
+        (BEGUN, "logs", 0),
+        (BEGUN, "database", 1),
+        ({"failed": True}, "logs", 1),
+        ({**BEGUN, "critical": [*BEGUN["critical"], OTHER]}, "logs", 1),
+    ],
+)
+def test_the_first_part_began_with_the_run_unless_another_host_has_news(
+    other: dict[str, Any], part: str, times: int
+) -> None:
+    asked = Asked({"state": "part", "part": part})
+    hosts = {"app1": {"__maintenance_begun": FIRST}, "db1": {"__maintenance_begun": other}}
+    result = asked.run(hosts)
+    assert len(asked.given) == times
+    assert result.get("go") is (None if times else True)
+
+
+@pytest.mark.parametrize(
+    ("registered", "again"),
+    [
+        ({}, False),
+        ({"__logs_rotate": {"changed": False}}, False),
+        ({"__logs_rotate": {"changed": True}}, True),
+        ({"__logs_rotate": {"failed": True, "msg": "no"}}, True),
+    ],
+)
+def test_the_health_is_checked_again_if_any_host_was_changed(
+    registered: dict[str, Any], again: bool
+) -> None:
+    asked = Asked({"state": "ended"})
+    hosts = {
+        "app1": {"__maintenance_begun": BEGUN},
+        "db1": {"__maintenance_begun": BEGUN, **registered},
+        "db2": {"__maintenance_begun": {"failed": True}, "__x_health": {"changed": True}},
+    }
+    assert asked.run(hosts)["check_again"] is again
+    assert asked.given == []
+
+
+@pytest.mark.parametrize(("alive", "times"), [(True, 1), (False, 2)])
+def test_a_dead_run_of_this_controller_is_not_in_the_way(alive: bool, times: int) -> None:
+    here = identity()
+    started = here["started"] if alive else "1"
+    holder = {"run": "r0", "pid": here["pid"], "started": started, "place": here["place"]}
+    asked = Asked({"state": "begun"}, {"failed": True, "holder": holder}, {"run": "r1"})
+    result = asked.run({"app1": {}})
+    assert len(asked.given) == times
+    assert asked.given[-1]["observed"].get("dead", "") == ("" if alive else "r0")
+    assert result.get("failed", False) is alive
+
+
+def test_what_is_left_of_a_killed_playbook_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fork that runs a task outlives the playbook's own process."""
+    dead = {**identity(), "started": ""}
+    monkeypatch.setattr(f"{ActionModule.__module__}.identity", lambda: dead)
+    asked = Asked({"state": "begun"})
+    assert asked.run({"app1": {}})["msg"] == "the playbook that this task belongs to was killed"
+    assert asked.given == []
+
+
+def test_a_mistyped_check_is_an_error() -> None:
+    asked = Asked({"state": "begun", "despite": ["backup.ages"]})
+    result = asked.run({"app1": {}})
+    assert result["msg"] == "despite: there is no check 'backup.ages'; did you mean 'backup.age'?"
+    assert asked.given == []
+    assert unknown_check(["host.disk_used /backup", "backup.age"]) == ""
+
+
+def test_hosts_on_which_the_run_could_not_begin() -> None:
+    hosts = {
+        "a": {"__maintenance_begun": {"failed": True}},
+        "b": {"__maintenance_begun": {"unreachable": True}},
+        "c": {"__maintenance_begun": BEGUN},
+        "d": {},
+    }
+    assert declined(hosts) == ["a", "b"]
