@@ -20,7 +20,8 @@ from demo.stack import Stack
 from tests.conftest import ROOT
 from tests.support.checklist import THRESHOLDS, quiet
 from tests.support.npm_registry import registry
-from tests.support.playbooks import Run, command_of, environment_of, run_playbook
+from tests.support.playbook_server import PROGRAM, run_playbook_command
+from tests.support.playbooks import Run, arguments_of, environment_of, run_playbook
 
 NAME = "weekly_maintenance"
 #: A busy machine answers late, which would stop the maintenance.
@@ -46,7 +47,6 @@ def given() -> Iterator[dict[str, Any]]:
             "app_dependencies_registry": served.url,
             "runbook_thresholds": {**THRESHOLDS, **TIMES},
             "runbook_owner": "dora",
-            "maintenance_parts": ["dependencies", "database"],
         }
 
 
@@ -119,18 +119,16 @@ def in_short(stack: Stack, folder: Path, variables: dict[str, Any], *tasks: str)
     }
     path = folder / "in_short.yml"
     path.write_text(json.dumps([play]))
-    command = command_of(NAME, {**variables, "runbook_report_dir": str(folder / "reports")})
-    command[command.index(f"playbooks/{NAME}.yml")] = str(path)
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment_of(stack), capture_output=True, text=True, check=False
-    )
+    arguments = arguments_of(NAME, {**variables, "runbook_report_dir": str(folder / "reports")})
+    arguments[arguments.index(f"playbooks/{NAME}.yml")] = str(path)
+    done = run_playbook_command(arguments, cwd=ROOT, env=environment_of(stack), timeout=180)
     assert done.returncode == 2, done.stdout + done.stderr
     return " ".join(done.stdout.partition("PLAY RECAP")[2].split())
 
 
 def start(stack: Stack, reports: Path, variables: dict[str, Any]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command_of(NAME, {**variables, "runbook_report_dir": str(reports)}),
+        [PROGRAM, *arguments_of(NAME, {**variables, "runbook_report_dir": str(reports)})],
         cwd=ROOT,
         env=environment_of(stack),
         stdout=subprocess.PIPE,

@@ -28,7 +28,8 @@ _UNKNOWN = Reason(
 #: The first that matches holds.
 _REASONS = (
     (
-        r"rateLimited|too many (certificates|failed authorizations|requests|new orders|registrations)",
+        r"rateLimited|too many (certificates|failed authorizations|requests|new orders"
+        r"|registrations)",
         "rate-limited",
         "Do not try again before the time that the authority names: each attempt counts. Until then"
         " the old certificate serves; rehearse with dry_run: true, which has limits of its own.",
