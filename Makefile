@@ -107,6 +107,7 @@ test: $(VENV)/.ready-to-test ## Run every check and test that needs no container
 .PHONY: tests
 tests: $(VENV)/.ready-to-test ## Run every test that needs no container, without the checks of 'make test'
 	@echo "Not run here without an engine: releases under Docker Compose. 'make docker' runs them."
+	@echo "Skipped here without logrotate: tests of log rotation. 'make rotation' fetches it for them."
 	@echo "Not run here: the Molecule scenarios $(subst $(space), and ,$(SCENARIOS)). 'make molecule' runs them, where there is Docker or root may install it."
 	$(PYTEST) tests
 
@@ -130,6 +131,11 @@ truth: $(VENV)/.ready-to-test ## Print every situation that is tested on the rea
 .PHONY: molecule
 molecule: $(VENV)/.ready-to-test ## Run the Molecule scenarios on hosts with systemd, in Docker
 	@molecule/run.sh test --all || { code=$$?; test $$code == 77 || exit $$code; }
+
+.PHONY: rotation
+rotation: $(VENV)/.ready-to-test ## Run the tests of log rotation, with Debian's logrotate where none is installed
+	@program="$$(tests/tools/logrotate.sh)" || { code=$$?; test $$code == 77 && exit 0; exit $$code; }; \
+	LOGROTATE_UNDER_TEST="$$program" $(PYTEST) tests/integration/rotation tests/integration/playbooks/test_log_rotation.py
 
 .PHONY: docker
 docker: $(VENV)/.ready-to-test ## Run the tests of releases under Docker Compose, on an engine and a registry
