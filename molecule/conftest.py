@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,15 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 INVENTORY = ROOT / "molecule" / "shared" / "inventory"
+#: What the rotation of logs installs, and where it keeps what it has rotated.
+CONFIG = "/etc/logrotate.d/gpt-agent-runbook"
+ARCHIVE = "/var/backups/logs"
+#: Asks the app through nginx, one request after the other, until the file is removed.
+PROBE = (
+    "rm -f /run/probe.failed; touch /run/probe; while [ -e /run/probe ]; do curl --silent --fail "
+    "--max-time 5 --output /dev/null https://app.staging.test/api/health || "
+    "echo $? >>/run/probe.failed; done"
+)
 
 
 @dataclass(frozen=True)
@@ -195,3 +204,32 @@ def network(addresses: dict[str, str]) -> Network:
         )
 
     return change
+
+
+@pytest.fixture
+def probe(app: Host) -> Iterator[Callable[[], str]]:
+    """Asks the app without a pause; the function ends that, and returns what failed."""
+    app.check_output("systemd-run --quiet --unit=probe --collect sh -c %s", PROBE)
+
+    def end() -> str:
+        app.check_output("rm -f /run/probe")
+        return app.run("cat /run/probe.failed").stdout
+
+    yield end
+    app.run("rm -f /run/probe /run/probe.failed; systemctl stop probe")
+
+
+@pytest.fixture
+def archive(app: Host) -> Iterator[None]:
+    app.check_output("mkdir -p %s", ARCHIVE)
+    yield
+    app.check_output("rm -rf %s", ARCHIVE)
+
+
+@pytest.fixture
+def alone(app: Host, archive: None) -> Iterator[None]:
+    """Nothing else rotates these logs."""
+    app.check_output("mkdir /root/aside && mv /etc/logrotate.d/gpt-agent /root/aside")
+    app.check_output("mv /etc/logrotate.d/nginx /root/aside")
+    yield
+    app.check_output(f"rm -f {CONFIG} && mv /root/aside/* /etc/logrotate.d && rmdir /root/aside")

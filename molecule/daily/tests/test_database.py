@@ -56,6 +56,7 @@ def without_acl(database: Host) -> Iterator[None]:
 def maintain(playbook: Callable[..., Any], url: str, *arguments: str) -> Any:
     variables = {
         "postgres_url": url,
+        "postgres_maintenance_url": url,
         "postgres_maintenance_bloat_bytes": 1_000_000,
         "postgres_maintenance_cost_delay": 0,
     }

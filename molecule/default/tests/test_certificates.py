@@ -21,12 +21,6 @@ NOW = {
     "force": True,
     "ca_file": "/etc/ssl/certs/ca-certificates.crt",
 }
-PROBE = (
-    f"rm -f /run/probe.failed; touch /run/probe; while [ -e /run/probe ]; do curl --silent --fail "
-    f"--max-time 5 --output /dev/null https://{NAME}/api/health || echo $? >>/run/probe.failed; "
-    "done"
-)
-
 Module = Callable[..., dict[str, Any]]
 
 
@@ -43,19 +37,6 @@ def served(app: Host) -> str:
 
 def on_disk(app: Host) -> str:
     return app.check_output(f"openssl x509 -noout -serial -in {FOLDER}/live/{NAME}/fullchain.pem")
-
-
-@pytest.fixture
-def probe(app: Host) -> Iterator[Callable[[], str]]:
-    """Asks the app without a pause; the function ends that, and returns what failed."""
-    app.check_output("systemd-run --quiet --unit=probe --collect sh -c %s", PROBE)
-
-    def end() -> str:
-        app.check_output("rm -f /run/probe")
-        return app.run("cat /run/probe.failed").stdout
-
-    yield end
-    app.run("rm -f /run/probe /run/probe.failed; systemctl stop probe")
 
 
 @pytest.fixture

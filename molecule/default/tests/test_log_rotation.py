@@ -17,12 +17,6 @@ from testinfra.host import Host
 CONFIG = "/etc/logrotate.d/gpt-agent-runbook"
 ARCHIVE = "/var/backups/logs"
 PM2 = "runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 HOME=/home/deploy pm2"
-VARIABLES = {
-    "logs_paths": ["/var/log/gpt-agent/*.log", "/var/log/nginx/*.log"],
-    "logs_user": "root",
-    "logs_nginx_pid_file": "/run/nginx.pid",
-    "logs_archive_dir": ARCHIVE,
-}
 #: Writes numbered lines, some of them together; says how many when it is told to stop.
 APP = """
 let number = 0;
@@ -63,8 +57,7 @@ print(json.dumps([max(found) + 1, len(found), max(found.values())]))
 
 
 def rotate(playbook: Callable[..., Any], *arguments: str, **more: Any) -> Any:
-    given = json.dumps({**VARIABLES, **more})
-    return playbook("log_rotation", "--limit", "app", "-e", given, *arguments)
+    return playbook("log_rotation", "--limit", "app", "-e", json.dumps(more), *arguments)
 
 
 def done(run: Any) -> Counter[tuple[str, str]]:
@@ -74,22 +67,6 @@ def done(run: Any) -> Counter[tuple[str, str]]:
 def status(run: Any, name: str) -> str:
     (found,) = [each for each in run.report["checks"] if each["name"] == name]
     return str(found["status"])
-
-
-@pytest.fixture
-def archive(app: Host) -> Iterator[None]:
-    app.check_output("mkdir -p %s", ARCHIVE)
-    yield
-    app.check_output("rm -rf %s", ARCHIVE)
-
-
-@pytest.fixture
-def alone(app: Host, archive: None) -> Iterator[None]:
-    """Nothing else rotates these logs."""
-    app.check_output("mkdir /root/aside && mv /etc/logrotate.d/gpt-agent /root/aside")
-    app.check_output("mv /etc/logrotate.d/nginx /root/aside")
-    yield
-    app.check_output(f"rm -f {CONFIG} && mv /root/aside/* /etc/logrotate.d && rmdir /root/aside")
 
 
 @pytest.fixture
