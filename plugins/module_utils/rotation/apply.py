@@ -92,7 +92,7 @@ class Apply:
         try:
             if not text:
                 os.unlink(path)
-                self._add(CONFIGURE, DONE, "removed, as others rotate these logs", path)
+                self._add(CONFIGURE, DONE, "removed, as it may rotate none of them", path)
                 return
             if not os.path.isdir(os.path.dirname(path)):
                 raise NotCollected(f"there is no folder {os.path.dirname(path)}")
@@ -166,6 +166,9 @@ class Apply:
                     claimed.append(claim(each))
                 except InUse as error:  # noqa: PERF203 - each by itself
                     self._add(ARCHIVE, SKIPPED, str(error), each.path)
+                except OSError as error:
+                    self.archive_problems.append(_text(error))
+                    self._fail(ARCHIVE, error, each.path)
         return claimed
 
     def remove_expired(self) -> None:
@@ -176,7 +179,9 @@ class Apply:
         for found in expired(list(archives_in(folder)), self.options, time.time()):
             try:
                 remove_expired(found)
-            except (RunbookError, OSError) as error:  # noqa: PERF203 - each by itself
+            except FileNotFoundError:  # noqa: PERF203 - each by itself
+                continue  # another host that archives to the same folder was faster
+            except (RunbookError, OSError) as error:
                 self._fail(REMOVE, error, found.path)
             else:
                 reason = f"older than {self.options.archive_keep} days"

@@ -140,7 +140,9 @@ def _show_rotation(
     logrotate = Logrotate(snapshot.program, options.state_file)
     if plan.text != (snapshot.installed or ""):
         outcome.config_after = plan.text
-        what = "it does not say what is asked for" if plan.text else "others rotate these logs"
+        what = (
+            "it does not say what is asked for" if plan.text else "it may rotate none of them"
+        )
         outcome.actions.append(Action(CONFIGURE, PLANNED, what, options.config_file))
     if not plan.text:
         return

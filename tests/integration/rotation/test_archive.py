@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import Refused
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.archive import (
+    archive,
+    claim,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.naming import rotated_of
 from demo.processes import wait_until
 from tests.conftest import start_module
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
@@ -98,6 +104,24 @@ def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
     assert actions(place.run(), "archive") == [("done", OLD)]
     assert place.archived() == [f"{OLD}.2.gz", f"{OLD}.gz"]
     assert content(there) == b"other"
+
+
+def test_hosts_that_share_an_archive_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """The other one takes the name after this one has looked for it."""
+    log, kept = tmp_path / "log", tmp_path / "archive"
+    for folder in (log, kept):
+        folder.mkdir()
+    old = rotated_file(log, OLD, b"ours")
+    (claimed,) = [claim(each) for each in rotated_of(str(log / "app.log"), [OLD])]
+    there = kept / str(log).lstrip("/") / f"{OLD}.gz"
+
+    def other_host(_done: int) -> None:
+        rotated_file(there.parent, there.name, b"other")
+
+    with pytest.raises(Refused, match="another host has just made"):
+        archive(claimed, str(kept), 0, other_host)
+    assert (content(there), old.read_bytes()) == (b"other", b"ours")
+    assert [path for path in kept.rglob("*") if path.is_file()] == [there]
 
 
 @pytest.mark.parametrize("trouble", ["missing", "damaged", "no space"])
