@@ -64,14 +64,14 @@ def declined(run: Run, now: float, same_place: bool, thresholds: Thresholds) -> 
     return thresholds.verdict("maintenance.run", CRITICAL, summary, remedy=remedy)
 
 
-def killed(run: Run, now: float, resumed: bool) -> str:
+def killed(run: Run, now: float, resumed: Run | None) -> str:
     """How the last run was killed, and what is done about it."""
     where = f"during '{run.running}'" if run.running else "between two parts"
     text = f"the run {run.controller.text} that began {clock(run.began)} was killed {where}"
-    if not resumed:
+    if resumed is None:
         ago = format_duration(now - run.began)
         return f"{text}, {ago} ago, which is too long to go on with: all parts are done anew"
-    done = [part for part, result in run.results.items() if result.status == DONE]
+    done = [part for part, result in resumed.results.items() if result.status == DONE]
     return f"{text}; this run goes on with it, and does not repeat: {', '.join(done) or 'nothing'}"
 
 

@@ -72,10 +72,10 @@ def test_a_part_that_failed_says_what_it_means() -> None:
 
 def test_the_run_says_what_became_of_a_killed_one() -> None:
     killed = run(results={"dependencies": result("done"), "database": result("running")})
-    text = assess.killed(killed, NOW, True)
+    text = assess.killed(killed, NOW, killed)
     assert "was killed during 'database'" in text
     assert text.endswith("this run goes on with it, and does not repeat: dependencies")
-    assert "all parts are done anew" in assess.killed(killed, NOW, False)
+    assert "all parts are done anew" in assess.killed(killed, NOW, None)
     check = assess.run_check(run(note=text), THRESHOLDS, NOW)
     assert (check.status, check.summary[:8]) == ("warning", "The run ")
 
