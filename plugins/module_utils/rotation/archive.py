@@ -161,14 +161,19 @@ def _require_space(archive_dir: str, size: int, keep_free: int) -> None:
         )
 
 
-def _make_folders(folder: str, archive_dir: str) -> None:
-    """The folders below that of the archives, which itself must be there."""
+def require_folder(archive_dir: str) -> None:
+    """Raises `NotCollected` if there is no folder for archives."""
     if not os.path.isdir(archive_dir):
         raise NotCollected(
             f"there is no folder {archive_dir}",
-            "Mount the backups, or create it; it is not created here, as it could be a mount that "
+            "Mount the backups, or create it; it is not created here, as it may be a mount that "
             "is missing.",
         )
+
+
+def _make_folders(folder: str, archive_dir: str) -> None:
+    """The folders below that of the archives, which itself must be there."""
+    require_folder(archive_dir)
     missing = []
     while folder != archive_dir and not os.path.isdir(folder):
         missing.append(folder)

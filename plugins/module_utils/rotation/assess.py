@@ -171,7 +171,8 @@ def archived(
     size = sum(each.size for each in archives)
     if problems:
         text = f"{pluralize(len(problems), 'log')} could not be archived: {problems[0]}"
-        return thresholds.verdict(ARCHIVE, CRITICAL, text, value=size)
+        rows = [{"problem": each} for each in problems]
+        return thresholds.verdict(ARCHIVE, CRITICAL, text, value=size, evidence=rows)
     text = (
         f"{pluralize(len(archives), 'archive')} in {options.archive_dir} with "
         f"{format_value(size, 'bytes')}"

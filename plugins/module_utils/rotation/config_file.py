@@ -58,7 +58,7 @@ reopen() {{
 {reopen}
 }}
 ask() {{
-    {python} - "$1" {patterns} <<'END'
+    {python} -I - "$1" {patterns} <<'END'
 {helper}END
 }}"""
 

@@ -97,6 +97,15 @@ def test_only_what_is_ours_and_unchanged_is_removed(place: Place) -> None:
     assert place.archived() == sorted([theirs.name, NEW])
 
 
+def test_a_full_disk_gets_rid_of_what_is_too_old(place: Place) -> None:
+    place.run()
+    (proof,) = place.archive.rglob("*.sha256")
+    proof.write_text(re.sub(r'"archived": \d+', '"archived": 1', proof.read_text()))
+    failed = place.run(keep=0, keep_free="9999T")
+    assert actions(failed, "remove") == [("done", f"{OLD}.gz")]
+    assert actions(failed, "archive") == [("failed", NEW)]
+
+
 def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
     folder = place.archive / str(place.logs).lstrip("/")
     folder.mkdir(parents=True)
@@ -137,6 +146,8 @@ def test_trouble_leaves_the_log_where_it_is(place: Place, trouble: str) -> None:
     if trouble == "no space":
         more = {"keep_free": "9999T"}
     before = place.rotated()
+    if trouble == "missing":
+        assert "there is no folder" in place.run(check=True)["msg"], "the plan says so, too"
     failed = place.run(**more)
     assert failed["failed"], failed
     assert actions(failed, "archive") == [("failed", name)]

@@ -40,6 +40,7 @@ def test_the_whole_file() -> None:
 def test_the_scripts_are_valid_for_the_shell(told: dict[str, str]) -> None:
     options = Options(PATHS, reopen_command="true", **told)  # type: ignore[arg-type]
     text = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
+    assert f"    {sys.executable} -I - " in text, "takes no module from the current folder"
     for name in ("firstaction", "postrotate"):
         script = text.partition(f"    {name}\n")[2].partition("    endscript\n")[0]
         subprocess.run(["sh", "-n", "-c", script], check=True)
