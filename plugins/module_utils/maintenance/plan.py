@@ -19,6 +19,8 @@ CURES = {
     LOGS: ("host.disk_used", "host.inodes_used"),
     DEPENDENCIES: ("npm.",),
 }
+#: Checks that are critical for the same cause: HTTPS fails once a certificate has expired.
+SYMPTOMS = {CERTIFICATES: ("web.endpoint",)}
 #: Seconds after its limit for which a run whose process cannot be seen counts as alive.
 GRACE = 900.0
 
@@ -123,13 +125,15 @@ def stopping(part: str, options: Options) -> list[Finding]:
     """The critical checks that forbid a part."""
     if part in options.read_only:
         return []
+    own = [each for each in options.observed.critical if each.host == options.observed.host]
+    cured = CURES.get(part, ())
+    if any(each.name.startswith(cured) for each in own):
+        cured += SYMPTOMS.get(part, ())
     return [
         each
         for each in options.observed.critical
         if not {each.name, each.key} & options.despite
-        and not (
-            each.host == options.observed.host and each.name.startswith(CURES.get(part, ("-",)))
-        )
+        and not (each in own and each.name.startswith(cured))
     ]
 
 

@@ -98,6 +98,18 @@ def test_a_report_is_no_update() -> None:
     assert "dependencies may take 30 min" in late.reason
 
 
+def test_an_expired_certificate_breaks_https_and_is_renewed_all_the_same() -> None:
+    expired = critical("certificate.expiry", subject="x:443")["observed"]["critical"]
+    broken = critical("web.endpoint", subject="https://x/")["observed"]["critical"]
+    for found, host, stopped in (
+        ([*expired, *broken], "app1", False),
+        (broken, "app1", True),
+        ([*expired, *broken], "app2", True),
+    ):
+        given = options("part", part="certificates", observed={"host": host, "critical": found})
+        assert (obstacle("certificates", NOW, Record(), given) is not None) is stopped
+
+
 def test_what_was_left_out_stays_so_until_a_run_comes_to_it() -> None:
     record = Record(left_out=("database", "logs", "certificates"))
     results = {"logs": result("done"), "certificates": result("stopped")}
