@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -101,6 +102,11 @@ def others_check(others: Others, thresholds: Thresholds) -> Check:
         users = sorted({row["user"] for row in others.people})
         text = f"{pluralize(len(users), 'other user')} logged in: {', '.join(users)}"
         return thresholds.verdict(name, WARNING, text, evidence=evidence)
+    if others.unseen:
+        path = others.unseen[0]
+        text = f"Another operation may be running: this user lacks permission to see {path}"
+        remedy = f"Let it enter that folder: 'setfacl -m u:USER:x {os.path.dirname(path)}'."
+        return thresholds.verdict(name, UNKNOWN, text, remedy=remedy)
     return thresholds.verdict(name, OK, "No one else is working on the host")
 
 

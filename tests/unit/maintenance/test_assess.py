@@ -125,6 +125,8 @@ def test_people_are_named_and_work_stops_the_run() -> None:
     people = ({"user": "bob", "terminal": "pts/0", "since": "2026-11-28 01:00 (10.0.0.7)"},)
     work = ({"lock": "/var/lib/dpkg/lock", "held by": "process 7 (apt-get)"},)
     assert assess.others_check(Others(), THRESHOLDS).status == "ok"
+    hidden = assess.others_check(Others(unseen=("/backups/.lock",)), THRESHOLDS)
+    assert (hidden.status, "setfacl -m u:USER:x /backups'" in hidden.remedy) == ("unknown", True)
     check = assess.others_check(Others(people), THRESHOLDS)
     assert (check.status, check.summary) == ("warning", "1 other user logged in: bob")
     check = assess.others_check(Others(people, work), THRESHOLDS)
