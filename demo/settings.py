@@ -200,6 +200,7 @@ def make_folders(settings: Settings, programs: packages.Programs, pm2: Path) -> 
     home = Path(settings["directory"])
     for name in ("bin", "home", "logs", "shared", "run", "logrotate.d", "log-archive"):
         (home / name).mkdir(mode=0o700, exist_ok=True)
+    write_private(home / "logrotate.conf", f"include {home / 'logrotate.d'}\n")
     folder = home / "bin"
     point(folder / "node", programs.node)
     wrappers = {

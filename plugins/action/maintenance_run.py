@@ -49,7 +49,8 @@ class ActionModule(ActionBase):
         if holder and is_dead(holder["pid"], holder["started"], holder["place"]):
             answer = self._ask({**observed, "dead": holder["run"]}, variables)
         result.update(answer)
-        result["seen"] = fingerprints(own)
+        # The part before goes on if the call failed: what its steps did is still to be noted.
+        result["seen"] = _seen(own) if answer.get("failed") else fingerprints(own)
         return result
 
     def _known(self, own: Mapping[str, Any], hosts: HostVariables) -> dict[str, Any] | None:
@@ -81,8 +82,8 @@ class ActionModule(ActionBase):
         state = self._task.args.get("state")
         if state == BEGUN:
             return {"host": host, "critical": critical_of(hosts), "health": _health(own)}
-        begun, part = _registered(own, BEGUN_RESULT), _registered(own, PART_RESULT)
-        steps = since((part or begun).get("seen") or {}, own)
+        begun = _registered(own, BEGUN_RESULT)
+        steps = since(_seen(own), own)
         return {
             "host": host,
             "run": begun.get("run", ""),
@@ -94,7 +95,9 @@ class ActionModule(ActionBase):
             "problems": list(steps.problems),
             "changed": steps.changed,
             "ran": steps.ran,
-            "checked": _registered(own, ENDED_RESULT).get("check_again", True),
+            # What the killed run changed was not compared, and the checks of this run are newer.
+            "checked": _registered(own, ENDED_RESULT).get("check_again", True)
+            or bool(begun.get("resumes")),
         }
 
 
@@ -125,6 +128,15 @@ def _critical(hosts: HostVariables) -> list[Mapping[str, Any]]:
         for row in _registered(variables, BEGUN_RESULT).get("critical") or []:
             found[row["host"], row["name"], row["subject"]] = row
     return list(found.values())
+
+
+def _seen(variables: Mapping[str, Any]) -> Mapping[str, str]:
+    """What had been registered when the part began that is being done."""
+    for name in (PART_RESULT, BEGUN_RESULT):
+        found: Mapping[str, str] | None = _registered(variables, name).get("seen")
+        if found is not None:
+            return found
+    return {}
 
 
 def _has_effect(variables: Mapping[str, Any]) -> bool:

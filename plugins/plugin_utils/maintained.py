@@ -72,8 +72,8 @@ class Steps:
 
 
 def since(seen: Mapping[str, str], variables: Variables) -> Steps:
-    """What the steps did that have registered a result since."""
-    now = fingerprints(variables)
+    """What the steps of parts did that have registered a result since; health is no part."""
+    now = {name: text for name, text in fingerprints(variables).items() if name[-7:] != _HEALTH}
     new = [name for name, text in now.items() if seen.get(name) != text]
     results = [result for name in new for result in results_of(name, {"": variables}).get("", [])]
     problems = [text for result in results for text in _problems(result)]

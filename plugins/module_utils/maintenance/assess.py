@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -64,14 +65,14 @@ def declined(run: Run, now: float, same_place: bool, thresholds: Thresholds) -> 
     return thresholds.verdict("maintenance.run", CRITICAL, summary, remedy=remedy)
 
 
-def killed(run: Run, now: float, resumed: bool) -> str:
+def killed(run: Run, now: float, resumed: Run | None) -> str:
     """How the last run was killed, and what is done about it."""
     where = f"during '{run.running}'" if run.running else "between two parts"
     text = f"the run {run.controller.text} that began {clock(run.began)} was killed {where}"
-    if not resumed:
+    if resumed is None:
         ago = format_duration(now - run.began)
         return f"{text}, {ago} ago, which is too long to go on with: all parts are done anew"
-    done = [part for part, result in run.results.items() if result.status == DONE]
+    done = [part for part, result in resumed.results.items() if result.status == DONE]
     return f"{text}; this run goes on with it, and does not repeat: {', '.join(done) or 'nothing'}"
 
 
@@ -101,6 +102,11 @@ def others_check(others: Others, thresholds: Thresholds) -> Check:
         users = sorted({row["user"] for row in others.people})
         text = f"{pluralize(len(users), 'other user')} logged in: {', '.join(users)}"
         return thresholds.verdict(name, WARNING, text, evidence=evidence)
+    if others.unseen:
+        path = others.unseen[0]
+        text = f"Another operation may be running: this user lacks permission to see {path}"
+        remedy = f"Let it enter that folder: 'setfacl -m u:USER:x {os.path.dirname(path)}'."
+        return thresholds.verdict(name, UNKNOWN, text, remedy=remedy)
     return thresholds.verdict(name, OK, "No one else is working on the host")
 
 

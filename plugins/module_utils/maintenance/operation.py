@@ -17,8 +17,17 @@ from ..core.thresholds import Thresholds
 from . import assess
 from .options import BEGUN, ENDED, FINISHED, PART, Finding, Options
 from .others import Others, others
-from .plan import budget, is_alive, is_resumable, lease, obstacle, order_of
-from .record import DONE, FAILED, LEFT_OUT, NOTHING_SET, RUNNING, PartResult, Record, Run, Store
+from .plan import (
+    budget,
+    duration_key,
+    is_alive,
+    lease,
+    obstacle,
+    order_of,
+    still_left_out,
+    to_resume,
+)
+from .record import DONE, FAILED, NOTHING_SET, RUNNING, PartResult, Record, Run, Store
 
 
 class Lost(RunbookError):
@@ -73,10 +82,10 @@ class Maintenance:
         options, before = self._options, record.run
         if before is not None and is_alive(before, self._now, options):
             return self._declined(before)
-        resumed = before if before and is_resumable(before, self._now, options) else None
+        resumed = to_resume(before, self._now, options)
         run = self._new_run(record, resumed)
         if before is not None and before.ended is None:
-            run = replace(run, note=assess.killed(before, self._now, resumed is not None))
+            run = replace(run, note=assess.killed(before, self._now, resumed))
         critical = list(options.observed.critical)
         if found.work:
             text = assess.working(found)
@@ -161,7 +170,8 @@ class Maintenance:
         if run.running != options.part:  # else it has begun with the run, and is judged anew
             record, run = self._close(record, run)
         reason = obstacle(options.part, self._now, record, options)
-        result = reason or PartResult(RUNNING, self._now)
+        read_only = options.part in options.read_only
+        result = reason or PartResult(RUNNING, self._now, read_only=read_only)
         run = replace(
             run.with_result(options.part, result),
             alive=self._now,
@@ -197,7 +207,7 @@ class Maintenance:
         reason = "; ".join(observed.problems) or ("" if observed.ran else NOTHING_SET)
         result = self._ended(run.results[part], status, reason)
         if status == DONE and result.seconds is not None:
-            record = record.with_duration(part, result.seconds)
+            record = record.with_duration(duration_key(part, result.read_only), result.seconds)
         return record, run.with_result(part, result)
 
     def _ended(self, result: PartResult, status: str, reason: str) -> PartResult:
@@ -208,8 +218,7 @@ class Maintenance:
     def _finish(self, record: Record, run: Run) -> Outcome:
         record, run = self._close(record, run)
         run = replace(run, ended=self._now)
-        left_out = [part for part, each in run.results.items() if each.status == LEFT_OUT]
-        self._store.save(replace(record, run=run, left_out=tuple(left_out)))
+        self._store.save(replace(record, run=run, left_out=still_left_out(record, run)))
         parts = dict.fromkeys([*run.results, *run.order])
         checks = [
             assess.part_check(each, run.results.get(each), self._thresholds) for each in parts

@@ -31,11 +31,15 @@ class Others:
     """Logins of other users: user, terminal, since when and from where."""
     work: tuple[dict[str, str], ...] = ()
     """Locks that are held: the file, and who holds it."""
+    unseen: tuple[str, ...] = ()
+    """Locks of which this user cannot see whether they are held."""
 
 
 def others(locks: Iterable[str], package_locks: Iterable[str] = PACKAGE_LOCKS) -> Others:
-    """Who else is working there; what cannot be seen is left out."""
-    return Others(tuple(_people()), tuple(_held([*locks, *package_locks])))
+    """Who else is working there."""
+    paths = [*locks, *package_locks]
+    unseen = tuple(path for path in paths if _is_hidden(path))
+    return Others(tuple(_people()), tuple(_held(paths)), unseen)
 
 
 def _people() -> list[dict[str, str]]:
@@ -57,6 +61,16 @@ def _people() -> list[dict[str, str]]:
         for row in rows
         if len(row) == 3 and row[0] not in own
     ]
+
+
+def _is_hidden(path: str) -> bool:
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _held(paths: Iterable[str]) -> Iterable[dict[str, str]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from ..core.units import format_duration
@@ -18,6 +19,8 @@ CURES = {
     LOGS: ("host.disk_used", "host.inodes_used"),
     DEPENDENCIES: ("npm.",),
 }
+#: Checks that are critical for the same cause: HTTPS fails once a certificate has expired.
+SYMPTOMS = {CERTIFICATES: ("web.endpoint",)}
 #: Seconds after its limit for which a run whose process cannot be seen counts as alive.
 GRACE = 900.0
 
@@ -31,6 +34,16 @@ def order_of(wanted: Sequence[str], record: Record, resumed: Run | None) -> tupl
     waiting += [part for part in record.left_out if part in left and part not in waiting]
     first = [*killed, *(part for part in waiting if part not in killed)]
     return (*first, *(part for part in left if part not in first))
+
+
+def still_left_out(record: Record, run: Run) -> tuple[str, ...]:
+    """What a run that ends leaves to be the first of the next one.
+
+    That is also what an earlier run had left out, unless this one has come to it.
+    """
+    left = [part for part, each in run.results.items() if each.status == LEFT_OUT]
+    waiting = (part for part in record.left_out if _status(run.results, part) in ("", STOPPED))
+    return tuple(dict.fromkeys([*waiting, *left]))
 
 
 def _status(results: Mapping[str, PartResult], part: str) -> str:
@@ -49,14 +62,33 @@ def is_alive(run: Run, now: float, options: Options) -> bool:
     return same or now < run.alive + run.lease
 
 
-def is_resumable(run: Run | None, now: float, options: Options) -> bool:
-    """Whether the next run goes on with this one, which was killed."""
-    return run is not None and run.ended is None and now - run.began <= options.resume_within * 3600
+def to_resume(run: Run | None, now: float, options: Options) -> Run | None:
+    """What the next run goes on with of one that was killed; none if it begins anew.
+
+    A part that only reported is not done if it is to change something now.
+    """
+    if run is None or run.ended is not None or now - run.began > options.resume_within * 3600:
+        return None
+    results = {
+        part: each
+        for part, each in run.results.items()
+        if not each.read_only or part in options.read_only
+    }
+    return replace(run, results=results)
+
+
+def duration_key(part: str, read_only: bool) -> str:
+    """The name of its durations: a report says nothing about how long an update takes."""
+    return f"{part} (report)" if read_only else part
+
+
+def _durations(part: str, record: Record, options: Options) -> tuple[float, ...]:
+    return record.durations.get(duration_key(part, part in options.read_only), ())
 
 
 def expected(part: str, record: Record, options: Options) -> float:
     """Seconds that a part will probably take: as long as it did lately, else its limit."""
-    return max(record.durations.get(part, (options.limits[part],)))
+    return max(_durations(part, record, options) or (options.limits[part],))
 
 
 def seconds_left(now: float, options: Options) -> float | None:
@@ -93,13 +125,15 @@ def stopping(part: str, options: Options) -> list[Finding]:
     """The critical checks that forbid a part."""
     if part in options.read_only:
         return []
+    own = [each for each in options.observed.critical if each.host == options.observed.host]
+    cured = CURES.get(part, ())
+    if any(each.name.startswith(cured) for each in own):
+        cured += SYMPTOMS.get(part, ())
     return [
         each
         for each in options.observed.critical
         if not {each.name, each.key} & options.despite
-        and not (
-            each.host == options.observed.host and each.name.startswith(CURES.get(part, ("-",)))
-        )
+        and not (each in own and each.name.startswith(cured))
     ]
 
 
@@ -117,7 +151,7 @@ def _no_time(
     clock = f"it is {datetime.fromtimestamp(now):%H:%M} on the host"
     if not left:
         return f"{clock}, outside of the window {spans}"
-    why = "took up to" if part in record.durations else "may take"
+    why = "took up to" if _durations(part, record, options) else "may take"
     return (
         f"{clock}, and the window {spans} ends in {format_duration(left)}: "
         f"{part} {why} {format_duration(needed)}"

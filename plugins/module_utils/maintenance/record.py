@@ -65,6 +65,8 @@ class PartResult:
     seconds: float | None = None
     reason: str = ""
     changed: bool = False
+    read_only: bool = False
+    """Whether it only reported, and was to change nothing."""
     checks: tuple[str, ...] = ()
     """The critical checks that stopped it."""
 

@@ -15,7 +15,7 @@ from ..core.deadline import Deadline
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.progress import ProgressCallback, progress, running_item
 from ..linux.open_files import OpenFile, is_written, writers_of
-from .archive import InUse, archive, archives_in, claim, remove_expired, sweep
+from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import reopen_script
 from .install import install, require_accepted
@@ -92,7 +92,7 @@ class Apply:
         try:
             if not text:
                 os.unlink(path)
-                self._add(CONFIGURE, DONE, "removed, as others rotate these logs", path)
+                self._add(CONFIGURE, DONE, "removed, as it may rotate none of them", path)
                 return
             if not os.path.isdir(os.path.dirname(path)):
                 raise NotCollected(f"there is no folder {os.path.dirname(path)}")
@@ -144,12 +144,9 @@ class Apply:
         folder = self.options.archive_dir
         if not folder:
             return
-        if not os.path.isdir(folder):
-            error = NotCollected(
-                f"there is no folder {folder}",
-                "Mount the backups, or create the folder; it is not created here, as it may be a "
-                "mount that is missing.",
-            )
+        try:
+            require_folder(folder)
+        except NotCollected as error:
             self.archive_problems.append(str(error))
             self._fail(ARCHIVE, error, folder)
             return
@@ -166,17 +163,22 @@ class Apply:
                     claimed.append(claim(each))
                 except InUse as error:  # noqa: PERF203 - each by itself
                     self._add(ARCHIVE, SKIPPED, str(error), each.path)
+                except OSError as error:
+                    self.archive_problems.append(_text(error))
+                    self._fail(ARCHIVE, error, each.path)
         return claimed
 
     def remove_expired(self) -> None:
         """Remove archives of ours that were kept for long enough."""
         folder = self.options.archive_dir
-        if not folder or self.archive_problems:
+        if not folder:
             return
         for found in expired(list(archives_in(folder)), self.options, time.time()):
             try:
                 remove_expired(found)
-            except (RunbookError, OSError) as error:  # noqa: PERF203 - each by itself
+            except FileNotFoundError:  # noqa: PERF203 - each by itself
+                continue  # another host that archives to the same folder was faster
+            except (RunbookError, OSError) as error:
                 self._fail(REMOVE, error, found.path)
             else:
                 reason = f"older than {self.options.archive_keep} days"

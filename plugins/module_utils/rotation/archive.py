@@ -113,8 +113,10 @@ def _archive_claimed(
     _make_folders(folder, archive_dir)
     target, finished = _target(os.path.join(folder, archive_name(rotated)), claimed, rotated)
     if finished:
+        sync_folder(folder)
         return finished
-    partial = os.path.join(folder, f"{PARTIAL}{os.path.basename(target)}")
+    # Another host may archive to the same folder at this moment.
+    partial = os.path.join(folder, f"{PARTIAL}{os.uname().nodename}-{os.path.basename(target)}")
     try:
         content = _copy(claimed, partial, rotated.compressed, before, watch)
         found = _verified(partial, target, content)
@@ -122,14 +124,32 @@ def _archive_claimed(
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise Refused(f"{claimed} has changed while it was copied")
         _require_released(claimed)
-        _write_proof(found, rotated)
-        os.rename(partial, target)
+        _publish(partial, found, rotated)
     except BaseException:
         with suppress(OSError):
             os.unlink(partial)
         raise
     sync_folder(folder)
     return found
+
+
+def _publish(partial: str, found: Archive, rotated: Rotated) -> None:
+    """Give an archive its name, and its proof; raises `Refused` if another host took the name."""
+    try:
+        os.link(partial, found.path)
+    except FileExistsError:
+        raise Refused(
+            f"another host has just made {found.path}: give each host an archive folder of its own"
+        ) from None
+    except OSError:  # a file system without links
+        os.rename(partial, found.path)
+    else:
+        os.unlink(partial)
+    try:
+        _write_proof(found, rotated)
+    except BaseException:
+        os.unlink(found.path)
+        raise
 
 
 def _require_space(archive_dir: str, size: int, keep_free: int) -> None:
@@ -141,14 +161,19 @@ def _require_space(archive_dir: str, size: int, keep_free: int) -> None:
         )
 
 
-def _make_folders(folder: str, archive_dir: str) -> None:
-    """The folders below that of the archives, which itself must be there."""
+def require_folder(archive_dir: str) -> None:
+    """Raises `NotCollected` if there is no folder for archives."""
     if not os.path.isdir(archive_dir):
         raise NotCollected(
             f"there is no folder {archive_dir}",
-            "Mount the backups, or create it; it is not created here, as it could be a mount that "
+            "Mount the backups, or create it; it is not created here, as it may be a mount that "
             "is missing.",
         )
+
+
+def _make_folders(folder: str, archive_dir: str) -> None:
+    """The folders below that of the archives, which itself must be there."""
+    require_folder(archive_dir)
     missing = []
     while folder != archive_dir and not os.path.isdir(folder):
         missing.append(folder)

@@ -64,6 +64,8 @@ def _configuration(
             value=0,
             remedy="Move that file away, or set config_file to another name.",
         )
+    if not snapshot.is_read:
+        return _unread(options, thresholds)
     if plan.declined:
         first = plan.declined[0]
         text = f"{first.pattern} is not rotated by {options.config_file}: {first.reason}"
@@ -76,6 +78,19 @@ def _configuration(
     if snapshot.skipped:
         text += f"; {pluralize(len(snapshot.skipped), 'link')} left out"
     return thresholds.verdict(CONFIGURATION, OK, text, value=count, evidence=rows)
+
+
+def _unread(options: Options, thresholds: Thresholds) -> Check:
+    return thresholds.verdict(
+        CONFIGURATION,
+        WARNING,
+        f"Nothing rotates these logs daily: logrotate, started with {options.main_config}, does "
+        f"not read {options.config_file}",
+        value=0,
+        remedy=f"'logrotate --debug {options.main_config}' says why: it may not include that "
+        "folder, or others than root may write to the file. Set main_config if the daily run is "
+        "started with another one.",
+    )
 
 
 def _schedule(snapshot: Snapshot, thresholds: Thresholds) -> Check:
@@ -156,7 +171,8 @@ def archived(
     size = sum(each.size for each in archives)
     if problems:
         text = f"{pluralize(len(problems), 'log')} could not be archived: {problems[0]}"
-        return thresholds.verdict(ARCHIVE, CRITICAL, text, value=size)
+        rows = [{"problem": each} for each in problems]
+        return thresholds.verdict(ARCHIVE, CRITICAL, text, value=size, evidence=rows)
     text = (
         f"{pluralize(len(archives), 'archive')} in {options.archive_dir} with "
         f"{format_value(size, 'bytes')}"

@@ -10,7 +10,7 @@ from ..core.definition import Definition, above
 CHECKS: dict[str, Definition] = {
     "logs.configuration": Definition(
         "logrotate rotates each of the logs once: by the file that this collection writes, which "
-        "logrotate itself accepts.",
+        "logrotate itself accepts, and which its daily run reads.",
         "Choose one configuration for each log. To let this collection rotate it, remove the log "
         "from the other file.",
         "count",

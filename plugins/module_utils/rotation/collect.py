@@ -13,14 +13,14 @@ import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from itertools import chain
 
+from ..core.errors import RunbookError
 from ..linux.open_files import deleted_files, writers_of
 from ..linux.proc import read_text, stat_fields, user_name
 from .foreign import foreign_patterns, has_pm2_logrotate, rivals
-from .logrotate import find_program
-from .naming import Rotated, log_of, rotated_of
+from .logrotate import Logrotate, find_program
+from .naming import Rotated, is_named, log_of, rotated_of
 from .options import Options
 from .snapshot import Folder, Log, Snapshot
 
@@ -35,12 +35,13 @@ def collect(options: Options) -> Snapshot:
     folders = {pattern: _folders(pattern) for pattern in options.paths}
     missing = {log for pattern in options.paths for log in _missing(pattern, folders[pattern])}
     others = foreign_patterns(options.main_config, options.config_file)
+    program, installed = find_program(options.program), _read(options.config_file)
     has_module = has_pm2_logrotate(options.pm2_home)
     devices = frozenset(_devices(folders.values()))
     deleted, unseen = deleted_files(devices) if devices else ([], 0)
     return Snapshot(
         now=time.time(),
-        program=find_program(options.program),
+        program=program,
         gzip=shutil.which("gzip") or "",
         logs=logs,
         folders=folders,
@@ -53,7 +54,8 @@ def collect(options: Options) -> Snapshot:
         },
         pm2_logrotate=has_module,
         pm2_logs=_written_by_pm2(paths, options.pm2_home) if has_module else frozenset(),
-        installed=_read(options.config_file),
+        installed=installed,
+        is_read=not (program and installed) or _is_read(program, options),
         last_run=_modified(state_file(options)),
         is_root=os.geteuid() == 0,
         deleted=deleted,
@@ -86,7 +88,8 @@ def _logs(patterns: Iterable[str]) -> tuple[dict[str, list[Log]], list[str]]:
                 seen.add(path)
                 if stat.S_ISREG(status.st_mode):
                     owner = user_name(status.st_uid)
-                    found[pattern].append(Log(path, status.st_size, owner))
+                    group = _group_name(status.st_gid)
+                    found[pattern].append(Log(path, status.st_size, owner, group))
                 elif stat.S_ISLNK(status.st_mode):
                     skipped.append(path)
     return found, skipped
@@ -117,7 +120,7 @@ def _missing(pattern: str, folders: Iterable[Folder]) -> Iterable[str]:
         with suppress(OSError):
             for name in os.listdir(folder.path):
                 log = os.path.join(folder.path, log_of(name))
-                if log_of(name) and fnmatchcase(log, pattern) and not os.path.lexists(log):
+                if log_of(name) and is_named(log, pattern) and not os.path.lexists(log):
                     yield log
 
 
@@ -163,6 +166,14 @@ def state_file(options: Options) -> str:
     """Where logrotate keeps its state; empty if it has none yet."""
     found = (options.state_file,) if options.state_file else _STATES
     return next((path for path in found if os.path.exists(path)), "")
+
+
+def _is_read(program: str, options: Options) -> bool:
+    try:
+        logrotate = Logrotate(program, options.state_file)
+        return logrotate.reads(options.main_config, options.config_file)
+    except RunbookError:
+        return True  # not known
 
 
 def _modified(path: str) -> float | None:

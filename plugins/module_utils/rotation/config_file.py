@@ -58,15 +58,15 @@ reopen() {{
 {reopen}
 }}
 ask() {{
-    {python} - "$1" {patterns} <<'END'
+    {python} -I - "$1" {patterns} <<'END'
 {helper}END
 }}"""
 
 _BLOCK = """\
 {paths} {{
     daily
-    rotate {count}
-    maxage {count}
+    rotate -1
+    maxage {days}
     dateext
     dateformat {date_format}
     create
@@ -126,7 +126,7 @@ def render(options: Options, groups: Sequence[Group], gzip: str, python: str) ->
 def _block(options: Options, group: Group, gzip: str, python: str) -> str:
     lines = _BLOCK.format(
         paths=" ".join(f'"{path}"' for path in group.paths),
-        count=options.count,
+        days=options.days,
         date_format=DATE_FORMAT,
         gzip=gzip,
         su=f"su {group.user} {group.group}" if group.user else "",

@@ -13,9 +13,9 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..linux.proc import read_text
+from .naming import is_named
 
 #: Ends of names that logrotate skips in a folder.
 _SKIPPED = (
@@ -88,9 +88,9 @@ def rivals(pattern: str, logs: Iterable[str], others: Sequence[Foreign]) -> list
         other
         for other in others
         if pattern == other.pattern
-        or any(fnmatchcase(log, other.pattern) for log in logs)
-        or (not glob.has_magic(pattern) and fnmatchcase(pattern, other.pattern))
-        or (not glob.has_magic(other.pattern) and fnmatchcase(other.pattern, pattern))
+        or any(is_named(log, other.pattern) for log in logs)
+        or (not glob.has_magic(pattern) and is_named(pattern, other.pattern))
+        or (not glob.has_magic(other.pattern) and is_named(other.pattern, pattern))
     ]
 
 

@@ -46,6 +46,16 @@ class Logrotate:
         found = [shorten(line, 300) for line in text.splitlines() if line.startswith("error:")]
         return found or ([f"exit code {code}"] if code else [])
 
+    def reads(self, main_config: str, config: str) -> bool:
+        """Whether its daily run reads a configuration; changes nothing.
+
+        It ignores one that others may write to, for example. Of a file in a folder that is included
+        it prints only the name.
+        """
+        _code, text = self._run(["--debug", main_config], _DEBUG_LIMIT)
+        names = (config, os.path.basename(config))
+        return any(f"reading config file {name}" in text.splitlines() for name in names)
+
     def due(self, config: str, force: bool) -> list[str]:
         """The logs that it would rotate; changes nothing."""
         forced = ["--force"] if force else []

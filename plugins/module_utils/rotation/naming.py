@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 #: What logrotate appends: the day for people, the second so that no two are the same. It sorts.
 DATE_FORMAT = "-%Y%m%d-%s"
@@ -45,6 +47,12 @@ class Rotated:
         return self.path.endswith(".gz")
 
 
+def is_named(path: str, pattern: str) -> bool:
+    """Whether a pattern names a path as for the shell: ``*`` does not reach into other folders."""
+    names, wanted = path.split("/"), pattern.split("/")
+    return path == pattern or (len(names) == len(wanted) and all(map(fnmatchcase, names, wanted)))
+
+
 def rotated_of(log: str, names: Iterable[str]) -> list[Rotated]:
     """Those of the names in its folder that were split off a log, oldest first."""
     folder, base = os.path.split(log)
@@ -59,6 +67,8 @@ def rotated_of(log: str, names: Iterable[str]) -> list[Rotated]:
             status = os.lstat(path)
         except OSError:
             continue
+        if not stat.S_ISREG(status.st_mode):
+            continue  # a link leads to what is not a log
         original = os.path.join(folder, plain)
         found.append(Rotated(log, original, status.st_size, status.st_mtime, name != plain))
     return sorted(found, key=lambda each: (each.modified, each.path))

@@ -17,7 +17,7 @@ from ..core.progress import ProgressCallback
 from ..core.thresholds import Thresholds
 from . import assess
 from .apply import ARCHIVE, CONFIGURE, REMOVE, ROTATE, TIDY, Apply
-from .archive import archives_in
+from .archive import archives_in, require_folder
 from .collect import collect
 from .install import require_accepted, temporary
 from .leftovers import leftovers
@@ -94,8 +94,8 @@ def _carry_out(
         work.configure()
         work.rotate()
         work.wait_for_release()
+        work.remove_expired()  # first: a full disk must not keep them for ever
         work.archive_due()
-        work.remove_expired()
     finally:
         # This run has written the state of logrotate, too.
         after = replace(collect(options), last_run=before.last_run, now=before.now)
@@ -140,7 +140,7 @@ def _show_rotation(
     logrotate = Logrotate(snapshot.program, options.state_file)
     if plan.text != (snapshot.installed or ""):
         outcome.config_after = plan.text
-        what = "it does not say what is asked for" if plan.text else "others rotate these logs"
+        what = "it does not say what is asked for" if plan.text else "it may rotate none of them"
         outcome.actions.append(Action(CONFIGURE, PLANNED, what, options.config_file))
     if not plan.text:
         return
@@ -155,12 +155,14 @@ def _show_rotation(
 def _show_archive(
     snapshot: Snapshot, plan: Plan, options: Options, outcome: RotationOutcome
 ) -> None:
+    if not options.archive_dir:
+        return
+    require_folder(options.archive_dir)
+    for found in expired(archives_in(options.archive_dir), options, snapshot.now):
+        reason = f"older than {options.archive_keep} days"
+        outcome.actions.append(Action(REMOVE, PLANNED, reason, found.path, bytes=found.size))
     rotated = [each for each in snapshot.rotated if plan.covers(each.log)]
     for each in due_for_archive(rotated, options, snapshot.now):
         outcome.actions.append(
             Action(ARCHIVE, PLANNED, f"to {options.archive_dir}", each.path, bytes=each.size)
         )
-    if options.archive_dir:
-        for found in expired(archives_in(options.archive_dir), options, snapshot.now):
-            reason = f"older than {options.archive_keep} days"
-            outcome.actions.append(Action(REMOVE, PLANNED, reason, found.path, bytes=found.size))

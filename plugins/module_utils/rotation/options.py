@@ -101,8 +101,8 @@ class Options:
         return cls(**values)
 
     @property
-    def count(self) -> int:
-        """How many rotated files logrotate itself leaves of each log.
+    def days(self) -> int:
+        """For how many days logrotate itself leaves rotated logs, however many there are.
 
         With an archive it removes none before that would have expired in the archive: only what is
         archived is removed earlier.

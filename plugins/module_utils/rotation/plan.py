@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from .archive import Archive
 from .config_file import Group, render
-from .naming import Rotated
+from .naming import Rotated, is_named
 from .options import Options
 from .snapshot import Folder, Log, Snapshot
 
@@ -39,7 +38,7 @@ class Plan:
 
     def covers(self, log: str) -> bool:
         """Whether a log is one that our file rotates."""
-        return any(log == pattern or fnmatchcase(log, pattern) for pattern in self.patterns)
+        return any(is_named(log, pattern) for pattern in self.patterns)
 
 
 def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Plan:
@@ -56,7 +55,7 @@ def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Pla
             continue
         managed += logs
         patterns.append(pattern)
-        groups.add(pattern, snapshot.folders[pattern], snapshot.is_root)
+        groups.add(pattern, snapshot.folders[pattern], logs, snapshot.is_root)
     text = render(options, groups.all, snapshot.gzip, python) if groups.all else ""
     return Plan(text, declined, managed, patterns)
 
@@ -67,10 +66,15 @@ class _Groups:
     def __init__(self) -> None:
         self._paths: dict[tuple[str, str], list[str]] = {}
 
-    def add(self, pattern: str, folders: Sequence[Folder], is_root: bool) -> None:
+    def add(
+        self, pattern: str, folders: Sequence[Folder], logs: Sequence[Log], is_root: bool
+    ) -> None:
         user = ("", "")
         if is_root and folders[0].needs_su:
-            user = (folders[0].owner, folders[0].group)
+            # A log that is made anew gets this group, and those who read it are in that of the old.
+            groups = {log.group for log in logs}
+            group = groups.pop() if len(groups) == 1 else folders[0].group
+            user = (folders[0].owner, group)
         self._paths.setdefault(user, []).append(pattern)
 
     @property

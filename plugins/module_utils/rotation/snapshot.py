@@ -37,6 +37,7 @@ class Log:
     path: str
     size: int
     owner: str
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Snapshot:
     """The logs that PM2 or its apps have open."""
     installed: str | None = None
     """The content of our file; none if it is not there."""
+    is_read: bool = True
+    """Whether logrotate's daily run reads our file, if it is there."""
     last_run: float | None = None
     """When logrotate last wrote its state; none if it never did."""
     is_root: bool = True

@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import Refused
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.archive import (
+    archive,
+    claim,
+)
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.naming import rotated_of
 from demo.processes import wait_until
 from tests.conftest import start_module
 from tests.support.mounts import mounted, mounts_of_its_own, needs_mount
@@ -91,6 +97,15 @@ def test_only_what_is_ours_and_unchanged_is_removed(place: Place) -> None:
     assert place.archived() == sorted([theirs.name, NEW])
 
 
+def test_a_full_disk_gets_rid_of_what_is_too_old(place: Place) -> None:
+    place.run()
+    (proof,) = place.archive.rglob("*.sha256")
+    proof.write_text(re.sub(r'"archived": \d+', '"archived": 1', proof.read_text()))
+    failed = place.run(keep=0, keep_free="9999T")
+    assert actions(failed, "remove") == [("done", f"{OLD}.gz")]
+    assert actions(failed, "archive") == [("failed", NEW)]
+
+
 def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
     folder = place.archive / str(place.logs).lstrip("/")
     folder.mkdir(parents=True)
@@ -98,6 +113,24 @@ def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
     assert actions(place.run(), "archive") == [("done", OLD)]
     assert place.archived() == [f"{OLD}.2.gz", f"{OLD}.gz"]
     assert content(there) == b"other"
+
+
+def test_hosts_that_share_an_archive_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """The other one takes the name after this one has looked for it."""
+    log, kept = tmp_path / "log", tmp_path / "archive"
+    for folder in (log, kept):
+        folder.mkdir()
+    old = rotated_file(log, OLD, b"ours")
+    (claimed,) = [claim(each) for each in rotated_of(str(log / "app.log"), [OLD])]
+    there = kept / str(log).lstrip("/") / f"{OLD}.gz"
+
+    def other_host(_done: int) -> None:
+        rotated_file(there.parent, there.name, b"other")
+
+    with pytest.raises(Refused, match="another host has just made"):
+        archive(claimed, str(kept), 0, other_host)
+    assert (content(there), old.read_bytes()) == (b"other", b"ours")
+    assert [path for path in kept.rglob("*") if path.is_file()] == [there]
 
 
 @pytest.mark.parametrize("trouble", ["missing", "damaged", "no space"])
@@ -113,6 +146,8 @@ def test_trouble_leaves_the_log_where_it_is(place: Place, trouble: str) -> None:
     if trouble == "no space":
         more = {"keep_free": "9999T"}
     before = place.rotated()
+    if trouble == "missing":
+        assert "there is no folder" in place.run(check=True)["msg"], "the plan says so, too"
     failed = place.run(**more)
     assert failed["failed"], failed
     assert actions(failed, "archive") == [("failed", name)]

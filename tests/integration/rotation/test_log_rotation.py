@@ -169,6 +169,29 @@ def test_logs_that_others_rotate_are_reported_and_left_to_them(place: Place) -> 
     assert not place.config.exists(), "logrotate would refuse both"
 
 
+def test_what_is_rotated_on_request_is_kept_for_as_many_days(place: Place) -> None:
+    """However often that was; logrotate itself would count the files."""
+    (place.logs / "app.log").write_text("x\n")
+    today = [f"app.log-20261128-179582400{number}.gz" for number in range(4)]
+    for name in today:
+        rotated_file(place.logs, name, b"x")
+    rotated_file(place.logs, "app.log-20261125-1795564800.gz", b"x", days=3.5)
+    done = place.run(force=True, keep=1, archive_dir="")
+    assert actions(done, "rotate") == [("done", "app.log")], done
+    assert place.rotated()[:4] == today
+    assert len(place.rotated()) == 5
+
+
+def test_a_configuration_that_the_daily_run_does_not_read_is_no_rotation(place: Place) -> None:
+    (place.logs / "app.log").write_text("x\n")
+    assert status_of(place.run(), "configuration") == "ok"
+    main = place.root / "other.conf"
+    main.write_text(f"include {place.archive}\n")
+    found = place.run(main_config=str(main))
+    assert status_of(found, "configuration") == "warning"
+    assert "Nothing rotates these logs daily" in summary_of(found, "configuration")
+
+
 def test_a_file_of_someone_else_is_not_overwritten(place: Place) -> None:
     (place.logs / "app.log").write_text("x\n")
     place.config.write_text("# mine\n")

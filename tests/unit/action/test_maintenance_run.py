@@ -60,6 +60,25 @@ def test_a_part_knows_what_the_one_before_it_did() -> None:
     assert observed["before"] == BEGUN["health"]
 
 
+def test_a_call_that_fails_forgets_nothing_of_the_part_before() -> None:
+    failed = {"__logs_rotation": {"failed": True, "msg": "disk full"}}
+    hosts = {"__maintenance_begun": BEGUN, **failed}
+    asked = Asked({"state": "part", "part": "certificates"}, {"failed": True, "msg": "disk full"})
+    begun = asked.run({"app1": hosts})
+    for part in (begun, {"unreachable": True}):
+        asked = Asked({"state": "finished"})
+        asked.run({"app1": {**hosts, "__maintenance_part": part}})
+        assert asked.given[0]["observed"]["problems"] == ["disk full"]
+
+
+@pytest.mark.parametrize(("resumes", "checked"), [("", False), ("r0", True)])
+def test_what_a_killed_run_changed_is_compared_by_the_next(resumes: str, checked: bool) -> None:
+    asked = Asked({"state": "finished"})
+    ended = {"__maintenance_ended": {"check_again": False}}
+    asked.run({"app1": {"__maintenance_begun": {**BEGUN, "resumes": resumes}, **ended}})
+    assert asked.given[0]["observed"]["checked"] is checked
+
+
 FIRST = {**BEGUN, "first": {"part": "logs", "go": True, "seconds": 9, "reason": ""}}
 OTHER = {"host": "db1", "name": "maintenance.others", "subject": "", "summary": "apt"}
 

@@ -72,10 +72,10 @@ def test_a_part_that_failed_says_what_it_means() -> None:
 
 def test_the_run_says_what_became_of_a_killed_one() -> None:
     killed = run(results={"dependencies": result("done"), "database": result("running")})
-    text = assess.killed(killed, NOW, True)
+    text = assess.killed(killed, NOW, killed)
     assert "was killed during 'database'" in text
     assert text.endswith("this run goes on with it, and does not repeat: dependencies")
-    assert "all parts are done anew" in assess.killed(killed, NOW, False)
+    assert "all parts are done anew" in assess.killed(killed, NOW, None)
     check = assess.run_check(run(note=text), THRESHOLDS, NOW)
     assert (check.status, check.summary[:8]) == ("warning", "The run ")
 
@@ -125,6 +125,8 @@ def test_people_are_named_and_work_stops_the_run() -> None:
     people = ({"user": "bob", "terminal": "pts/0", "since": "2026-11-28 01:00 (10.0.0.7)"},)
     work = ({"lock": "/var/lib/dpkg/lock", "held by": "process 7 (apt-get)"},)
     assert assess.others_check(Others(), THRESHOLDS).status == "ok"
+    hidden = assess.others_check(Others(unseen=("/backups/.lock",)), THRESHOLDS)
+    assert (hidden.status, "setfacl -m u:USER:x /backups'" in hidden.remedy) == ("unknown", True)
     check = assess.others_check(Others(people), THRESHOLDS)
     assert (check.status, check.summary) == ("warning", "1 other user logged in: bob")
     check = assess.others_check(Others(people, work), THRESHOLDS)

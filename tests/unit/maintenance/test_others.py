@@ -22,6 +22,14 @@ def test_a_lock_that_is_held_is_found_and_its_holder_named(tmp_path: Path) -> No
     assert others([path], ()).work == ()
 
 
+def test_a_lock_in_a_folder_of_someone_else_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert others(["/backups/.lock"], ()).unseen == ("/backups/.lock",)
+
+
 def test_the_lock_of_the_package_manager_is_found(tmp_path: Path) -> None:
     """It is of another kind, and no process sees its own by trying."""
     path = tmp_path / "lock-frontend"

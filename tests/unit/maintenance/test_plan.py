@@ -10,9 +10,10 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.maintenance.plan import (
     budget,
     is_alive,
-    is_resumable,
     obstacle,
     order_of,
+    still_left_out,
+    to_resume,
 )
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.maintenance.record import (
     Controller,
@@ -77,10 +78,43 @@ def test_a_run_is_alive_until_its_process_or_its_lease_has_ended(
 
 
 def test_a_run_of_last_week_is_not_gone_on_with() -> None:
-    assert is_resumable(run(), NOW, options())
-    assert not is_resumable(run(ended=NOW), NOW, options())
-    assert not is_resumable(run(began=NOW - 25 * 3600), NOW, options())
-    assert not is_resumable(None, NOW, options())
+    assert to_resume(run(), NOW, options()) == run()
+    assert to_resume(run(ended=NOW), NOW, options()) is None
+    assert to_resume(run(began=NOW - 25 * 3600), NOW, options()) is None
+    assert to_resume(None, NOW, options()) is None
+
+
+def test_a_report_is_no_update() -> None:
+    """Neither done already, nor an estimate of how long one takes."""
+    killed = run(results={"dependencies": result("done", read_only=True)})
+    report = options("part", part="dependencies", read_only=["dependencies"], **NIGHT)
+    update = options("part", part="dependencies", **NIGHT)
+    assert to_resume(killed, NOW, report) == killed
+    assert to_resume(killed, NOW, update) == run(results={})
+    record = Record(durations={"dependencies (report)": (9.0,)})
+    assert obstacle("dependencies", at(4, 50), record, report) is None
+    late = obstacle("dependencies", at(4, 50), record, update)
+    assert late is not None
+    assert "dependencies may take 30 min" in late.reason
+
+
+def test_an_expired_certificate_breaks_https_and_is_renewed_all_the_same() -> None:
+    expired = critical("certificate.expiry", subject="x:443")["observed"]["critical"]
+    broken = critical("web.endpoint", subject="https://x/")["observed"]["critical"]
+    for found, host, stopped in (
+        ([*expired, *broken], "app1", False),
+        (broken, "app1", True),
+        ([*expired, *broken], "app2", True),
+    ):
+        given = options("part", part="certificates", observed={"host": host, "critical": found})
+        assert (obstacle("certificates", NOW, Record(), given) is not None) is stopped
+
+
+def test_what_was_left_out_stays_so_until_a_run_comes_to_it() -> None:
+    record = Record(left_out=("database", "logs", "certificates"))
+    results = {"logs": result("done"), "certificates": result("stopped")}
+    ended = run(results={**results, "dependencies": result("left out")})
+    assert still_left_out(record, ended) == ("database", "certificates", "dependencies")
 
 
 # --- fit ------------------------------------------------------------------------------------------

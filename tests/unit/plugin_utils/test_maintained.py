@@ -66,5 +66,11 @@ def test_what_was_registered_since(
 
 
 def test_a_step_that_ran_again_counts() -> None:
-    before = {"__app_health": {"finished_at": 1.0, "changed": True}}
-    assert since(fingerprints(before), {"__app_health": {"finished_at": 2.0}}).ran
+    before = {"__logs_rotate": {"finished_at": 1.0, "changed": True}}
+    assert since(fingerprints(before), {"__logs_rotate": {"finished_at": 2.0}}).ran
+
+
+def test_the_health_afterwards_is_no_step_of_the_last_part() -> None:
+    later = {"__app_health": {"failed": True, "msg": "the host could not be reached"}}
+    steps = since(fingerprints(HEALTH), {**HEALTH, **later})
+    assert (steps.ran, steps.problems) == (False, ())

@@ -41,6 +41,7 @@ def test_nothing_is_wrong() -> None:
     [
         (Plan("x"), {"program": ""}, "configuration", "warning", "logrotate is not installed"),
         (Plan("x"), {"installed": "y"}, "configuration", "warning", "not written by this"),
+        (Plan("x"), {"is_read": False}, "configuration", "warning", "Nothing rotates these logs"),
         (
             Plan("", [Declined("/l/*.log", "others do")]),
             {},

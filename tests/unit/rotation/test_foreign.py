@@ -64,6 +64,8 @@ def test_what_is_included_counts_except_our_own_file(tmp_path: Path) -> None:
         ("/l/*.log", ["/l/b.log"], "/l/a*", False),
         ("/l/*.log", [], "/l/*.log", True),
         ("/l/*.log", ["/l/b.log"], "/m/*.log", False),
+        ("/l/m/*.log", ["/l/m/a.log"], "/l/*.log", False),  # not in folders below
+        ("/l/m/a.log", [], "/l/*", False),
     ],
 )
 def test_who_rotates_the_same(pattern: str, logs: list[str], other: str, is_rival: bool) -> None:

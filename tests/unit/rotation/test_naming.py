@@ -57,6 +57,12 @@ def test_archives_are_in_folders_named_as_those_of_the_logs() -> None:
     assert archive_folder("/backups/logs", "/var/log/a/app.log") == "/backups/logs/var/log/a"
 
 
+def test_a_link_is_no_rotated_log(tmp_path: Path) -> None:
+    (tmp_path / "app.log.1").symlink_to("/etc/passwd")
+    (tmp_path / "app.log.2").mkdir()
+    assert rotated_of(str(tmp_path / "app.log"), ["app.log.1", "app.log.2"]) == []
+
+
 def test_the_log_of_a_rotated_one() -> None:
     assert log_of("app.log-20261128-1795824000.gz") == "app.log"
     assert log_of("app.log-20261128-1795824000.archiving") == "app.log"

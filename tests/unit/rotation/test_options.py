@@ -51,8 +51,8 @@ def test_patterns_that_are_fine() -> None:
 
 
 def test_logrotate_removes_nothing_before_it_would_have_expired_in_the_archive() -> None:
-    assert options(keep=30).count == 30
-    assert options(keep=30, archive_dir="/backups/logs", archive_keep=90).count == 120
+    assert options(keep=30).days == 30
+    assert options(keep=30, archive_dir="/backups/logs", archive_keep=90).days == 120
 
 
 def test_the_home_of_pm2() -> None:

@@ -31,7 +31,7 @@ def snapshot(folder: Folder = DEPLOY, owner: str = "deploy", **facts: Any) -> Sn
     return Snapshot(
         program="/usr/sbin/logrotate",
         gzip="/usr/bin/gzip",
-        logs={PATTERN: [Log("/var/log/app/a.log", 5, owner)]},
+        logs={PATTERN: [Log("/var/log/app/a.log", 5, owner, folder.group)]},
         folders={PATTERN: [folder]},
         **facts,
     )
@@ -53,6 +53,16 @@ def test_whose_permissions_it_takes(folder: Folder, owner: str, is_root: bool, s
     assert [log.path for log in plan.managed] == ["/var/log/app/a.log"]
     assert plan.covers("/var/log/app/new.log")
     assert not plan.covers("/var/log/app/new.txt")
+    assert not plan.covers("/var/log/app/below/new.log")
+
+
+def test_a_log_that_is_made_anew_keeps_its_group() -> None:
+    folder = Folder("/var/log/app", "deploy", "deploy")
+    for groups, expected in ((("adm", "adm"), "adm"), (("adm", "x"), "deploy")):
+        logs = [Log(f"/var/log/app/{n}.log", 5, "deploy", each) for n, each in enumerate(groups)]
+        found = Snapshot(gzip="gzip", logs={PATTERN: logs}, folders={PATTERN: [folder]})
+        plan = plan_configuration(found, Options((PATTERN,)), "py")
+        assert f"    su deploy {expected}\n" in plan.text
 
 
 @pytest.mark.parametrize(
