@@ -136,6 +136,8 @@ def require_own(place: str, path: str) -> None:
 def prepare(place: str) -> None:
     """Make the folder, which only its owner can read: a copy may hold tokens; raises OSError."""
     os.makedirs(place, mode=0o700, exist_ok=True)
+    if os.stat(place).st_uid == os.geteuid():  # it can be older than this
+        os.chmod(place, 0o700)
 
 
 def keep(place: str, name: str, content: str) -> str:
@@ -150,7 +152,9 @@ def _live_commit(live: str) -> str:
         commit = stream.read().strip()
         if len(commit) == _FULL_HASH:
             return commit
-    return described(live, inherited({}))[1]
+    # Without a checkout of its own, git would name the commit of one around it.
+    is_checkout = os.path.lexists(os.path.join(live, ".git"))
+    return described(live, inherited({}))[1] if is_checkout else ""
 
 
 def _require_space(place: str, gib: float, needed: int = 0) -> None:

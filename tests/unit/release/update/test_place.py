@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def options(app: Path, **given: object) -> Options:
 
 def test_what_is_copied(app: Path) -> None:
     place = app / "place"
+    place.mkdir(mode=0o755)
     prepare(str(place))
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     copy = Path(make_copy(options(app), str(place)).path)
@@ -125,3 +127,13 @@ def test_a_folder_is_another_one_once_a_file_was_changed(app: Path) -> None:
     assert state() == first
     (app / "releases/v1/src/a.js").write_text("other")
     assert state() != first
+
+
+def test_the_commit_of_a_repository_around_the_app_is_not_the_apps(app: Path) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for command in (["init", "--quiet"], [*who, "commit", "--allow-empty", "--quiet", "-m", "x"]):
+        subprocess.run(["git", *command], cwd=app, check=True)
+    (app / "releases/v1/.git").rmdir()
+    prepare(str(app / "place"))
+    copied = make_copy(options(app, repository="/nowhere"), str(app / "place"))
+    assert (copied.commit, copied.git) == ("", None)
