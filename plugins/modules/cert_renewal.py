@@ -18,13 +18,16 @@ description:
     an older version than the one on disk, it runs O(check_command) and, only if that succeeds,
     O(reload_command).
   - If clients accepted an endpoint before and refuse it after the reload, or it does not answer any
-    more, the links of the certificate lead to the version before again, and nginx is reloaded once
-    more. A new certificate that clients would refuse is not loaded at all.
+    more, the links of its certificate lead to the version before again, and nginx is reloaded once
+    more. A new certificate that clients would refuse is not loaded at all, unless a deploy hook
+    has already done so.
   - Writes a deploy hook that does the same check and reload whenever certbot's own timer renews a
     certificate. Hooks of others are left as they are.
   - C(certificate.renewal) says for each certificate when it is due, or why it was not renewed, in
     certbot's words, such as rate limit, challenge, account, or authority not reached.
-    C(certificate.renewal_timer) says whether certbot runs by itself.
+    It is V(warning) if a certificate has been due for half of the time that was left, and
+    V(critical) once it has expired.
+  - C(certificate.renewal_timer) says whether certbot runs by itself.
   - Without certbot, or without a certificate of it, nothing is done. The checks say until when the
     endpoints' certificates are valid, and that nothing here renews them.
 extends_documentation_fragment:

@@ -31,7 +31,7 @@ options:
   dest:
     description:
       - Folder on the host for the copy, and for the newest 10 offers. Only its owner can read it.
-        It must be outside O(path).
+        It must be outside O(path), and new, empty or of an earlier run.
       - By default C(npm_update/NAME) in C(/var/lib/gpt-agent-runbook) for root, in
         C(~/.local/state/gpt-agent-runbook) for others; C(NAME) follows from O(path).
     type: path
@@ -78,7 +78,9 @@ options:
   environment:
     description:
       - Variables for the commands and npm, such as the URL of a test database, or a token for the
-        registry. Each value counts as a secret.
+        registry. None of them is an argument or part of the result. What the commands print is
+        shown without the values of 8 characters or more; without those of 4 or more if the name
+        sounds like a secret, such as C(DB_PASS).
       - The commands get no other variables but those of the user's session that concern paths,
         language, proxies, npm, SSH and TLS; not those of the live app. So no test can reach the
         live database by accident.
@@ -149,8 +151,8 @@ attributes:
   idempotent:
     support: full
     description:
-      - Nothing is changed, and nothing is tried again, if the same update of the same commit is
-        offered already.
+      - Nothing is changed, and nothing is tried again, if the same update of the same commit, or
+        of the same files without one, is offered already.
 requirements:
   - npm 7 or newer
   - git, with O(repository)
@@ -300,14 +302,15 @@ def mask(module: AnsibleModule, secrets: list[str]) -> None:
     """Let Ansible mask these, but not every ``1`` and ``test`` in the result."""
     module.no_log_values = set(secrets)
     module.params["environment"] = dict.fromkeys(module.params["environment"] or {}, MASK)
-    module.params["repository"] = redact(module.params["repository"] or "")
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    given = dict(module.params)
+    module.params["repository"] = redact(given["repository"] or "")  # it is in each result
     try:
         thresholds = Thresholds(CHECKS, module.params["thresholds"])
-        options = Options.from_params(module.params)
+        options = Options.from_params(given)
         mask(module, options.secrets)
         with progress_reporter(module.params["progress_file"]) as report:
             update = Update(options, thresholds, report, check_mode=module.check_mode)

@@ -93,9 +93,10 @@ class Npm:
         return Answer(content, log)
 
     def _environment(self, cache: str) -> Mapping[str, str]:
+        beside, path = os.path.dirname(self._options.npm), os.environ.get("PATH", os.defpath)
         return {
             **self._own,
-            "PATH": f"{os.path.dirname(self._options.npm)}:{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{beside}:{path}" if beside else path,
             "NODE_ENV": "",  # else npm leaves development dependencies out
             "npm_config_cache": cache,
             "npm_config_loglevel": "http",

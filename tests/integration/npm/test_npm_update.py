@@ -185,3 +185,31 @@ def test_no_secret_and_no_way_to_the_live_app(app: App) -> None:
     assert "'printenv DATABASE_URL PIN; exit 1' fails without the update as well" in answer["msg"]
     assert "geheimes" not in json.dumps(answer)
     assert answer["invocation"]["module_args"]["environment"]["PIN"] != "77"
+
+
+def test_a_wrong_option_does_not_show_the_password_of_the_repository(app: App) -> None:
+    repository = "https://deploy:geheimes@git.example.test/app.git"
+    answer = app.update(repository=repository, only=["no name"])
+    assert "is not the name of a package" in answer["msg"]
+    assert "geheimes" not in json.dumps(answer)
+
+
+def test_a_changed_app_is_tried_again(app: App) -> None:
+    app.seed()
+    first = app.update()
+    (app.path / "test.js").write_text("throw new Error('changed')")
+    answer = app.update()
+    assert verdict(answer)[0] == "critical", "what was proven before is another app"
+    assert Path(first["patch"]).exists()
+
+
+def test_a_folder_with_other_files_is_left_as_it_is(app: App) -> None:
+    app.seed()
+    other = app.path.parent / "home"
+    (other / "work").mkdir(parents=True)
+    (other / "work" / "thesis").write_text("mine")
+    for check in (True, False):
+        answer = app.update(dest=str(other), check=check)
+        assert "dest: " in answer["msg"]
+        assert (other / "work" / "thesis").read_text() == "mine"
+    assert "must be outside" in app.update(dest=str(app.path / "updates"))["msg"]

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from ...core.errors import NotCollected
 from ...core.text import redact, shorten
@@ -34,6 +35,11 @@ _RESULT = re.compile(r"  (\S+) \((success|failure|parsefail)\)$")
 _EMPTY = re.compile(
     r"^[- ]*$|Saving debug log|Ask for help|See the logfile|Please see the logfile"
     r"|renew failure\(s\)|^\s*(Traceback|File \")|Plugins selected"
+)
+#: What follows an error, which can have several lines.
+_END = re.compile(
+    r"[- ]*$|Skipping|Failed |Running |Hook |All |The following |Additionally|Processing "
+    r"|Renewal configuration file |\d+ renew failure"
 )
 _LONGEST = 400
 
@@ -137,12 +143,13 @@ def _blocks(lines: Sequence[str]) -> dict[str, list[str]]:
 
 def _attempt(name: str, lines: Sequence[str]) -> Attempt:
     error = ""
-    for line in lines:
+    for position, line in enumerate(lines):
         found = _FAILED.match(line)
         if (found and found[1] == name) or (
             (found := _UNREADABLE.match(line)) and found[1] in (name, None)
         ):
-            error = found[2]
+            rest = takewhile(lambda line: not _END.match(line), lines[position + 1 :])
+            error = " ".join([found[2], *rest])
     problems = _problems(lines)
     if error and problems:
         error = f"{error} {'; '.join(problems)}"

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ...core.check import DONE, FAILED, PLANNED, Action
 from ...core.errors import RunbookError
 from ..options import Target
 from ..wording import untrusted_reason
-from .lineage import Lineage
+from .lineage import Lineage, read_lineages
 from .links import link_version
 from .nginx import is_there, problem_of
 from .options import Options
@@ -42,18 +42,56 @@ class Deployment:
 
     def carry_out(self, deployed: bool) -> None:
         """``deployed`` is whether a deploy hook may have just reloaded: that takes a moment."""
-        self.served = self._watch(min(_MOMENT, self.options.serve_wait) if deployed else 0.0)
+        moment = min(_MOMENT, self.options.serve_wait)
+        self.served = self._watch(moment if deployed else 0.0)
+        if any(not one.answers for one in self._broken()):  # perhaps just now
+            self.served = self._watch(moment)
+        reloaded = self._serve_files()
+        broken = self._broken()
+        if reloaded:
+            names = {one.lineage for one in broken}
+            left = [one for one in self.stale(self.served) if one.lineage not in names]
+            self.problems += map(_not_served, left)
+        self._recover(broken, deployed or reloaded)
+
+    def _serve_files(self) -> bool:
+        """Let the files be served, unless clients would refuse them; whether it was reloaded."""
         stale = self.stale(self.served)
         refused = [one for one in stale if one.file_refused(utc_now())]
         if refused:
-            self._roll_back(refused, _why_refused(refused[0]), reload=False)
-        elif stale and self._reload(stale):
-            self.served = self._watch(self.options.serve_wait)
-        broken = self._broken()
-        if broken:
-            self._roll_back(broken, _why_broken(broken[0]), reload=True)
-        elif not self.problems:
-            self.problems += [_not_served(one) for one in self.stale(self.served)]
+            is_back = self._roll_back(refused, _why_refused, reload=False)
+            names = {one.lineage for one in refused}
+            stale = [one for one in stale if one.lineage not in names]
+            if stale and not is_back:
+                waiting = ", ".join(dict.fromkeys(one.lineage for one in stale))
+                self.problems.append(f"{waiting} is not served: a reload would load the other too")
+                return False
+        if not stale or not self._reload(stale):
+            return False
+        self.served = self._watch(self.options.serve_wait)
+        return True
+
+    def _recover(self, broken: Sequence[Served], acted: bool) -> None:
+        """Go back where another version is linked than was served; it is the cause at most there.
+
+        Without a reload, an endpoint that broke has checks of its own that say so.
+        """
+        versions, linked = self._versions(), {one.name: one.linked for one in self.lineages}
+        back = [
+            one for one in broken if versions.get(one.lineage) not in (None, linked[one.lineage])
+        ]
+        if back:
+            self._roll_back(back, _why_broken, reload=True)
+        if acted:
+            self.problems += [_not_renewed(one) for one in broken if one not in back]
+
+    def _versions(self) -> dict[str, int]:
+        """The newest version of each certificate that was served before."""
+        found: dict[str, int] = {}
+        for one in self.before:
+            if one.version:
+                found[one.lineage] = max(one.version, found.get(one.lineage, 0))
+        return found
 
     def stale(self, served: Sequence[Served]) -> list[Served]:
         """The endpoints that serve an older version than the one on disk."""
@@ -102,18 +140,26 @@ class Deployment:
             if one.lineage and one.subject in good and not one.accepted(now)
         ]
 
-    def _roll_back(self, endpoints: Sequence[Served], why: str, reload: bool) -> None:
-        versions = {one.lineage: one.version for one in self.before if one.lineage}
-        lineages = {one.name: one for one in self.lineages}
-        for name in sorted({one.lineage for one in endpoints}):
-            started, version = time.monotonic(), versions.get(name, 0)
-            problem = self._link(lineages[name], version)
+    def _roll_back(
+        self, endpoints: Sequence[Served], why: Callable[[Served], str], reload: bool
+    ) -> bool:
+        """Whether the certificates of all these endpoints are the ones before again."""
+        versions, lineages = self._versions(), {one.name: one for one in self.lineages}
+        worked = True
+        first = {one.lineage: one for one in reversed(endpoints)}
+        for name, one in sorted(first.items()):
+            started, version, lineage = time.monotonic(), versions.get(name, 0), lineages[name]
+            problem = self._link(lineage, version)
             if reload and not problem:
                 problem = self._check_and_reload() or self._still_broken(name)
                 if problem:  # it was something else, and the new certificate is valid for longer
-                    self._link(lineages[name], lineages[name].newest)
+                    self._link(lineage, lineage.linked or lineage.newest)
                     self._check_and_reload()
-            self._rolled_back(lineages[name], version, why, problem, started)
+            self._rolled_back(lineage, version, why(one), problem, started)
+            worked = worked and not problem
+        self.lineages = read_lineages(self.options.config_dir)
+        self.served = self._watch(0.0)
+        return worked
 
     def _link(self, lineage: Lineage, version: int) -> str:
         if not version:
@@ -143,7 +189,7 @@ class Deployment:
     def _rolled_back(
         self, lineage: Lineage, version: int, why: str, problem: str, started: float
     ) -> None:
-        newest = lineage.newest
+        newest = lineage.linked or lineage.newest
         if problem:
             reason = f"{why}; going back to version {version} did not help: {problem}"
             remedy = f"The links lead to version {newest}"
@@ -210,6 +256,13 @@ def _why_broken(one: Served) -> str:
         said = untrusted_reason(seen, seen.verdict.path or seen.chain)[0]
         return f"clients refuse what {one.subject} serves: {said}"
     return f"clients refuse what {one.subject} serves: it is out of date"
+
+
+def _not_renewed(one: Served) -> str:
+    return (
+        f"{one.lineage}: {_why_broken(one)}; no other version of it was served before, so check"
+        " what else has changed in nginx's configuration since its last reload"
+    )
 
 
 def _not_served(one: Served) -> str:

@@ -74,7 +74,7 @@ class _Run:
         self.options, self.thresholds, self.check_mode = options, thresholds, check_mode
         self.actions: list[Action] = []
         self.problems: list[str] = []
-        self.lineages: list[Lineage] = []
+        self.lineages: Sequence[Lineage] = ()
         self.served: Sequence[Served] = ()
         self.version: tuple[int, ...] = ()
         """Of certbot, as it was when it renewed last; empty if it is not here."""
@@ -191,6 +191,7 @@ class _Run:
             answers[lineage.name] = self._certbot("--cert-name", lineage.name, *more)
         found = verdicts.assess_rehearsal(answers, self.thresholds)
         self.more += found
+        self.served = watch(self.options, self.options.targets, self.lineages)  # hooks reload
         bad = [one for one in found if one.status != "ok"]
         self.problems += [f"{one.subject}: {one.summary}. {one.remedy}" for one in bad]
 
@@ -283,8 +284,7 @@ class _Run:
             self.problems,
         )
         deployment.carry_out(self.deployed)
-        self.served = deployment.served
-        self.lineages = read_lineages(self.options.config_dir)
+        self.served, self.lineages = deployment.served, deployment.lineages
 
     # --- the deploy hook ----------------------------------------------------------------------
 

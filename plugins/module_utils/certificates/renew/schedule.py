@@ -49,6 +49,15 @@ class Schedule:
         return [one.name for one in self.timers if one.active == "active"]
 
     @property
+    def ends_with_this_boot(self) -> str:
+        """The timer that runs certbot, but not after a restart of the host; empty if it does."""
+        if self.cron and self.cron_runs:
+            return ""
+        active = [one for one in self.timers if one.active == "active"]
+        lasting = [one for one in active if one.enabled != "disabled"]
+        return active[0].name if active and not lasting else ""
+
+    @property
     def works(self) -> bool:
         return bool(self.active_timers or (self.cron and self.cron_runs))
 

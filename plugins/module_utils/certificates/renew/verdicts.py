@@ -24,6 +24,10 @@ RENEWAL, TIMER, REHEARSAL = (
     "certificate.renewal_timer",
     "certificate.rehearsal",
 )
+_LATE = (
+    "Run playbooks/renew_certificates.yml. If that renews nothing, 'certbot renew --cert-name' and"
+    " certbot's log say why; see certificate.renewal_timer for what should have done it."
+)
 _ENABLE = "Switch it on: 'systemctl enable --now certbot.timer'."
 
 
@@ -92,10 +96,15 @@ def _verdict(
         return OK, until, "", "autorenew is off in its renewal file, so certbot never renews it"
     if renewed:
         return OK, f"renewed: {until}", "", ""
+    ends = lineage.certificate.not_after if lineage.certificate else now
+    if ends <= now:
+        return CRITICAL, f"{until}, and not renewed", _LATE, ""
     due = due_at(lineage, certbot)
     if due is None:
         setting = f"renew_before_expiry is {lineage.renew_before!r}, which certbot alone knows"
         return OK, until, "", setting
+    if now > due + (ends - due) / 2:
+        return WARNING, f"due since {due:%Y-%m-%d}, and not renewed yet; {until}", _LATE, ""
     if due <= now:
         return OK, f"due since {due:%Y-%m-%d}; {until}", "", ""
     return OK, f"due on {due:%Y-%m-%d}; {until}", "", ""
@@ -110,6 +119,10 @@ def assess_schedule(schedule: Schedule, thresholds: Thresholds) -> Check:
         if failed:
             text += f"; its last run failed ({failed.result or failed.active})"
             remedy = f"'journalctl -u {failed.name}' and certbot's log say why."
+            return thresholds.verdict(TIMER, WARNING, text, remedy=remedy)
+        if timer := schedule.ends_with_this_boot:
+            text = f"{timer} runs certbot, but is not enabled: it will not after a restart"
+            remedy = f"Let it start with the host: 'systemctl enable {timer}'."
             return thresholds.verdict(TIMER, WARNING, text, remedy=remedy)
         return thresholds.verdict(TIMER, OK, text)
     if schedule.timers:

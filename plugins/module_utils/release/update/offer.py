@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 
 from ...core.errors import NotCollected
+from ...core.text import redact, shorten
 from .packages import Files
 from .place import Copy
 
@@ -18,6 +19,8 @@ from .place import Copy
 _KEPT = 10
 _BRANCHES = "npm-update"
 _SECONDS = 60.0
+#: Exit code of diff.
+_DIFFERENT = 1
 
 
 def name_of(copy: Copy, digest: str) -> str:
@@ -56,6 +59,9 @@ def patch(before: Files, after: Files) -> str:
                 )
             except (OSError, subprocess.TimeoutExpired):
                 raise NotCollected("the program diff does not work", "Install diffutils.") from None
+            if done.returncode != _DIFFERENT:
+                said = shorten(redact(done.stderr.decode(errors="replace")), 200)
+                raise NotCollected(f"the program diff failed: {said}", "Install diffutils.")
             parts.append(done.stdout.decode())
     return "".join(parts)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import NotCollected, RunbookError
+from ...core.errors import NotCollected, RunbookError, UsageError
 from ...core.lock import exclusive_lock
 from ...core.operation import Outcome
 from ...core.progress import ProgressCallback, progress, running_item
@@ -25,7 +25,7 @@ from . import packages
 from .offer import branch_of, is_pushed, keep_newest, name_of, patch
 from .options import BRANCH, Options
 from .packages import Change, Files
-from .place import Copy, keep, make_copy, prepare, remove_copy
+from .place import LOCK, Copy, keep, make_copy, prepare, remove_copy, require_own
 from .scan import ask_snyk, parts
 from .trial import Failure, Trial
 from .words import failed, offered, remedy_of
@@ -67,7 +67,7 @@ class Update:
         self._outcome = Outcome(results=results)
 
     def run(self) -> Outcome:
-        """Never raises because of the app, npm or the registry."""
+        """Never raises because of the app, npm or the registry; raises `UsageError`."""
         if not self._options.path:
             text, reason = "No app to update", "no path is set (app_update_path)"
             self._outcome.checks.append(self._thresholds.not_judged(UPDATE, text, reason))
@@ -75,6 +75,8 @@ class Update:
         problem: RunbookError | None = None
         try:
             self._run()
+        except UsageError:
+            raise
         except RunbookError as error:
             problem = error
         except DeadlineExceeded:
@@ -88,14 +90,15 @@ class Update:
         return self._outcome
 
     def _run(self) -> None:
-        if self._check_mode:
-            with tempfile.TemporaryDirectory() as place:
-                self._plan(self._find(place))
-            return
         place = self._options.place
+        require_own(place, self._options.path)
+        if self._check_mode:
+            with tempfile.TemporaryDirectory() as temporary:
+                self._plan(self._find(temporary))
+            return
         prepare(place)
         what = f"the packages of {self._options.path}"
-        with exclusive_lock(os.path.join(place, ".lock"), what, self._options.owner):
+        with exclusive_lock(os.path.join(place, LOCK), what, self._options.owner):
             if remove_copy(place):
                 reason = "a run that was killed had left it"
                 self._outcome.actions.append(Action(REMOVE, DONE, reason, place))
@@ -115,7 +118,7 @@ class Update:
         after = trial.update()
         changes = packages.changes(trial.before, after)
         self._outcome.results["updates"] = len(changes)
-        name = name_of(copy, packages.digest(after, self._options.commands))
+        name = name_of(copy, packages.digest(after, [*self._options.commands, copy.state]))
         return Found(copy, trial, after, changes, name)
 
     def _plan(self, found: Found) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -24,6 +25,8 @@ from .packages import LOCKS, MANIFEST, Files
 
 #: Name of the copy in the place of the offers.
 _COPY = "work"
+#: Name of the lock there.
+LOCK = ".lock"
 _EXAMPLES = (".example", ".sample", ".template", ".dist")
 _GIB = 1 << 30
 _FULL_HASH = 40
@@ -37,6 +40,8 @@ class Copy:
     commit: str = ""
     """What it is a copy of; empty for a folder."""
     git: Git | None = None
+    state: str = ""
+    """Identifies the files of a folder."""
 
     def files(self) -> Files:
         """The files that an update may change; raises `NotCollected`."""
@@ -65,15 +70,13 @@ def make_copy(options: Options, place: str) -> Copy:
             f"{options.path} has no package.json",
             "Set the path to the folder of the live app, and run this as a user who can read it.",
         )
-    if is_inside(os.path.realpath(place), live):
-        raise UsageError("dest: must be outside the app's folder, which is left as it is")
     path = os.path.join(place, _COPY)
     remove_copy(place)
     commit = options.version or (_live_commit(live) if options.repository else "")
     if not commit and options.offer != BRANCH:
         _require_space(place, options.free_disk, _size(live))
-        shutil.copytree(live, path, symlinks=True, ignore=_left_out(live))
-        return Copy(path)
+        _copy(live, path)
+        return Copy(path, state=_state(path))
     _require_space(place, options.free_disk)
     git = Git(os.path.join(place, "repository.git"), options.repository, inherited({}))
     _fetch(git)
@@ -117,9 +120,24 @@ def remove_copy(place: str) -> bool:
     return True
 
 
+def require_own(place: str, path: str) -> None:
+    """Raise `UsageError` for a folder of something else: what is in it is overwritten and removed.
+
+    The folder of an earlier run has its lock.
+    """
+    if is_inside(os.path.realpath(place), os.path.realpath(path)):
+        raise UsageError("dest: must be outside the app's folder, which is left as it is")
+    with suppress(FileNotFoundError):
+        found = {*os.listdir(place)} - {"lost+found"}
+        if found and LOCK not in found:
+            raise UsageError(f"dest: {place} has other files; name a folder for this alone")
+
+
 def prepare(place: str) -> None:
     """Make the folder, which only its owner can read: a copy may hold tokens; raises OSError."""
     os.makedirs(place, mode=0o700, exist_ok=True)
+    if os.stat(place).st_uid == os.geteuid():  # it can be older than this
+        os.chmod(place, 0o700)
 
 
 def keep(place: str, name: str, content: str) -> str:
@@ -134,7 +152,9 @@ def _live_commit(live: str) -> str:
         commit = stream.read().strip()
         if len(commit) == _FULL_HASH:
             return commit
-    return described(live, inherited({}))[1]
+    # Without a checkout of its own, git would name the commit of one around it.
+    is_checkout = os.path.lexists(os.path.join(live, ".git"))
+    return described(live, inherited({}))[1] if is_checkout else ""
 
 
 def _require_space(place: str, gib: float, needed: int = 0) -> None:
@@ -167,10 +187,42 @@ def _is_left_out(root: str, path: str) -> bool:
         return True
     if name == ".env" or (name.startswith(".env.") and not name.endswith(_EXAMPLES)):
         return True
-    mode = os.lstat(path).st_mode
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:  # the live app has just removed it
+        return True
     if stat.S_ISLNK(mode):
         return not is_inside(os.path.realpath(path), root)
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _copy(live: str, path: str) -> None:
+    left_out = _left_out(live)
+    try:
+        shutil.copytree(live, path, symlinks=True, ignore=left_out, copy_function=_copy_if_there)
+    except shutil.Error as error:  # one for each file
+        raise NotCollected(
+            f"{live} cannot be copied: {error.args[0][0][2]}",
+            f"Run this as a user who can read the app, with enough space in {path}.",
+        ) from None
+
+
+def _copy_if_there(source: str, target: str) -> str:
+    """For copytree: the live app removes files of its own, such as uploads, at any moment."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target, follow_symlinks=False)
+    return target
+
+
+def _state(root: str) -> str:
+    """Another one once a file of the folder is another one, by its name, size and time."""
+    found = []
+    for folder, _folders, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            seen = os.lstat(path)
+            found.append(f"{os.path.relpath(path, root)} {seen.st_size} {seen.st_mtime_ns}")
+    return hashlib.sha256("\n".join(sorted(found)).encode(errors="replace")).hexdigest()
 
 
 def _size(root: str) -> int:
@@ -180,6 +232,6 @@ def _size(root: str) -> int:
         folders[:] = [name for name in folders if not _is_left_out(root, f"{folder}/{name}")]
         for name in names:
             path = os.path.join(folder, name)
-            if not _is_left_out(root, path):
-                total += os.lstat(path).st_size
+            with suppress(FileNotFoundError):
+                total += 0 if _is_left_out(root, path) else os.lstat(path).st_size
     return total

@@ -27,7 +27,7 @@ Report = Callable[[str], None]
 _RECKON = ("--json", "--package-lock-only", "--ignore-scripts", "--no-fund")
 #: Trouble of the host or the registry, of which the packages are innocent.
 _SURROUNDINGS = re.compile(
-    r"ENOSPC|[Nn]o space left on device|EDQUOT|ENOMEM|heap out of memory"
+    r"ENOSPC|[Nn]o space left on device|EDQUOT|ENOMEM"
     r"|npm (?:error|ERR!) code (?:E4\d\d|E5\d\d|ENEEDAUTH|ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT"
     r"|ERR_SOCKET_TIMEOUT|EHOSTUNREACH|ENETUNREACH|ETARGET|\w*CERT\w*|EPROTO)"
 )

@@ -118,3 +118,23 @@ def test_another_certbot_runs() -> None:
 def test_a_run_that_says_nothing_and_one_that_does_not_end() -> None:
     assert parse(Ended(2, "")).error == "it gave no reason"
     assert parse(Ended(None, "")).error == "it did not end within the time limit"
+
+
+def test_an_error_of_several_lines() -> None:
+    text = f"""{BEGUN}Failed to renew certificate a.example with error: The manual plugin is missing
+The error was: PluginError('An authentication script must be provided')
+
+{LINE}
+Processing /etc/letsencrypt/renewal/b.example.conf
+{LINE}
+Renewal configuration file /etc/letsencrypt/renewal/b.example.conf is broken.
+The error was: expected cert.pem to be a symlink
+Skipping.
+
+{LINE}
+All renewals failed. The following certificates could not be renewed:
+"""
+    attempts = parse(Ended(1, text)).attempts
+    assert attempts["a.example"].error.endswith("An authentication script must be provided')")
+    expected = "is broken. The error was: expected cert.pem to be a symlink"
+    assert attempts["b.example"].error == expected

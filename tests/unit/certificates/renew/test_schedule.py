@@ -37,6 +37,7 @@ def test_files_of_cron(tmp_path: Path) -> None:
 
 
 TIMER = Unit("certbot.timer", active="active")
+NOW_ONLY = Unit("certbot.timer", active="active", enabled="disabled")
 OFF = Unit("certbot.timer", active="inactive")
 FAILED = Unit("certbot.service", active="failed", result="exit-code")
 
@@ -46,6 +47,8 @@ FAILED = Unit("certbot.service", active="failed", result="exit-code")
     [
         ({"timers": (TIMER,)}, "ok", "certbot runs by certbot.timer"),
         ({"timers": (TIMER,), "services": (FAILED,)}, "warning", "its last run failed"),
+        ({"timers": (NOW_ONLY,)}, "warning", "not enabled"),
+        ({"timers": (NOW_ONLY,), "cron": ("/etc/cron.d/c",), "cron_runs": True}, "ok", "runs by"),
         ({"timers": (OFF,)}, "warning", "certbot.timer is inactive"),
         ({"cron": ("/etc/cron.d/c",), "cron_runs": True}, "ok", "by /etc/cron.d/c"),
         ({"cron": ("/etc/cron.d/c",)}, "warning", "cron does not run"),

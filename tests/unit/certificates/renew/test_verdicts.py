@@ -36,6 +36,9 @@ def assessed(left: float = 60, renewed: bool = False, error: str = "", **more: A
     [
         ({}, "ok", "due on 2026-12-23; 60 days left"),
         ({"left": 20}, "ok", "due since 2026-11-13; 20 days left"),
+        ({"left": 14}, "warning", "due since 2026-11-07, and not renewed yet; 14 days left"),
+        ({"left": -2}, "critical", "expired on 2026-11-21, and not renewed"),
+        ({"left": -2, "renew_before": "soon"}, "critical", "and not renewed"),
         ({"left": 90, "renewed": True}, "ok", "renewed: 90 days left"),
         ({"left": 20, "error": "Timeout"}, "critical", "20 days left, until 2026-12-13; the auth"),
         ({"left": -2, "error": "Timeout"}, "critical", "expired on 2026-11-21"),

@@ -12,12 +12,20 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.deadline import Deadline
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.thresholds import Thresholds
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.npm.checks import CHECKS
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.npm.client import Npm
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.npm.options import (
+    Options as NpmOptions,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.options import (
     Options,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.scan import ask_snyk
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.scan import (
+    ask_snyk,
+    parts,
+)
 
 FOUND = [
     {"id": "S-1", "packageName": "a", "version": "1", "severity": "low"},
@@ -77,3 +85,10 @@ def test_a_token_without_the_program(tmp_path: Path) -> None:
     options = Options("/srv/app", snyk="/nowhere/snyk", snyk_token="t0psecret")
     check = ask_snyk(options, str(tmp_path), Thresholds(CHECKS))
     assert (check.status, check.summary) == ("unknown", "The program /nowhere/snyk is not there")
+
+
+def test_a_list_of_parts_that_comes_too_late_is_left_out(tmp_path: Path) -> None:
+    program = tmp_path / "npm"
+    program.write_text("#!/bin/sh\nsleep 60\n")
+    program.chmod(0o755)
+    assert parts(Npm(NpmOptions(str(tmp_path), str(program)), Deadline(0.2))) == ""
