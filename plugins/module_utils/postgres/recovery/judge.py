@@ -15,7 +15,7 @@ from ...core.units import format_value
 from ...linux.programs import UNSEEN
 from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import ADDRESS, ANY, CRASHED, DISK, FILES, PORT, READ_ONLY, STOPPED, reason
+from .log import ADDRESS, ANY, CRASHED, DISK, FILES, PORT, READ_ONLY, STOPPED, of_server, reason
 from .snapshot import Snapshot
 
 _NEVER = ", and never delete anything in pg_wal"
@@ -81,7 +81,7 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
 
 
 def _last(lines: Sequence[str]) -> list[str]:
-    return [shorten(redact(line), 200) for line in lines if line.strip()][-_LINES:]
+    return [shorten(redact(line), 200) for line in of_server(lines) if line.strip()][-_LINES:]
 
 
 def _size(value: int | None) -> str:
