@@ -8,14 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
+from ...core.recovery import (
+    ADDRESS,
+    ANY,
+    CRASHED,
+    DISK,
+    FILES,
+    OTHER,
+    PORT,
+    RESTART,
+    STOPPED,
+    Cause,
+    Reason,
+    lines_since,
+)
 
-DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
-READ_ONLY, ADDRESS = "read-only", "address"
-#: Reasons that lie in files, which may have been corrected since.
-FILES = "files"
-#: A reason that is not recognized.
-ANY = "any"
+#: A kind of reason, beside those of every service.
+READ_ONLY = "read-only"
 #: What ends a server only while it starts.
 _OF_START = ("", FILES, ANY)
 
