@@ -31,8 +31,8 @@ description:
 options:
   data_directory:
     description:
-      - The data directory. Found by the configuration of Debian's clusters, or by the running
-        server, unless it is given.
+      - The data directory. Found by the configuration of Debian's clusters, by the running server,
+        or by the unit (C(PGDATA), C(-D)), unless it is given.
     type: path
 extends_documentation_fragment:
   - gpt_agent.runbook.postgres

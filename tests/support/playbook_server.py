@@ -2,7 +2,8 @@
 
 A run is a process that was forked from one that has imported Ansible, and goes on as the command
 would: same arguments, environment and folder. Such runs share the modules that Ansible has packed.
-One with another configuration comes from another process. `fresh=True` runs the command itself.
+One with another configuration comes from another process. What Ansible says of its configuration
+when it is imported is not in a run's output. `fresh=True` runs the command itself.
 """
 
 from __future__ import annotations

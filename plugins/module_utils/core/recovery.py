@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from .check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
@@ -44,6 +44,12 @@ RECOVERY_OPTIONS: dict[str, Any] = {
 #: What cures the trouble: nothing to cure, patience, a restart, or something else first.
 NOTHING, WAIT, RESTART, OTHER = "nothing", "wait", "restart", "other"
 CURES = (NOTHING, WAIT, RESTART, OTHER)
+#: Kinds of reasons in a log: what may be different now, or was an earlier run.
+DISK, PORT, ADDRESS, STOPPED, CRASHED = "disk", "port", "address", "stopped", "crashed"
+#: Reasons that lie in files, which may have been corrected since.
+FILES = "files"
+#: A reason that is not recognized.
+ANY = "any"
 #: Seconds between two checks after a restart.
 _POLL = 0.5
 #: Bytes below which a disk counts as full: one segment of PostgreSQL's WAL.
@@ -223,6 +229,43 @@ def lines_since(start: re.Pattern[str], lines: Sequence[str]) -> Sequence[str]:
         if start.search(lines[at]):
             return lines[at:]
     return lines
+
+
+def own_reason(said: Reason | None, logged: Reason | None, failed: bool) -> Reason | None:
+    """The reason that a service gave itself: by its last run if that failed, else by its log.
+
+    ``failed`` is whether it ended before it was ready.
+    """
+    if said and said.kind == ANY and logged and logged.cause.cure == OTHER:
+        return logged
+    if failed and logged and logged.kind in (STOPPED, CRASHED):
+        return said  # that was an earlier run
+    return said or logged
+
+
+def as_of_now(
+    service: str, found: Reason, room: Room | None, corrected: bool, absent: str, listener: str
+) -> Cause:
+    """The cause by the service's own reason, or a restart if that is no longer the case.
+
+    ``absent`` is an address that this host does not have, ``listener`` who has the port.
+    """
+    cause = replace(found.cause, text=f"{service} is down: {found.cause.text}")
+    if found.kind == DISK and room:
+        text = f"{cause.text}, and has {format_value(room.free, 'bytes')} free now"
+        return Cause(RESTART, text, "Find out what filled the disk.")
+    if found.kind == FILES and corrected:
+        text = f"{cause.text}, and its files were changed since"
+        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
+    if found.kind == ADDRESS:
+        if not absent:
+            return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {absent}")
+    if found.kind == PORT:
+        if not listener:
+            return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
+        return replace(cause, text=f"{cause.text}: {listener}")
+    return cause
 
 
 def no_room(state: str, folder: str, room: Room | None, caution: str = "") -> Cause | None:

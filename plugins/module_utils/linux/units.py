@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.files import last_change, tree
 from ..core.recovery import OTHER, RESTART, WAIT, Cause
@@ -36,6 +36,7 @@ _SHOWN = (
     "ConditionResult",
     "AssertResult",
     "ConditionTimestampMonotonic",
+    "Environment",
 )
 #: Values of ExecMainCode for a process that a signal ended.
 _KILLED = ("2", "3")
@@ -74,6 +75,8 @@ class Unit:
     """The signal that ended its main process."""
     unmet: bool = False
     """Whether a condition or an assertion of the unit forbade its last start."""
+    environment: str = field(default="", repr=False)
+    """Variables that the unit sets, as systemd prints them; may contain secrets."""
 
     @property
     def exists(self) -> bool:
@@ -255,6 +258,7 @@ def _unit(fields: Mapping[str, str]) -> Unit:
         _whole(fields.get("ExecMainStatus")) if fields.get("ExecMainCode") in _KILLED else 0,
         "no" in (fields.get("ConditionResult"), fields.get("AssertResult"))
         and _whole(fields.get("ConditionTimestampMonotonic")) > 0,
+        fields.get("Environment", ""),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -73,10 +74,12 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
     processes = running(_NAMES)
     mains = _mains(processes)
     cluster = cluster_on(found.port)
+    unit = _unit(options, cluster)
     data = options.data_directory or cluster.data or _data_of_main(mains, found.port)
+    if not data and not mains:  # else it may be one of those that is meant
+        data = _data_of_unit(unit)
     postmaster = _postmaster(data)
     main = next((each for each in mains if postmaster and each.pid == postmaster.pid), None)
-    unit = _unit(options, cluster)
     log, name = _log(options, data, cluster, unit)
     said = last_words(unit)
     return replace(
@@ -109,6 +112,13 @@ def _data_of_main(mains: Sequence[Program], port: int) -> str:
             if found and (found.port == port or len(mains) == 1):
                 return data
     return ""
+
+
+def _data_of_unit(unit: Unit | None) -> str:
+    """The data directory by a unit, as Red Hat's have it."""
+    named = re.search(r"\bPGDATA=(/[^\s\"]+)", unit.environment) if unit else None
+    named = named or (re.search(r" -D *(/[^\s;]+)", unit.command) if unit else None)
+    return named[1] if named else ""
 
 
 def _postmaster(data: str) -> Postmaster | None:

@@ -6,16 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, Reason, no_room, rows
+from ...core.recovery import (
+    NOTHING,
+    OTHER,
+    RESTART,
+    WAIT,
+    Cause,
+    Reason,
+    as_of_now,
+    no_room,
+    own_reason,
+    rows,
+)
 from ...core.text import redact, shorten
 from ...core.units import format_value
 from ...linux.programs import UNSEEN
 from ...linux.units import busy, down, forbidden
 from ..errors import NoConnection
-from .log import ADDRESS, ANY, CRASHED, DISK, FILES, PORT, READ_ONLY, STOPPED, reason
+from .log import READ_ONLY, of_server, reason
 from .snapshot import Snapshot
 
 _NEVER = ", and never delete anything in pg_wal"
@@ -81,7 +91,7 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
 
 
 def _last(lines: Sequence[str]) -> list[str]:
-    return [shorten(redact(line), 200) for line in lines if line.strip()][-_LINES:]
+    return [shorten(redact(line), 200) for line in of_server(lines) if line.strip()][-_LINES:]
 
 
 def _size(value: int | None) -> str:
@@ -171,31 +181,12 @@ def _of_log(seen: Snapshot) -> Cause | None:
     found = _said(seen)
     if not found:
         return None
-    cause = replace(found.cause, text=f"PostgreSQL is down: {found.cause.text}")
-    if found.kind == DISK and seen.room:
-        text = f"{cause.text}, and has {_size(seen.room.free)} free now"
-        return Cause(RESTART, text, "Find out what filled the disk.")
+    cause = as_of_now("PostgreSQL", found, seen.room, seen.corrected, seen.absent, seen.listener)
     if found.kind == READ_ONLY and seen.room:
         return Cause(RESTART, f"{cause.text}, and can be written now", cause.remedy)
-    if found.kind == FILES and seen.corrected:
-        text = f"{cause.text}, and its files were changed since"
-        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
-    if found.kind == ADDRESS:
-        if not seen.absent:
-            return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)
-        return replace(cause, text=f"{cause.text}: {seen.absent}")
-    if found.kind == PORT:
-        if not seen.listener:
-            return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
-        return replace(cause, text=f"{cause.text}: {seen.listener}")
     return cause
 
 
 def _said(seen: Snapshot) -> Reason | None:
-    """The reason that it gave itself: by its last run if that failed, else by its log."""
-    found, logged = reason(seen.said), reason(seen.log)
-    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
-        return logged
-    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
-        return found  # that was an earlier run
-    return found or logged
+    failed = seen.unit is not None and seen.unit.failed_to_start
+    return own_reason(reason(seen.said), reason(seen.log), failed)

@@ -8,14 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
+from ...core.recovery import (
+    ADDRESS,
+    ANY,
+    CRASHED,
+    DISK,
+    FILES,
+    OTHER,
+    PORT,
+    RESTART,
+    STOPPED,
+    Cause,
+    Reason,
+    lines_since,
+)
 
-DISK, PORT, STOPPED, CRASHED = "disk", "port", "stopped", "crashed"
-READ_ONLY, ADDRESS = "read-only", "address"
-#: Reasons that lie in files, which may have been corrected since.
-FILES = "files"
-#: A reason that is not recognized.
-ANY = "any"
+#: A kind of reason, beside those of every service.
+READ_ONLY = "read-only"
 #: What ends a server only while it starts.
 _OF_START = ("", FILES, ANY)
 
@@ -23,6 +32,14 @@ _START = re.compile(r"starting PostgreSQL \d")
 _READY = re.compile(r"database system is ready to accept")
 #: Only these end a server; errors of sessions do not.
 _DEADLY = re.compile(r"\b(?:FATAL|PANIC|LOG|HINT|DETAIL|WARNING):|^pg_ctl|^postgres:|^Error:")
+_LEVEL = re.compile(
+    r"\b(DEBUG\d|INFO|NOTICE|WARNING|ERROR|LOG|FATAL|PANIC|DETAIL|HINT|QUERY|CONTEXT|STATEMENT):  "
+)
+#: What sessions do: it may contain passwords and personal data.
+_OF_SESSIONS = {"INFO", "NOTICE", "WARNING", "ERROR", "QUERY", "CONTEXT", "STATEMENT"}
+_LOGGED_STATEMENT = re.compile(
+    r"LOG:  (?:statement|execute|fastpath|parse|bind|duration|AUDIT|process \d+ (?:still|acquired))"
+)
 
 
 _REASONS: Sequence[tuple[str, str, str, str, str]] = (
@@ -168,3 +185,16 @@ def reason(lines: Sequence[str]) -> Reason | None:
             if _READY.search(line):
                 return None
     return None
+
+
+def of_server(lines: Sequence[str]) -> list[str]:
+    """The lines without errors and statements of sessions, and what belongs to these."""
+    kept = []
+    of_session = False
+    for line in lines:
+        found = _LEVEL.search(line)
+        if found and found[1] not in ("DETAIL", "HINT"):
+            of_session = found[1] in _OF_SESSIONS or bool(_LOGGED_STATEMENT.search(line))
+        if not of_session and not line.startswith("\t"):  # the rest of a statement
+            kept.append(line)
+    return kept

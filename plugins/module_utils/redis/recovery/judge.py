@@ -10,13 +10,24 @@ from dataclasses import replace
 from typing import Any
 
 from ...core.check import OK
-from ...core.recovery import NOTHING, OTHER, RESTART, WAIT, Cause, Reason, no_room, rows
+from ...core.recovery import (
+    NOTHING,
+    OTHER,
+    RESTART,
+    WAIT,
+    Cause,
+    Reason,
+    as_of_now,
+    no_room,
+    own_reason,
+    rows,
+)
 from ...core.text import shorten
 from ...core.units import format_value
 from ...linux.programs import UNSEEN, Program
 from ...linux.units import busy, down, forbidden
 from ..errors import Loading, NoAnswer, NotListening
-from .log import ADDRESS, ANY, CRASHED, DISK, FILES, MEMORY, PORT, STOPPED, reason, shown
+from .log import MEMORY, reason, shown
 from .snapshot import Snapshot
 
 #: Lines of the log that are shown.
@@ -155,21 +166,7 @@ def _of_log(seen: Snapshot) -> Cause | None:
     found = _said(seen)
     if not found:
         return None
-    cause = replace(found.cause, text=f"Redis is down: {found.cause.text}")
-    if found.kind == DISK and seen.room:
-        text = f"{cause.text}, and has {_size(seen.room.free)} free now"
-        return Cause(RESTART, text, "Find out what filled the disk.")
-    if found.kind == FILES and seen.corrected:
-        text = f"{cause.text}, and its files were changed since"
-        return Cause(RESTART, text, "If that was no correction, it fails again, and says why.")
-    if found.kind == ADDRESS:
-        if not seen.absent:
-            return Cause(RESTART, f"{cause.text}, and has now", cause.remedy)
-        return replace(cause, text=f"{cause.text}: {seen.absent}")
-    if found.kind == PORT:
-        if not seen.listener:
-            return Cause(RESTART, f"{cause.text}, which is free now", cause.remedy)
-        return replace(cause, text=f"{cause.text}: {seen.listener}")
+    cause = as_of_now("Redis", found, seen.room, seen.corrected, seen.absent, seen.listener)
     if found.kind == MEMORY and seen.memory is not None:
         return replace(cause, text=f"{cause.text}; {_size(seen.memory)} are available now")
     return cause
@@ -183,13 +180,8 @@ def _was_killed(seen: Snapshot) -> bool:
 
 
 def _said(seen: Snapshot) -> Reason | None:
-    """The reason that it gave itself: by its last run if that failed, else by its log."""
-    found, logged = reason(seen.said), reason(seen.log)
-    if found and found.kind == ANY and logged and logged.cause.cure == OTHER:
-        return logged
-    if seen.unit and seen.unit.failed_to_start and logged and logged.kind in (STOPPED, CRASHED):
-        return found  # that was an earlier run
-    return found or logged
+    failed = seen.unit is not None and seen.unit.failed_to_start
+    return own_reason(reason(seen.said), reason(seen.log), failed)
 
 
 def _named(programs: Sequence[Program]) -> str:

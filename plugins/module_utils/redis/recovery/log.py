@@ -8,7 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...core.recovery import OTHER, RESTART, Cause, Reason, lines_since
+from ...core.recovery import (
+    ADDRESS,
+    ANY,
+    CRASHED,
+    DISK,
+    FILES,
+    OTHER,
+    PORT,
+    RESTART,
+    STOPPED,
+    Cause,
+    Reason,
+    lines_since,
+)
 from ...core.text import MASK, redact
 
 #: What is quoted of a user that has an error.
@@ -16,13 +29,8 @@ _QUOTED = re.compile(r"(user declaration|applying operation) '.*'")
 _START = re.compile(r"(?:Redis|Valkey|oO0OoO0OoO0Oo .*) is starting|FATAL CONFIG FILE ERROR")
 _READY = re.compile(r"[Rr]eady to accept connections")
 
-#: Kinds of reasons, beside those that a restart never cures.
-DISK, PORT, STOPPED, CRASHED, MEMORY = "disk", "port", "stopped", "crashed", "memory"
-ADDRESS = "address"
-#: Reasons that lie in files, which may have been corrected since.
-FILES = "files"
-#: A reason that is not recognized.
-ANY = "any"
+#: A kind of reason, beside those of every service.
+MEMORY = "memory"
 #: What ends a server only while it starts.
 _OF_START = ("", FILES, ANY)
 

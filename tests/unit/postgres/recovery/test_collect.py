@@ -39,3 +39,17 @@ def test_the_unit_without_a_cluster_of_debian(
 
     monkeypatch.setattr(collect, "read_units", read_units)
     assert collect._unit(Options(), Cluster()) == unit
+
+
+@pytest.mark.parametrize(
+    ("environment", "command"),
+    [
+        ("LANG=C PGDATA=/var/lib/pgsql/data PG_OOM_ADJUST_FILE=/x", "{ argv[]=p -D ${PGDATA} ; }"),
+        ("", "{ argv[]=/usr/bin/postgres -D /var/lib/pgsql/data ; ignore_errors=no ; }"),
+    ],
+)
+def test_the_data_directory_by_the_unit(environment: str, command: str) -> None:
+    unit = Unit("postgresql.service", environment=environment, command=command)
+    assert collect._data_of_unit(unit) == "/var/lib/pgsql/data"
+    assert collect._data_of_unit(OWN) == collect._data_of_unit(None) == ""
+    assert environment == "" or environment not in repr(unit)

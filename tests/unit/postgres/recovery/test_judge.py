@@ -10,7 +10,10 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files impor
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.programs import Program
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.errors import NoConnection
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.judge import judge
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.judge import (
+    evidence,
+    judge,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.snapshot import (
     Postmaster,
     Snapshot,
@@ -121,3 +124,22 @@ def test_the_cure(seen: Snapshot, cure: str, text: str) -> None:
     cause = judge(seen)
     assert cause.cure == cure
     assert text in cause.text
+
+
+def test_the_evidence_shows_nothing_of_sessions() -> None:
+    log = (
+        "\t\tWHERE token = 'Zq7tOp'",
+        "2026-11-28 03:00:00 UTC [7] LOG:  statement: ALTER USER app PASSWORD 'Zq7tOp'",
+        "\t-- Zq7tOp",
+        '2026-11-28 03:00:01 UTC [7] ERROR:  duplicate key value violates "users_email_key"',
+        "2026-11-28 03:00:01 UTC [7] DETAIL:  Key (email)=(Zq7tOp@example.com) already exists.",
+        "2026-11-28 03:00:01 UTC [7] STATEMENT:  INSERT INTO users VALUES ('Zq7tOp')",
+        "2026-11-28 03:00:02 UTC [9] LOG:  execute <unnamed>: SELECT $1",
+        "2026-11-28 03:00:02 UTC [9] DETAIL:  parameters: $1 = 'Zq7tOp'",
+        "2026-11-28 03:00:03 UTC [1] FATAL:  database files are incompatible with server",
+        "2026-11-28 03:00:03 UTC [1] DETAIL:  initialized by PostgreSQL version 14",
+        "pg_ctl: could not start server",
+    )
+    shown = [row["found"] for row in evidence(replace(DOWN, log=log))]
+    assert shown == [" ".join(line.split()) for line in log[-3:]]
+    assert "Zq7tOp" not in str(shown)
