@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.lock import exclusive_lock
+from demo.processes import wait_until
 from tests.conftest import RunModule, by_name, finish, start_module
 from tests.support.acme import Acme, Problem, acme_server
 from tests.support.certbot_host import NAME, CertbotHost, certbot_program, done
@@ -174,7 +175,7 @@ def test_a_reload_after_which_nothing_answers(host: CertbotHost) -> None:
     assert done(answer) == [*RENEWED, ("reload", "done"), ("roll_back", "failed")], answer
     assert "does not answer after the reload" in answer["msg"]
     assert "so that is not the cause: check what else has changed" in answer["msg"]
-    assert elsewhere.served_version() == 2
+    assert wait_until(lambda: elsewhere.served_version() == 2, 30)
 
 
 def test_two_runs_at_once(host: CertbotHost) -> None:

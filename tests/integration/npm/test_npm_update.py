@@ -97,7 +97,9 @@ def test_tests_that_fail_anyhow_and_a_registry_that_fails_are_told_apart(app: Ap
     assert verdict(answer) == ("critical", expected)
 
     app.registry.failures = {"/router/-/router-1.1.0.tgz": 500}
-    answer = app.update(commands=["npm ci --no-audit --fetch-retries=0"])
+    # npm has had this package for another test: it would not ask the registry.
+    cache = app.path.parent / "empty"
+    answer = app.update(commands=[f"npm ci --no-audit --fetch-retries=0 --cache={cache}"])
     assert answer["failed"]
     assert "because of the host or the registry" in verdict(answer)[1]
 

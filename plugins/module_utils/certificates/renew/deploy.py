@@ -145,7 +145,7 @@ class Deployment:
     ) -> bool:
         """Whether the certificates of all these endpoints are the ones before again."""
         versions, lineages = self._versions(), {one.name: one for one in self.lineages}
-        worked = True
+        worked, patience = True, 0.0
         first = {one.lineage: one for one in reversed(endpoints)}
         for name, one in sorted(first.items()):
             started, version, lineage = time.monotonic(), versions.get(name, 0), lineages[name]
@@ -155,10 +155,11 @@ class Deployment:
                 if problem:  # it was something else, and the new certificate is valid for longer
                     self._link(lineage, lineage.linked or lineage.newest)
                     self._check_and_reload()
+                    patience = self.options.serve_wait
             self._rolled_back(lineage, version, why(one), problem, started)
             worked = worked and not problem
         self.lineages = read_lineages(self.options.config_dir)
-        self.served = self._watch(0.0)
+        self.served = self._watch(patience)
         return worked
 
     def _link(self, lineage: Lineage, version: int) -> str:
