@@ -50,7 +50,11 @@ def done(run: Any) -> Counter[tuple[str, str]]:
 def test_everything_is_due_and_no_request_fails(
     playbook: Callable[..., Any], bloated: None, alone: None, probe: Callable[[], str]
 ) -> None:
-    now = {"logs_force": True, "certificates_renew_force": True}
+    now = {
+        "logs_force": True,
+        "certificates_renew_force": True,
+        "certificates_renew_names": ["app.staging.test"],
+    }
     first = maintain(playbook, **now, postgres_maintenance_cost_delay=0)
     assert (first.code, first.bad) == (0, set()), first.output
     found = done(first)
