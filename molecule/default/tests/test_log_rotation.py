@@ -135,8 +135,8 @@ def test_every_line_of_a_busy_log_is_in_one_place(
         app, "number ", "/var/log/gpt-agent/numbers*", f"{ARCHIVE}/var/log/gpt-agent/numbers*"
     )
     assert (written, most) == (lines, 1)
-    # PM2 itself drops what it has not written yet when it reopens a log: seldom, and the rest of some
-    # lines that were written together. Whatever is in a file is never lost.
+    # PM2 itself drops what it has not written yet when it reopens a log: seldom, and the rest of
+    # some lines that were written together. Whatever is in a file is never lost.
     assert found >= lines - REOPENED * (TOGETHER - 1)
     assert numbers(
         app, f"{busy}=", "/var/log/nginx/access.log*", f"{ARCHIVE}/var/log/nginx/access*"
