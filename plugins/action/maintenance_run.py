@@ -100,6 +100,7 @@ class ActionModule(ActionBase):
             "before": begun.get("health") or [],
             "health": _health(own) if state == FINISHED else [],
             "problems": list(steps.problems),
+            "doubts": [list(each) for each in steps.doubts],
             "changed": steps.changed,
             "ran": steps.ran,
             # What the killed run changed was not compared, and the checks of this run are newer.

@@ -69,6 +69,8 @@ class Observed:
     """The same before the maintenance."""
     problems: tuple[str, ...] = ()
     """Why steps of the part that has just ended failed."""
+    doubts: tuple[tuple[str, str], ...] = ()
+    """Status and text of the checks of that part which are critical or unknown, worst first."""
     changed: bool = False
     """Whether that part changed anything."""
     ran: bool = True
@@ -82,6 +84,7 @@ class Observed:
         given["critical"] = tuple(Finding(**each) for each in given.get("critical", ()))
         for name in ("health", "before"):
             given[name] = tuple((str(a), str(b), str(c)) for a, b, c in given.get(name, ()))
+        given["doubts"] = tuple((str(a), str(b)) for a, b in given.get("doubts", ()))
         for name in ("declined", "problems"):
             given[name] = tuple(given.get(name, ()))
         return cls(**given)

@@ -177,3 +177,23 @@ def test_a_part_that_fails_does_not_stop_the_next_one(stack: Stack, tmp_path: Pa
     assert "critical maintenance.part database · demo Failed in " in table
     assert "playbooks/database_maintenance.yml" in table
     assert "npm packages 5" in table
+
+
+def test_a_part_that_does_not_exist_or_did_nothing_is_not_ok(stack: Stack, tmp_path: Path) -> None:
+    stack.up()
+    steps = ("maintenance/begin", "maintenance/parts", "maintenance/finish")
+    with given() as variables:
+        wrong = {**variables, "maintenance_parts": ["databse", "logs"]}
+        table = in_short(stack, tmp_path, wrong, *steps)
+        assert "there is no part 'databse'" in table
+        assert "did you mean 'database'?" in table
+        assert "maintenance.part" not in table, "nothing was begun"
+        nowhere = {
+            "maintenance_parts": ["dependencies", "logs"],
+            "app_dependencies_path": str(tmp_path / "none"),
+            "logs_paths": [str(tmp_path / "none" / "*.log")],
+        }
+        table = in_short(stack, tmp_path, {**variables, **nowhere}, *steps)
+    assert "unknown maintenance.part logs" in table
+    assert "maintenance.part dependencies" in table
+    assert "ok maintenance.part" not in table
