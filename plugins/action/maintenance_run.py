@@ -121,7 +121,7 @@ def unknown_check(names: Iterable[str]) -> str:
 
 
 def wrong_parts(given: Mapping[str, Any]) -> str:
-    """What is wrong with the parts that are wanted, or that a host has; empty if nothing is."""
+    """What is wrong with the parts to be done, or of a host; empty if nothing is."""
     for option in ("parts", "host_parts"):
         names = given.get(option) or []
         if isinstance(names, str):

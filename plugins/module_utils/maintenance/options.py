@@ -96,7 +96,7 @@ class Options:
 
     state: str
     parts: tuple[str, ...] = PARTS
-    """Those that are wanted and that the host has."""
+    """Those to be done, as far as the host has them."""
     part: str = ""
     reason: str = ""
     read_only: frozenset[str] = frozenset()
