@@ -8,14 +8,21 @@ Documented in plugins/modules/maintenance_run.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.core.catalog import CATALOG
-from ..module_utils.maintenance.options import BEGUN, ENDED, FINISHED, PART
+from ..module_utils.maintenance.options import (
+    BEGUN,
+    ENDED,
+    FINISHED,
+    PART,
+    PARTS,
+    unknown_part,
+)
 from ..plugin_utils.controller import identity, is_dead
 from ..plugin_utils.maintained import critical_of, fingerprints, health_of, since
 from ..plugin_utils.requirements import HostVariables
@@ -34,7 +41,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        wrong = unknown_check(self._task.args.get("despite") or [])
+        wrong = unknown_check(self._task.args.get("despite") or []) or wrong_parts(self._task.args)
         if wrong:
             return {"failed": True, "msg": wrong}
         host = variables["inventory_hostname"]
@@ -93,6 +100,7 @@ class ActionModule(ActionBase):
             "before": begun.get("health") or [],
             "health": _health(own) if state == FINISHED else [],
             "problems": list(steps.problems),
+            "doubts": [list(each) for each in steps.doubts],
             "changed": steps.changed,
             "ran": steps.ran,
             # What the killed run changed was not compared, and the checks of this run are newer.
@@ -109,6 +117,20 @@ def unknown_check(names: Iterable[str]) -> str:
             close = get_close_matches(check, CATALOG, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             return f"despite: there is no check '{check}'{hint}"
+    return ""
+
+
+def wrong_parts(given: Mapping[str, Any]) -> str:
+    """What is wrong with the parts to be done, or of a host; empty if nothing is."""
+    for option in ("parts", "host_parts"):
+        names = given.get(option) or []
+        if isinstance(names, str):
+            names = [name.strip() for name in names.split(",")]
+        if not isinstance(names, Sequence):
+            return f"{option}: must be a list, of {', '.join(PARTS)}"
+        wrong = unknown_part(option, names)
+        if wrong:
+            return wrong
     return ""
 
 

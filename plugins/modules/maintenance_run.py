@@ -33,7 +33,15 @@ options:
     required: true
   parts:
     description:
-      - The parts that are to be done on this host, for O(state=begun).
+      - The parts that are to be done, as far as the host has them, for O(state=begun). A name that
+        is no part is an error, and nothing is begun.
+    type: list
+    elements: str
+    choices: [dependencies, database, logs, certificates]
+    default: [dependencies, database, logs, certificates]
+  host_parts:
+    description:
+      - The parts that this host has, for O(state=begun). Others of O(parts) are not done here.
     type: list
     elements: str
     choices: [dependencies, database, logs, certificates]
@@ -245,6 +253,7 @@ ARGUMENT_SPEC = {
     **STATE_OPTION,
     "state": {"type": "str", "choices": list(STATES), "required": True},
     "parts": {**_PARTS, "default": list(PARTS)},
+    "host_parts": {**_PARTS, "default": list(PARTS)},
     "part": {"type": "str", "choices": list(PARTS)},
     "read_only": {**_PARTS, "default": []},
     "reason": {"type": "str", "default": ""},

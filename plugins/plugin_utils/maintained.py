@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.core.check import CRITICAL, FAILED, Check
+from ..module_utils.core.check import CRITICAL, FAILED, UNKNOWN, Check
 from .report.reasons import reason
 from .report.steps import STEP_PREFIX, host_results
 from .requirements import HostVariables, results_of
@@ -69,6 +69,8 @@ class Steps:
     changed: bool
     problems: tuple[str, ...]
     """Why steps failed."""
+    doubts: tuple[tuple[str, str], ...] = ()
+    """Status and text of the checks of the steps that are critical or unknown, worst first."""
 
 
 def since(seen: Mapping[str, str], variables: Variables) -> Steps:
@@ -78,7 +80,20 @@ def since(seen: Mapping[str, str], variables: Variables) -> Steps:
     results = [result for name in new for result in results_of(name, {"": variables}).get("", [])]
     problems = [text for result in results for text in _problems(result)]
     changed = any(result.get("changed") for result in results)
-    return Steps(bool(results), changed, tuple(dict.fromkeys(problems)))
+    doubts = dict.fromkeys(each for result in results for each in _doubts(result))
+    return Steps(
+        bool(results),
+        changed,
+        tuple(dict.fromkeys(problems)),
+        tuple(sorted(doubts, key=lambda each: each[0] != CRITICAL)),
+    )
+
+
+def _doubts(result: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for check in result.get("checks") or ():
+        if isinstance(check, Mapping) and check.get("status") in (CRITICAL, UNKNOWN):
+            name = f"{check.get('name')} {check.get('subject', '')}".strip()
+            yield str(check["status"]), f"{name}: {check.get('summary', '')}"
 
 
 def _problems(result: Mapping[str, Any]) -> Iterable[str]:

@@ -24,6 +24,7 @@ def params(state: str = "begun", **given: Any) -> dict[str, Any]:
     return {
         "state": state,
         "parts": list(PARTS),
+        "host_parts": list(PARTS),
         "part": None,
         "read_only": [],
         "reason": "",

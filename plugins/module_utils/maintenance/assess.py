@@ -17,7 +17,17 @@ from ..core.thresholds import Thresholds
 from ..core.units import format_duration, pluralize
 from .options import CERTIFICATES, DATABASE, DEPENDENCIES, LOGS, Health
 from .others import Others
-from .record import DONE, FAILED, LEFT_OUT, NOTHING_SET, STOPPED, PartResult, Run
+from .record import (
+    DONE,
+    FAILED,
+    FOUND_CRITICAL,
+    FOUND_UNKNOWN,
+    LEFT_OUT,
+    NOTHING_SET,
+    STOPPED,
+    PartResult,
+    Run,
+)
 
 #: What it means if a part was not done, and how it is done alone.
 MEANING = {
@@ -31,7 +41,8 @@ MEANING = {
         "playbooks/database_maintenance.yml."
     ),
     LOGS: (
-        "The logs keep growing; watch host.disk_used. Read the actions of the rotation, then run "
+        "Logs that were not rotated keep growing, and rotated ones that were not archived stay on "
+        "the disk; watch host.disk_used. Read the checks and actions of the rotation, then run "
         "playbooks/log_rotation.yml."
     ),
     CERTIFICATES: (
@@ -39,7 +50,16 @@ MEANING = {
         "Read the actions, then run playbooks/renew_certificates.yml."
     ),
 }
-_STATUSES = {DONE: OK, LEFT_OUT: WARNING, STOPPED: CRITICAL, FAILED: CRITICAL}
+#: How a part ended, and what that is as a check.
+_STATUSES = {
+    DONE: OK,
+    FOUND_UNKNOWN: UNKNOWN,
+    LEFT_OUT: WARNING,
+    FOUND_CRITICAL: CRITICAL,
+    STOPPED: CRITICAL,
+    FAILED: CRITICAL,
+}
+_WIDER = "Run the maintenance within its window, or widen maintenance_window."
 _REASON_LENGTH = 300
 
 
@@ -73,11 +93,19 @@ def killed(run: Run, now: float, resumed: Run | None) -> str:
         ago = format_duration(now - run.began)
         return f"{text}, {ago} ago, which is too long to go on with: all parts are done anew"
     done = [part for part, result in resumed.results.items() if result.status == DONE]
-    return f"{text}; this run goes on with it, and does not repeat: {', '.join(done) or 'nothing'}"
+    tail = f", and does not repeat: {', '.join(done)}" if done else ""
+    return f"{text}; this run goes on with it{tail}"
 
 
 def run_check(run: Run, thresholds: Thresholds, now: float | None = None) -> Check:
     """maintenance.run, at the beginning or, with the time, at the end."""
+    if now is not None and _nothing_begun(run):
+        text = (
+            f"The run {run.controller.text} {_tally(run, now)}. Every part that would change "
+            "something was left out, for lack of time"
+        )
+        text += f"; {run.note}" if run.note else ""
+        return thresholds.verdict("maintenance.run", CRITICAL, text, remedy=_WIDER)
     if run.note:
         remedy = "Find out what ended it: the output of that run, and the log of its controller."
         text = run.note[:1].upper() + run.note[1:]
@@ -85,6 +113,16 @@ def run_check(run: Run, thresholds: Thresholds, now: float | None = None) -> Che
     parts = pluralize(len(run.order), "part")
     when = f"begins with {parts}" if now is None else _tally(run, now)
     return thresholds.verdict("maintenance.run", OK, f"The run {run.controller.text} {when}")
+
+
+def _nothing_begun(run: Run) -> bool:
+    """Whether all parts that would change something were left out."""
+    parts = [
+        each.status
+        for each in run.results.values()
+        if not each.read_only and each.reason != NOTHING_SET
+    ]
+    return bool(parts) and set(parts) == {LEFT_OUT}
 
 
 def _tally(run: Run, now: float) -> str:
@@ -127,9 +165,13 @@ def part_check(part: str, result: PartResult | None, thresholds: Thresholds) -> 
     reason = shorten(result.reason, _REASON_LENGTH)
     summary = {
         DONE: f"{'Done' if result.changed else 'Nothing had to be changed'}{took}",
-        LEFT_OUT: f"Left out, and the first of the next run: {reason}",
+        FOUND_CRITICAL: f"{_did(result)}{took}, but critical: {reason}",
+        FOUND_UNKNOWN: f"Not done in full{took.replace(' in ', ' after ')}: {reason}",
+        LEFT_OUT: f"Left out; due at the next run: {reason}",
         STOPPED: f"Not begun: {reason}",
     }.get(result.status, f"Failed{took}: {reason}")
+    if result.status == FOUND_UNKNOWN and result.changed:
+        summary = f"{_did(result)}{took}, but unknown: {reason}"
     if result.status == DONE and reason:
         summary += f", {reason}"
     status = _STATUSES.get(result.status, CRITICAL)
@@ -138,15 +180,23 @@ def part_check(part: str, result: PartResult | None, thresholds: Thresholds) -> 
     )
 
 
+def _did(result: PartResult) -> str:
+    if result.read_only:
+        return "Reported"
+    return "Done" if result.changed else "Nothing was changed"
+
+
 def _remedy(part: str, result: PartResult) -> str:
     if result.status == LEFT_OUT:
-        return "Run the maintenance within its window, or widen maintenance_window."
+        return _WIDER
     if result.status == STOPPED:
         again = "Fix what is critical, then run the maintenance again."
         if not result.checks:
             return again
         given = json.dumps({"maintenance_despite": list(result.checks)})
         return f"{again} If it does not matter for the maintenance: -e '{given}'"
+    if result.status in (FOUND_CRITICAL, FOUND_UNKNOWN) and result.changed:
+        return ""  # the part was done, so only its own checks say what is left
     return MEANING[part]
 
 

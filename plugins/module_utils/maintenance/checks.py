@@ -9,7 +9,8 @@ from ..core.definition import Definition
 
 CHECKS: dict[str, Definition] = {
     "maintenance.run": Definition(
-        "No other maintenance run is working on the host, and the last one was not killed.",
+        "No other maintenance run is working on the host, the last one was not killed, and this "
+        "one had time for a part that changes something, if there is one.",
         "Wait until the other run has ended.",
     ),
     "maintenance.others": Definition(
@@ -18,7 +19,8 @@ CHECKS: dict[str, Definition] = {
         "Ask who it is, and run the maintenance when they have finished.",
     ),
     "maintenance.part": Definition(
-        "The part of the maintenance was done, or had nothing to do.",
+        "The part of the maintenance was done, or had nothing to do, and none of the checks that "
+        "its own steps made is critical or unknown.",
         "Read the part's own checks and actions, fix the cause, and run the maintenance again.",
     ),
     "maintenance.health": Definition(

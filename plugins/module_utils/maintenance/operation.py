@@ -27,7 +27,17 @@ from .plan import (
     still_left_out,
     to_resume,
 )
-from .record import DONE, FAILED, NOTHING_SET, RUNNING, PartResult, Record, Run, Store
+from .record import (
+    DONE,
+    FAILED,
+    FOUND_UNKNOWN,
+    NOTHING_SET,
+    RUNNING,
+    PartResult,
+    Record,
+    Run,
+    Store,
+)
 
 
 class Lost(RunbookError):
@@ -171,7 +181,7 @@ class Maintenance:
             record, run = self._close(record, run)
         reason = obstacle(options.part, self._now, record, options)
         read_only = options.part in options.read_only
-        result = reason or PartResult(RUNNING, self._now, read_only=read_only)
+        result = replace(reason or PartResult(RUNNING, self._now), read_only=read_only)
         run = replace(
             run.with_result(options.part, result),
             alive=self._now,
@@ -203,10 +213,15 @@ class Maintenance:
         part, observed = run.running, self._options.observed
         if not part:
             return record, run
-        status = FAILED if observed.problems else DONE
-        reason = "; ".join(observed.problems) or ("" if observed.ran else NOTHING_SET)
+        status, reason = DONE, "" if observed.ran else NOTHING_SET
+        if observed.problems:
+            status, reason = FAILED, "; ".join(observed.problems)
+        elif observed.doubts:
+            status, reason = observed.doubts[0]
+            more = len(observed.doubts) - 1
+            reason += f"; and {more} more" if more else ""
         result = self._ended(run.results[part], status, reason)
-        if status == DONE and result.seconds is not None:
+        if status not in (FAILED, FOUND_UNKNOWN) and result.seconds is not None:
             record = record.with_duration(duration_key(part, result.read_only), result.seconds)
         return record, run.with_result(part, result)
 

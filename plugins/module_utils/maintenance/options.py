@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any
 
 from ..core.errors import UsageError
@@ -68,6 +69,8 @@ class Observed:
     """The same before the maintenance."""
     problems: tuple[str, ...] = ()
     """Why steps of the part that has just ended failed."""
+    doubts: tuple[tuple[str, str], ...] = ()
+    """Status and text of the checks of that part which are critical or unknown, worst first."""
     changed: bool = False
     """Whether that part changed anything."""
     ran: bool = True
@@ -81,6 +84,7 @@ class Observed:
         given["critical"] = tuple(Finding(**each) for each in given.get("critical", ()))
         for name in ("health", "before"):
             given[name] = tuple((str(a), str(b), str(c)) for a, b, c in given.get(name, ()))
+        given["doubts"] = tuple((str(a), str(b)) for a, b in given.get("doubts", ()))
         for name in ("declined", "problems"):
             given[name] = tuple(given.get(name, ()))
         return cls(**given)
@@ -92,6 +96,7 @@ class Options:
 
     state: str
     parts: tuple[str, ...] = PARTS
+    """Those to be done, as far as the host has them."""
     part: str = ""
     reason: str = ""
     read_only: frozenset[str] = frozenset()
@@ -121,7 +126,9 @@ class Options:
         given = {key: value for key, value in params["controller"].items() if key in known}
         return cls(
             state=state,
-            parts=tuple(part for part in PARTS if part in params["parts"]),
+            parts=tuple(
+                part for part in PARTS if part in params["parts"] and part in params["host_parts"]
+            ),
             part=params["part"] or "",
             reason=params["reason"],
             read_only=frozenset(params["read_only"]),
@@ -137,11 +144,22 @@ class Options:
         )
 
 
+def unknown_part(option: str, names: Iterable[object]) -> str:
+    """What is wrong with names of parts; empty if nothing is."""
+    for name in names:
+        if name not in PARTS:
+            close = get_close_matches(str(name), PARTS, n=1, cutoff=0.5)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            return f"{option}: there is no part '{name}', only {', '.join(PARTS)}{hint}"
+    return ""
+
+
 def _limits(given: Mapping[str, Any]) -> dict[str, float]:
     limits = {}
     for part, seconds in given.items():
-        if part not in PARTS:
-            raise UsageError(f"limits: there is no part '{part}', only {', '.join(PARTS)}")
+        wrong = unknown_part("limits", [part])
+        if wrong:
+            raise UsageError(wrong)
         try:
             number = float(seconds)
         except (TypeError, ValueError):

@@ -19,12 +19,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..core.check import CRITICAL, UNKNOWN
 from ..core.files import PARTIAL, write_atomically
 from ..core.lock import Locked, exclusive_lock
 from ..core.state import default_dir
 
 #: How a part ended, or that it is being done.
 RUNNING, DONE, FAILED = "running", "done", "failed"
+#: How a part ended that has not failed, by the worst of the checks that its steps made.
+FOUND_CRITICAL, FOUND_UNKNOWN = CRITICAL, UNKNOWN
 #: Not begun: there was no time left for it, or the platform was not fit for it.
 LEFT_OUT, STOPPED = "left out", "stopped"
 

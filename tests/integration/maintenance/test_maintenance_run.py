@@ -22,6 +22,8 @@ BEFORE = {"health": [["app.online", "", "ok"]]}
 FINE = {"before": [["app.online", "", "ok"]], "health": [["app.online", "", "ok"]]}
 
 
+ALL_BUT_OK = ("logs", "certificates")
+
 #: Locks the file that it is given, says so, and waits.
 HOLDER = """
 import fcntl, sys
@@ -143,6 +145,40 @@ def test_what_there_was_no_time_for_is_the_first_of_the_next_run(step: Step) -> 
     assert "failed" not in done
     assert by_name(done, "maintenance.part", "logs")["status"] == "warning"
     assert step("begun")["order"] == ["logs", "dependencies", "database", "certificates"]
+
+
+def test_a_run_outside_of_its_window_is_critical(step: Step) -> None:
+    parts, window = ["dependencies", "database", "logs"], outside_of_now()
+    given = {"read_only": ["dependencies"], "window": window}
+    run = step("begun", parts=parts, **given)["run"]
+    for part in parts:
+        assert step("part", run, part=part, **given)["go"] is False
+    done = step("finished", run)
+    assert by_name(done, "maintenance.run")["status"] == "critical"
+    assert by_name(done, "maintenance.run")["summary"].endswith("left out, for lack of time")
+
+
+def test_a_part_is_as_good_as_its_own_checks(step: Step) -> None:
+    run = step("begun", parts=["database", "logs", "certificates"])["run"]
+    unknown = ["unknown", "logs.rotation /x: not there"]
+    through(step, run, "logs")
+    through(step, run, "certificates", doubts=[unknown])
+    bad = {"doubts": [["critical", "certificate.renewal: no"], unknown], "changed": True}
+    done = step("finished", run, observed=bad)
+    assert "failed" not in done
+    logs, certificates = (by_name(done, "maintenance.part", each) for each in ALL_BUT_OK)
+    assert (logs["status"], logs["summary"].partition(": ")[2]) == ("unknown", unknown[1])
+    assert certificates["status"] == "critical"
+    assert certificates["summary"].endswith("critical: certificate.renewal: no; and 1 more")
+    assert by_name(done, "maintenance.run")["summary"].endswith(": 1 done, 1 unknown, 1 critical")
+
+
+def test_a_part_with_an_unknown_check_is_repeated_after_a_kill(step: Step) -> None:
+    first = step("begun")
+    through(step, first["run"], "database")
+    through(step, first["run"], "logs", doubts=[["unknown", "pg.x: no"]])
+    second = step("begun", observed={"dead": first["run"]})
+    assert second["order"] == ["logs", "database", "certificates"]
 
 
 def outside_of_now() -> list[str]:

@@ -96,7 +96,9 @@ def test_alone_killed_and_gone_on_with_under_requests(stack: Stack, tmp_path: Pa
     assert stream.failed == 0
 
 
-def in_short(stack: Stack, folder: Path, variables: dict[str, Any], *tasks: str) -> str:
+def in_short(
+    stack: Stack, folder: Path, variables: dict[str, Any], *tasks: str, code: int = 2
+) -> str:
     """Run these entry points of roles, and the report; returns what is printed.
 
     The playbook without most of its health checks, which take most of its time.
@@ -122,7 +124,7 @@ def in_short(stack: Stack, folder: Path, variables: dict[str, Any], *tasks: str)
     arguments = arguments_of(NAME, {**variables, "runbook_report_dir": str(folder / "reports")})
     arguments[arguments.index(f"playbooks/{NAME}.yml")] = str(path)
     done = run_playbook_command(arguments, cwd=ROOT, env=environment_of(stack), timeout=180)
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return " ".join(done.stdout.partition("PLAY RECAP")[2].split())
 
 
@@ -177,3 +179,21 @@ def test_a_part_that_fails_does_not_stop_the_next_one(stack: Stack, tmp_path: Pa
     assert "critical maintenance.part database · demo Failed in " in table
     assert "playbooks/database_maintenance.yml" in table
     assert "npm packages 5" in table
+
+
+def test_a_part_that_does_not_exist_or_did_nothing_is_not_ok(stack: Stack, tmp_path: Path) -> None:
+    stack.up()
+    steps = ("maintenance/begin", "maintenance/parts", "maintenance/finish")
+    with given() as variables:
+        wrong = {**variables, "maintenance_parts": ["databse", "logs"]}
+        table = in_short(stack, tmp_path, wrong, *steps)
+        assert "there is no part 'databse'" in table
+        assert "did you mean 'database'?" in table
+        assert "maintenance.part" not in table, "nothing was begun"
+        nowhere = {
+            "maintenance_parts": ["dependencies"],
+            "app_dependencies_path": str(tmp_path / "none"),
+        }
+        table = in_short(stack, tmp_path, {**variables, **nowhere}, *steps, code=0)
+    assert "unknown maintenance.part dependencies · demo Not done in full after " in table
+    assert "has no readable package.json" in table

@@ -10,6 +10,7 @@ from ansible_collections.gpt_agent.runbook.plugins.action.maintenance_run import
     ActionModule,
     declined,
     unknown_check,
+    wrong_parts,
 )
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.controller import identity
 from tests.support import report_samples as samples
@@ -151,6 +152,32 @@ def test_a_mistyped_check_is_an_error() -> None:
     assert result["msg"] == "despite: there is no check 'backup.ages'; did you mean 'backup.age'?"
     assert asked.given == []
     assert unknown_check(["host.disk_used /backup", "backup.age"]) == ""
+
+
+@pytest.mark.parametrize("state", ["begun", "part"])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"parts": ["logs", "certs"]}, "parts: there is no part 'certs', only dependencies, "),
+        ({"parts": "databse,logs"}, "parts: there is no part 'databse', only dependencies, "),
+        ({"host_parts": {"app1": ["logs"]}}, "host_parts: must be a list, of dependencies, "),
+        ({"host_parts": ["disks"]}, "host_parts: there is no part 'disks', only dependencies, "),
+    ],
+)
+def test_a_part_that_does_not_exist_is_an_error(
+    state: str, given: dict[str, Any], message: str
+) -> None:
+    asked = Asked({"state": state, **given})
+    result = asked.run({"app1": {}})
+    assert result["failed"]
+    assert result["msg"].startswith(message)
+    assert asked.given == []
+
+
+def test_the_closest_part_is_named() -> None:
+    assert wrong_parts({"parts": ["certs"]}).endswith("; did you mean 'certificates'?")
+    assert wrong_parts({"parts": ["databse"]}).endswith("; did you mean 'database'?")
+    assert wrong_parts({"parts": "logs, database", "host_parts": []}) == ""
 
 
 def test_hosts_on_which_the_run_could_not_begin() -> None:

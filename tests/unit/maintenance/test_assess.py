@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.maintenance import assess
@@ -48,7 +50,32 @@ def test_the_run_that_is_at_work_is_named() -> None:
         (
             result("left out", reason="late"),
             "warning",
-            "Left out, and the first of the next run: late",
+            "Left out; due at the next run: late",
+        ),
+        (
+            result("critical", seconds=2.0, reason="certificate.renewal: no", changed=True),
+            "critical",
+            "Done in 2 s, but critical: certificate.renewal: no",
+        ),
+        (
+            result("critical", seconds=2.0, reason="certificate.renewal: no"),
+            "critical",
+            "Nothing was changed in 2 s, but critical: certificate.renewal: no",
+        ),
+        (
+            result("unknown", seconds=2.0, reason="a.b: no"),
+            "unknown",
+            "Not done in full after 2 s: a.b: no",
+        ),
+        (
+            result("unknown", seconds=2.0, reason="a.b: no", changed=True),
+            "unknown",
+            "Done in 2 s, but unknown: a.b: no",
+        ),
+        (
+            result("critical", seconds=2.0, reason="npm.audit: no", read_only=True),
+            "critical",
+            "Reported in 2 s, but critical: npm.audit: no",
         ),
         (result("stopped", reason="sick"), "critical", "Not begun: sick"),
         (
@@ -75,6 +102,8 @@ def test_the_run_says_what_became_of_a_killed_one() -> None:
     text = assess.killed(killed, NOW, killed)
     assert "was killed during 'database'" in text
     assert text.endswith("this run goes on with it, and does not repeat: dependencies")
+    began = assess.killed(killed, NOW, run())
+    assert began.endswith("this run goes on with it"), "nothing is left out"
     assert "all parts are done anew" in assess.killed(killed, NOW, None)
     check = assess.run_check(run(note=text), THRESHOLDS, NOW)
     assert (check.status, check.summary[:8]) == ("warning", "The run ")
@@ -84,6 +113,30 @@ def test_the_run_counts_its_parts() -> None:
     results = {"logs": result("done"), "database": result("failed"), "a": result("done")}
     summary = assess.run_check(run(results=results), THRESHOLDS, NOW).summary
     assert summary.endswith("took 1 h: 2 done, 1 failed")
+
+
+@pytest.mark.parametrize(
+    ("others", "status"),
+    [
+        ({}, "critical"),
+        ({"dependencies": result("done", read_only=True)}, "critical"),
+        ({"certificates": result("done", reason=NOTHING_SET)}, "critical"),
+        ({"database": result("done")}, "ok"),
+        ({"database": result("failed")}, "ok"),  # which is critical itself
+    ],
+)
+def test_a_run_without_time_for_any_change_is_critical(
+    others: dict[str, PartResult], status: str
+) -> None:
+    found = run(results={"logs": result("left out"), **others}, note="the run x was killed")
+    check = assess.run_check(found, THRESHOLDS, NOW)
+    assert check.status == ("warning" if status == "ok" else status)
+    assert assess.run_check(replace(found, note=""), THRESHOLDS, NOW).status == status
+    assert ("Every part that would change something was left out" in check.summary) is (
+        status == "critical"
+    )
+    assert "the run x was killed" in check.summary.lower()
+    assert assess.run_check(replace(found, note=""), THRESHOLDS).status == "ok", "when it begins"
 
 
 @pytest.mark.parametrize(

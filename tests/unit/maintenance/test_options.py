@@ -15,6 +15,11 @@ from tests.support.maintenance_runs import options
     [
         ({"window": ["night"]}, "window: 'night' is not a span such as 22:00-06:00"),
         ({"limits": {"disks": 5}}, "limits: there is no part 'disks', only dependencies"),
+        (
+            {"limits": {"databse": 5}},
+            "limits: there is no part 'databse', only dependencies, database, logs, certificates; "
+            "did you mean 'database'?",
+        ),
         ({"limits": {"logs": "soon"}}, "limits: 'soon' for logs is not a number of seconds"),
         ({"limits": {"logs": 0}}, "limits: 0 is not a number of seconds above 0"),
         ({"resume_within": -1}, "resume_within: must be a number of hours"),
@@ -31,6 +36,11 @@ def test_parts_have_one_order_and_limits_keep_their_defaults() -> None:
     found = options(parts=["logs", "dependencies"], limits={"logs": "60"})
     assert found.parts == ("dependencies", "logs")
     assert (found.limits["logs"], found.limits["database"]) == (60.0, 3600.0)
+
+
+def test_only_what_the_host_has_is_done() -> None:
+    found = options(parts=["logs", "database"], host_parts=["dependencies", "logs"])
+    assert found.parts == ("logs",)
 
 
 def test_what_the_controller_says_beyond_what_is_known_is_dropped() -> None:

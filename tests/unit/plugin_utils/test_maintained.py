@@ -65,6 +65,20 @@ def test_what_was_registered_since(
     assert (steps.ran, steps.changed, steps.problems) == (ran, changed, problems)
 
 
+def test_the_steps_own_checks_that_are_critical_or_unknown_come_worst_first() -> None:
+    checks = [
+        {"name": "logs.rotation", "subject": "/x", "status": "unknown", "summary": "not there"},
+        {"name": "logs.size", "subject": "", "status": "critical", "summary": "too large"},
+        {"name": "logs.age", "subject": "", "status": "warning", "summary": "old"},
+    ]
+    before = {"__npm_check": {"checks": checks}, "__host_health": {"checks": []}}
+    later = {"__logs_rotate": {"checks": checks}, "__host_health": {"checks": checks}}
+    assert since(fingerprints(before), {**before, **later}).doubts == (
+        ("critical", "logs.size: too large"),
+        ("unknown", "logs.rotation /x: not there"),
+    )
+
+
 def test_a_step_that_ran_again_counts() -> None:
     before = {"__logs_rotate": {"finished_at": 1.0, "changed": True}}
     assert since(fingerprints(before), {"__logs_rotate": {"finished_at": 2.0}}).ran
