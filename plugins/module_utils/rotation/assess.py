@@ -44,18 +44,7 @@ def assess(snapshot: Snapshot, plan: Plan, options: Options, thresholds: Thresho
 def _configuration(
     snapshot: Snapshot, plan: Plan, options: Options, thresholds: Thresholds
 ) -> Check:
-    rows = [{"logs": each.pattern, "not rotated because": each.reason} for each in plan.declined]
-    rows += [{"logs": path, "not rotated because": "it is a link"} for path in snapshot.skipped]
-    rows += [
-        {"logs": log, "not rotated because": f"{who} rotates it"}
-        for each in plan.shared
-        for log, who in each.taken.items()
-    ]
-    rows += [
-        {"logs": log, "not rotated because": "its name has a meaning for logrotate"}
-        for each in plan.shared
-        for log in each.unsafe
-    ]
+    rows = _not_rotated(snapshot, plan)
     count = len(plan.managed)
     if any(each.missing for each in plan.declined):
         return _missing(plan, options, thresholds, rows)
@@ -78,7 +67,7 @@ def _configuration(
         )
     if not snapshot.is_read:
         return _unread(options, thresholds)
-    if plan.declined:
+    if plan.declined and not any(each.unsafe for each in plan.shared):
         first = plan.declined[0]
         text = f"{first.pattern} is not rotated by {options.config_file}: {first.reason}"
         more = len(plan.declined) - 1
@@ -92,6 +81,23 @@ def _configuration(
     if snapshot.skipped:
         text += f"; {pluralize(len(snapshot.skipped), 'link')} left out"
     return thresholds.verdict(CONFIGURATION, OK, text, value=count, evidence=rows)
+
+
+def _not_rotated(snapshot: Snapshot, plan: Plan) -> list[dict[str, str]]:
+    """The rows of the evidence."""
+    rows = [{"logs": each.pattern, "not rotated because": each.reason} for each in plan.declined]
+    rows += [{"logs": path, "not rotated because": "it is a link"} for path in snapshot.skipped]
+    rows += [
+        {"logs": log, "not rotated because": f"{who} rotates it"}
+        for each in plan.shared
+        for log, who in each.taken.items()
+    ]
+    rows += [
+        {"logs": log, "not rotated because": "its name has a meaning for logrotate"}
+        for each in plan.shared
+        for log in each.unsafe
+    ]
+    return rows
 
 
 def _missing(
