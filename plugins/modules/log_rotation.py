@@ -18,7 +18,10 @@ description:
   - Moves logs that were rotated O(keep) days ago to O(archive_dir), each copied, flushed, read
     again and compared before the source is removed. Nothing is archived that is still written to.
   - Leaves alone what others rotate. Other configurations of logrotate that name the same logs, and
-    PM2's module pm2-logrotate, are reported.
+    PM2's module pm2-logrotate, are reported. Where they rotate some logs of a pattern, the
+    configuration names the others one by one, until the next run.
+  - If the folder of one of O(paths) is missing, that is critical, and a configuration that rotates
+    other logs stays as it is, as the path may be mistyped.
 options:
   paths:
     description:
@@ -121,7 +124,7 @@ attributes:
         new configuration in a temporary file.
   diff_mode:
     support: full
-    description: Shows the configuration, and the actions that are needed, before and afterwards.
+    description: Shows the configuration before and afterwards, and by themselves the actions.
   idempotent:
     support: partial
     details: With O(force), each run rotates again what has been written since.

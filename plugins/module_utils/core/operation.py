@@ -36,6 +36,11 @@ class Outcome:
         after = [_diff_line(action) for action in self.actions if not _changes(action)]
         return {"before": "".join(before), "after": "".join(after)}
 
+    @property
+    def file_diffs(self) -> list[dict[str, str]]:
+        """Those of the files that the operation writes; apart from that of the actions."""
+        return []
+
 
 def exit_operation(module: AnsibleModule, outcome: Outcome, target: str = "") -> NoReturn:
     """Exit the module with the outcome; fail it with the same result if there is a problem."""
@@ -47,7 +52,8 @@ def exit_operation(module: AnsibleModule, outcome: Outcome, target: str = "") ->
         **outcome.results,
     }
     if module._diff and outcome.changed:
-        result["diff"] = outcome.diff
+        files = outcome.file_diffs
+        result["diff"] = [*files, outcome.diff] if files else outcome.diff
     if outcome.problem:
         module.fail_json(msg=outcome.problem, **result)
     module.exit_json(**result)

@@ -105,7 +105,7 @@ class Apply:
 
     def rotate(self) -> None:
         """Let logrotate rotate what is due, or everything."""
-        if not self._may_rotate or not self.plan.text:
+        if not self._may_rotate or not self.plan.text or self.plan.keeps:
             return
         if self._held_now():  # a logrotate was killed before it told the writers
             self._reopen("a rotated log was still written to")

@@ -44,9 +44,10 @@ def assess(snapshot: Snapshot, plan: Plan, options: Options, thresholds: Thresho
 def _configuration(
     snapshot: Snapshot, plan: Plan, options: Options, thresholds: Thresholds
 ) -> Check:
-    rows = [{"logs": each.pattern, "not rotated because": each.reason} for each in plan.declined]
-    rows += [{"logs": path, "not rotated because": "it is a link"} for path in snapshot.skipped]
+    rows = _not_rotated(snapshot, plan)
     count = len(plan.managed)
+    if any(each.missing for each in plan.declined):
+        return _missing(plan, options, thresholds, rows)
     if not snapshot.program:
         return thresholds.verdict(
             CONFIGURATION,
@@ -66,18 +67,81 @@ def _configuration(
         )
     if not snapshot.is_read:
         return _unread(options, thresholds)
-    if plan.declined:
+    if plan.declined and not any(each.unsafe for each in plan.shared):
         first = plan.declined[0]
         text = f"{first.pattern} is not rotated by {options.config_file}: {first.reason}"
         more = len(plan.declined) - 1
         text += f"; and {more} more" if more else ""
         return thresholds.verdict(CONFIGURATION, WARNING, text, value=count, evidence=rows)
+    if plan.shared:
+        return _shared(plan, options, thresholds, rows)
     text = f"{options.config_file} rotates {pluralize(count, 'log')} daily"
     if not count:
         text = f"{options.config_file} rotates what will be there: no log of these names exists yet"
     if snapshot.skipped:
         text += f"; {pluralize(len(snapshot.skipped), 'link')} left out"
     return thresholds.verdict(CONFIGURATION, OK, text, value=count, evidence=rows)
+
+
+def _not_rotated(snapshot: Snapshot, plan: Plan) -> list[dict[str, str]]:
+    """The rows of the evidence."""
+    rows = [{"logs": each.pattern, "not rotated because": each.reason} for each in plan.declined]
+    rows += [{"logs": path, "not rotated because": "it is a link"} for path in snapshot.skipped]
+    rows += [
+        {"logs": log, "not rotated because": f"{who} rotates it"}
+        for each in plan.shared
+        for log, who in each.taken.items()
+    ]
+    rows += [
+        {"logs": log, "not rotated because": "its name has a meaning for logrotate"}
+        for each in plan.shared
+        for log in each.unsafe
+    ]
+    return rows
+
+
+def _missing(
+    plan: Plan, options: Options, thresholds: Thresholds, rows: list[dict[str, str]]
+) -> Check:
+    """A folder that is not there: usually a path that is mistyped."""
+    missing = [each for each in plan.declined if each.missing]
+    folders = ", ".join(dict.fromkeys(each.missing for each in missing))
+    text = f"{missing[0].pattern} is not rotated: {missing[0].reason}"
+    text += f"; and {len(missing) - 1} more" if missing[1:] else ""
+    if plan.keeps:
+        text += f". {options.config_file} rotates other logs, and stays as it is: "
+        text += "this run rotates nothing"
+    return thresholds.verdict(
+        CONFIGURATION,
+        CRITICAL,
+        text,
+        value=len(plan.managed),
+        evidence=rows,
+        remedy=f"There is no folder {folders}: correct logs_paths (paths of the module), or "
+        "create it; then run this again.",
+    )
+
+
+def _shared(
+    plan: Plan, options: Options, thresholds: Thresholds, rows: list[dict[str, str]]
+) -> Check:
+    """Others rotate some logs of a pattern, and ours the rest."""
+    first = plan.shared[0]
+    logs = ", ".join(sorted(first.taken))
+    text = (
+        f"{first.who} rotates {logs}, so {options.config_file} names the other "
+        f"{pluralize(len(first.names), 'log')} of {first.pattern} one by one: a log that comes "
+        "later is not rotated before this is run again"
+    )
+    more = len(plan.shared) - 1
+    text += f"; and {more} more such patterns" if more else ""
+    lost = [log for each in plan.shared for log in each.unsafe]
+    if not lost:
+        return thresholds.verdict(
+            CONFIGURATION, WARNING, text, value=len(plan.managed), evidence=rows
+        )
+    text = f"Nothing rotates {', '.join(lost)}, which ours cannot name. {text}"
+    return thresholds.verdict(CONFIGURATION, CRITICAL, text, value=len(plan.managed), evidence=rows)
 
 
 def _unread(options: Options, thresholds: Thresholds) -> Check:
@@ -96,7 +160,7 @@ def _unread(options: Options, thresholds: Thresholds) -> Check:
 def _schedule(snapshot: Snapshot, thresholds: Thresholds) -> Check:
     if snapshot.last_run is None:
         return thresholds.not_judged(
-            SCHEDULE, "logrotate has not run on this host", "it should within a day"
+            SCHEDULE, "logrotate has not run on this host", "it should run within a day"
         )
     seconds = max(0.0, snapshot.now - snapshot.last_run)
     return thresholds.evaluate(

@@ -32,18 +32,22 @@ from .snapshot import Snapshot
 class RotationOutcome(Outcome):
     """The result of a run, with our configuration before and after it."""
 
+    config_file: str = ""
     config_before: str = ""
     config_after: str = ""
 
     @property
-    def diff(self) -> dict[str, str]:
-        actions = super().diff
+    def file_diffs(self) -> list[dict[str, str]]:
         if self.config_before == self.config_after:
-            return actions
-        return {
-            "before": self.config_before + actions["before"],
-            "after": self.config_after + actions["after"],
-        }
+            return []
+        return [
+            {
+                "before_header": self.config_file,
+                "after_header": self.config_file,
+                "before": self.config_before,
+                "after": self.config_after,
+            }
+        ]
 
 
 def run(
@@ -53,7 +57,9 @@ def run(
     report: ProgressCallback = lambda newest: None,
 ) -> RotationOutcome:
     """Rotate, archive, verify; raises only `UsageError`."""
-    outcome = RotationOutcome(results={"rotated": [], "archived": 0, "complete": True})
+    outcome = RotationOutcome(
+        results={"rotated": [], "archived": 0, "complete": True}, config_file=options.config_file
+    )
     if not options.paths:
         outcome.checks = [assess.no_logs(thresholds)]
         return outcome
@@ -140,9 +146,10 @@ def _show_rotation(
     logrotate = Logrotate(snapshot.program, options.state_file)
     if plan.text != (snapshot.installed or ""):
         outcome.config_after = plan.text
-        what = "it does not say what is asked for" if plan.text else "it may rotate none of them"
+        what = "it does not say what is asked for" if snapshot.installed else "it is not there yet"
+        what = what if plan.text else "it may rotate none of them"
         outcome.actions.append(Action(CONFIGURE, PLANNED, what, options.config_file))
-    if not plan.text:
+    if not plan.text or plan.keeps:
         return
     require_accepted(logrotate, plan.text)
     with temporary(plan.text) as config:

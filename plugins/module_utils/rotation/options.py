@@ -119,6 +119,11 @@ class Options:
                 raise UsageError(f"archive_dir: {self.archive_dir} is the folder of {path}")
 
 
+def is_safe(path: str) -> bool:
+    """Whether logrotate, and the shell in its scripts, read a log's name as it is."""
+    return not _FORBIDDEN.search(path) and path == path.strip() and not glob.has_magic(path)
+
+
 def _home_of(user: str | None) -> str:
     """PM2's folder of a user; empty if there is no such user, so that the host has no such PM2."""
     try:

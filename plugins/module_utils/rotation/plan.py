@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .archive import Archive
 from .config_file import Group, render
+from .foreign import patterns_in
 from .naming import Rotated, is_named
 from .options import Options
+from .sharing import Shared, share
 from .snapshot import Folder, Log, Snapshot
 
 _DAY = 86400.0
@@ -23,6 +26,8 @@ class Declined:
 
     pattern: str
     reason: str
+    missing: str = ""
+    """The folder, if there is none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,11 @@ class Plan:
     declined: Sequence[Declined] = ()
     managed: Sequence[Log] = ()
     patterns: Sequence[str] = ()
-    """Those that are not declined."""
+    """Those that are not declined; logs, where others rotate some of a pattern."""
+    shared: Sequence[Shared] = ()
+    """Patterns of which others rotate some logs."""
+    keeps: bool = False
+    """Whether our file stays as it is, as a path may be mistyped and it rotates other logs."""
 
     def covers(self, log: str) -> bool:
         """Whether a log is one that our file rotates."""
@@ -46,18 +55,35 @@ def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Pla
     declined: list[Declined] = []
     managed: list[Log] = []
     patterns: list[str] = []
+    shared: list[Shared] = []
     groups = _Groups()
     for pattern in options.paths:
-        logs = snapshot.logs[pattern]
-        reason = _obstacle(pattern, logs, snapshot)
+        folder = os.path.dirname(pattern)
+        if not snapshot.folders[pattern]:
+            declined.append(Declined(pattern, f"there is no folder {folder}", folder))
+            continue
+        found = share(pattern, snapshot, options.paths)
+        logs = found.free if found else snapshot.logs[pattern]
+        reason = found.obstacle if found else ""
+        reason = reason or _obstacle(pattern, logs, snapshot)
         if reason:
             declined.append(Declined(pattern, reason))
             continue
+        if found:
+            shared.append(found)
         managed += logs
-        patterns.append(pattern)
-        groups.add(pattern, snapshot.folders[pattern], logs, snapshot.is_root)
+        for name in found.names if found else (pattern,):
+            patterns.append(name)
+            groups.add(name, snapshot.folders[pattern], logs, snapshot.is_root)
+    keeps = any(each.missing for each in declined) and _drops(snapshot, patterns)
     text = render(options, groups.all, snapshot.gzip, python) if groups.all else ""
-    return Plan(text, declined, managed, patterns)
+    text = snapshot.installed or "" if keeps else text
+    return Plan(text, declined, managed, patterns, shared, keeps)
+
+
+def _drops(snapshot: Snapshot, patterns: Sequence[str]) -> bool:
+    """Whether our file rotates what would not be in the new one."""
+    return snapshot.is_ours and not set(patterns_in(snapshot.installed or "")) <= set(patterns)
 
 
 class _Groups:
@@ -84,14 +110,7 @@ class _Groups:
 
 def _obstacle(pattern: str, logs: Sequence[Log], snapshot: Snapshot) -> str:
     """Why our file must not rotate these; empty if it may."""
-    folders, rivals = snapshot.folders[pattern], snapshot.rivals.get(pattern)
-    if not folders:
-        return "there is no such folder"
-    if rivals:
-        names = ", ".join(sorted({each.file for each in rivals}))
-        return f"{names} rotates them, and logrotate refuses logs that two files name"
-    if snapshot.pm2_logrotate and any(log.path in snapshot.pm2_logs for log in logs):
-        return "pm2-logrotate rotates them"
+    folders = snapshot.folders[pattern]
     owners = {folder.owner for folder in folders}
     if snapshot.is_root and len(owners) > 1:
         return f"their folders belong to {', '.join(sorted(owners))}: name them one by one"

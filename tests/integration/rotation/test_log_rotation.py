@@ -169,6 +169,30 @@ def test_logs_that_others_rotate_are_reported_and_left_to_them(place: Place) -> 
     assert not place.config.exists(), "logrotate would refuse both"
 
 
+def test_a_mistyped_path_and_a_log_of_others_end_no_rotation(place: Place) -> None:
+    for name in ("app", "error"):
+        (place.logs / f"{name}.log").write_text("x\n")
+    plan = place.run(check=True, force=True, _ansible_diff=True)
+    file, planned = plan["diff"]
+    assert (file["before"], file["after_header"]) == ("", str(place.config))
+    assert "logs." not in file["after"]
+    assert planned["before"].startswith(f"logs.configure {place.config}: it is not there yet\n")
+    place.run()
+    working = place.config.read_text()
+    wrong = place.run(paths=[str(place.root / "nothere" / "*.log")], force=True)
+    assert status_of(wrong, "configuration") == "critical"
+    assert f"There is no folder {place.root}/nothere: correct" in wrong["checks"][0]["remedy"]
+    assert (wrong["actions"], place.config.read_text()) == ([], working)
+    other = place.configs / "another"
+    other.write_text(f"{place.logs}/error.log {{\n  weekly\n}}\n")
+    shared = place.run(force=True)
+    assert actions(shared, "rotate") == [("done", "app.log")]
+    assert f"{other} rotates {place.logs}/error.log" in summary_of(shared, "configuration")
+    assert place.run()["changed"] is False
+    judged = logrotate(place, "--debug", str(place.root / "logrotate.conf"))
+    assert "error:" not in judged.stderr, judged.stderr
+
+
 def test_what_is_rotated_on_request_is_kept_for_as_many_days(place: Place) -> None:
     """However often that was; logrotate itself would count the files."""
     (place.logs / "app.log").write_text("x\n")

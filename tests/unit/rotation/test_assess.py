@@ -12,6 +12,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation import 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.options import Options
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.plan import Declined, Plan
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.sharing import Shared
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.snapshot import (
     Log,
     Snapshot,
@@ -49,6 +50,30 @@ def test_nothing_is_wrong() -> None:
             "warning",
             "others do",
         ),
+        (
+            Plan("x", [Declined("/m/*.log", "there is no folder /m", "/m")], keeps=True),
+            {},
+            "configuration",
+            "critical",
+            "/m/*.log is not rotated: there is no folder /m. /etc/logrotate.d/gpt-agent-runbook "
+            "rotates other logs, and stays as it is: this run rotates nothing",
+        ),
+        (
+            Plan("x", shared=[Shared("/l/*.log", {"/l/e.log": "/etc/f"}, [LOG], ["/l/a.log"])]),
+            {},
+            "configuration",
+            "warning",
+            "/etc/f rotates /l/e.log, so /etc/logrotate.d/gpt-agent-runbook names the other 1 log "
+            "of /l/*.log one by one",
+        ),
+        (
+            Plan("x", shared=[Shared("/l/*.log", {"/l/e.log": "/etc/f"}, unsafe=["/l/[.log"])]),
+            {},
+            "configuration",
+            "critical",
+            "Nothing rotates /l/[.log",
+        ),
+        (Plan("x"), {}, "schedule", "ok", "it should run within a day"),
         (Plan("x"), {}, "configuration", "ok", "no log of these names exists yet"),
         (Plan("x"), {"last_run": 7 * DAY}, "schedule", "warning", "3 days ago"),
         (Plan("x"), {"last_run": DAY}, "schedule", "critical", "9 days ago"),

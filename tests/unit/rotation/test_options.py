@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import UsageError
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.options import Options
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.options import (
+    Options,
+    is_safe,
+)
 from ansible_collections.gpt_agent.runbook.plugins.modules.log_rotation import ARGUMENT_SPEC
 
 
@@ -60,3 +63,11 @@ def test_the_home_of_pm2() -> None:
     assert options(pm2_user="root").pm2_home == "/root/.pm2"
     assert options(pm2_user="no-such-user").pm2_home == "", "a host without this app"
     assert options(pm2_user="root", pm2_home="/srv/pm2").pm2_home == "/srv/pm2"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a b.log", True), ('x" {\n}.log', False), ("a'b.log", False), ("a*.log", False)],
+)
+def test_names_of_logs_that_ours_may_write(name: str, expected: bool) -> None:
+    assert is_safe(f"/l/{name}") is expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,6 +87,40 @@ def test_what_is_left_to_others(facts: dict[str, Any], reason: str) -> None:
 def test_pm2_logrotate_is_no_reason_for_logs_that_pm2_does_not_write() -> None:
     found = snapshot(pm2_logrotate=True, pm2_logs=frozenset({"/var/log/other.log"}))
     assert plan_configuration(found, Options((PATTERN,)), "py").text
+
+
+def test_a_mistyped_path_does_not_end_the_rotation_of_other_logs() -> None:
+    wrong = "/var/log/nothere/*.log"
+    found = snapshot()
+    working = plan_configuration(found, Options((PATTERN,)), "py").text
+    both = {"logs": {**found.logs, wrong: []}, "folders": {**found.folders, wrong: []}}
+    found = replace(found, installed=working, **both)
+    plan = plan_configuration(found, Options((wrong,)), "py")
+    assert (plan.text, plan.keeps) == (working, True)
+    assert plan.declined[0].missing == "/var/log/nothere"
+    for installed in (working, None):  # nothing is lost if the rest is written
+        found = replace(found, installed=installed)
+        plan = plan_configuration(found, Options((wrong, PATTERN)), "py")
+        assert (plan.text, plan.keeps) == (working, False)
+
+
+def test_the_logs_of_a_pattern_that_others_do_not_rotate() -> None:
+    names = ["a.log", "b [1].log", "error.log"]
+    logs = [Log(f"/var/log/app/{name}", 5, "deploy", "deploy") for name in names]
+    killed = Rotated("/var/log/app/c.log", "/var/log/app/c.log-20261128-1795824000", 1, 1.0)
+    error = [Foreign("/etc/logrotate.d/foreign", "/var/log/app/error.log")]
+    found = replace(snapshot(), logs={PATTERN: logs}, rotated=[killed], rivals={PATTERN: error})
+    plan = plan_configuration(found, Options((PATTERN,)), "py")
+    assert '"/var/log/app/a.log" "/var/log/app/c.log" {' in plan.text
+    assert not plan.covers("/var/log/app/error.log")
+    assert ([log.path for log in plan.managed], plan.declined) == (["/var/log/app/a.log"], [])
+    (shared,) = plan.shared
+    assert (shared.taken, shared.unsafe) == (
+        {"/var/log/app/error.log": "/etc/logrotate.d/foreign"},
+        ["/var/log/app/b [1].log"],
+    )
+    later = replace(found, logs={PATTERN: logs[:1]}, rotated=[])
+    assert '"/var/log/app/a.log" {' in plan_configuration(later, Options((PATTERN,)), "py").text
 
 
 def test_what_is_archived() -> None:
