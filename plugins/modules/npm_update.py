@@ -36,7 +36,7 @@ options:
     type: path
   state_dir:
     description:
-      - Folder on the host for the default of O(dest).
+      - Folder on the host for what is kept between runs; O(dest) is in it by default.
       - Defaults to C(/var/lib/gpt-agent-runbook) for root, otherwise to
         C($XDG_STATE_HOME/gpt-agent-runbook), where E(XDG_STATE_HOME) defaults to C(~/.local/state).
     type: path
