@@ -17,7 +17,8 @@ description:
     affected because they depend on these, and those used for development only, are not counted.
   - C(npm.outdated) counts the direct dependencies that C(npm update) would update. Newer versions
     beyond the ranges in C(package.json) are listed. A package that the registry does not tell about
-    makes it V(unknown), as npm leaves it out without a word.
+    makes it V(unknown), as npm leaves it out without a word. The version of a package that is not
+    installed is that of the lockfile; if there is none, it is V(unknown).
   - C(npm.installed) is what C(npm ls) finds wrong with the installed packages. If none of those
     for development is installed, they are not missed.
   - C(npm.node_support) is how long the major version of Node.js that npm runs with gets security

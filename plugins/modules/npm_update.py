@@ -32,14 +32,19 @@ options:
     description:
       - Folder on the host for the copy, and for the newest 10 offers. Only its owner can read it.
         It must be outside O(path), and new, empty or of an earlier run.
-      - By default C(npm_update/NAME) in C(/var/lib/gpt-agent-runbook) for root, in
-        C(~/.local/state/gpt-agent-runbook) for others; C(NAME) follows from O(path).
+      - By default C(npm_update/NAME) in O(state_dir); C(NAME) follows from O(path).
+    type: path
+  state_dir:
+    description:
+      - Folder on the host for what is kept between runs; O(dest) is in it by default.
+      - Defaults to C(/var/lib/gpt-agent-runbook) for root, otherwise to
+        C($XDG_STATE_HOME/gpt-agent-runbook), where E(XDG_STATE_HOME) defaults to C(~/.local/state).
     type: path
   repository:
     description:
       - Path or URL of the app's git repository. Git never asks for a password; use a deploy key.
       - Without it the folder of the live app is copied; also if that does not say which commit it
-        is, except for O(offer=branch).
+        is, which C(npm.update) mentions, except for O(offer=branch).
     type: str
   version:
     description:
@@ -136,6 +141,7 @@ options:
     description: Who runs this, for the lock.
     type: str
 extends_documentation_fragment:
+  - gpt_agent.runbook.state
   - gpt_agent.runbook.step
   - gpt_agent.runbook.thresholds
   - gpt_agent.runbook.progress
@@ -269,7 +275,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ..module_utils import minimum_python  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils.core.errors import UsageError
 from ..module_utils.core.operation import exit_operation
-from ..module_utils.core.options import PROGRESS_OPTION
+from ..module_utils.core.options import PROGRESS_OPTION, STATE_OPTION
 from ..module_utils.core.progress import progress_reporter
 from ..module_utils.core.text import MASK, redact
 from ..module_utils.core.thresholds import Thresholds
@@ -279,6 +285,7 @@ from ..module_utils.release.update.options import OFFERS, PATCH, Options
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **PROGRESS_OPTION,
+    **STATE_OPTION,
     **{name: {"type": "path"} for name in ("path", "dest", "npm", "snyk")},
     **{name: {"type": "str"} for name in ("repository", "version", "registry", "owner")},
     **{

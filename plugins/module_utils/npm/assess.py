@@ -59,22 +59,42 @@ def _outdated(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> C
             remedy="Check the names in package.json, and the access to a private registry in "
             ".npmrc; npm leaves such packages out without a word.",
         )
-    within = {one.name for one in found if one.current and one.current != one.wanted}
-    beyond = {one.name for one in found if one.wanted != one.latest}
-    summary = f"{len(within)} of {pluralize(snapshot.direct, 'package')} can be updated "
-    summary += "within the ranges of package.json"
-    if beyond:
-        summary += f", {len(beyond)} beyond them"
-    if snapshot.not_compared:
-        summary += f"; not compared: {_some(snapshot.not_compared)}"
-    rows = sorted(found, key=lambda one: _JUMPS.index(jump(one.current, one.latest)))
+    rows = tuple(
+        map(_row, sorted(found, key=lambda one: _JUMPS.index(jump(one.current, one.latest))))
+    )
+    unlocked = [one.name for one in found if not one.current]
+    if unlocked:
+        return thresholds.verdict(
+            name,
+            UNKNOWN,
+            f"{_some(unlocked)}: not installed, and no lockfile says which version",
+            subject=options.path,
+            remedy="Set the path to the folder where the app is installed, or keep its "
+            "package-lock.json beside package.json.",
+            evidence=rows,
+        )
+    within = {one.name for one in found if one.current != one.wanted}
     return thresholds.evaluate(
         name,
         float(len(within)),
-        summary,
+        _compared(snapshot, found, len(within)),
         subject=options.path,
-        evidence=tuple(map(_row, rows)),
+        evidence=rows,
     )
+
+
+def _compared(snapshot: Snapshot, found: Sequence[Package], within: int) -> str:
+    beyond = {one.name for one in found if one.wanted != one.latest}
+    summary = f"{within} of {pluralize(snapshot.direct, 'package')} can be updated "
+    summary += "within the ranges of package.json"
+    if beyond:
+        summary += f", {len(beyond)} beyond them"
+    locked = [one.name for one in found if not one.installed]
+    if locked:
+        summary += f"; not installed, so by the lockfile: {_some(locked)}"
+    if snapshot.not_compared:
+        summary += f"; not compared: {_some(snapshot.not_compared)}"
+    return summary
 
 
 _JUMPS = ("major", "minor", "patch", "other")
@@ -92,12 +112,18 @@ def jump(current: str, latest: str) -> str:
 def _row(one: Package) -> Mapping[str, Any]:
     return {
         "package": one.name,
-        "current": one.current or "not installed",
+        "current": _current(one),
         "wanted": one.wanted,
         "latest": one.latest,
         "update": jump(one.current, one.latest) if one.current else "other",
         "used": "development" if one.development else "production",
     }
+
+
+def _current(one: Package) -> str:
+    if not one.current:
+        return "not installed"
+    return one.current if one.installed else f"{one.current} by the lockfile, not installed"
 
 
 def _statuses(packages: Mapping[str, int]) -> str:

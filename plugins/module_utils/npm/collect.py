@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ..core.deadline import Deadline
 from ..core.errors import NotCollected
 from .client import Npm, quote
+from .lockfile import NAMES, entry_of, version_of
 from .options import Options
 from .snapshot import Package, Snapshot, Vulnerability
 
@@ -54,7 +55,7 @@ def collect(options: Options, deadline: Deadline) -> Snapshot:
     node = npm.node_version()
     told: dict[str, int] = {}
     totals: dict[str, Any] = {}
-    outdated = _fact(lambda: _outdated(npm, ranges, told))
+    outdated = _fact(lambda: _outdated(npm, _lockfile(path), ranges, told))
     asked = {_asked(name, wanted): name for name, wanted in ranges.items()}
     return Snapshot(
         node=node,
@@ -101,15 +102,22 @@ def _json_file(folder: str, name: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def _lockfile(folder: str) -> Mapping[str, Any]:
+    return next(filter(None, (_json_file(folder, name) for name in NAMES)), {})
+
+
 def _problems(npm: Npm, omitted: bool) -> tuple[str, ...]:
     """What npm finds wrong, without the packages for development if none of them is there."""
     answer = npm.ask("ls", "--all", "--json", *(["--omit=dev"] if omitted else [])).content
     return tuple(quote(str(problem)) for problem in answer.get("problems") or [])
 
 
-def _outdated(npm: Npm, ranges: Mapping[str, str], told: dict[str, int]) -> tuple[Package, ...]:
+def _outdated(
+    npm: Npm, lock: Mapping[str, Any], ranges: Mapping[str, str], told: dict[str, int]
+) -> tuple[Package, ...]:
     """Direct dependencies with newer versions, those of workspaces too.
 
+    npm names the installed version only; of a package that is not installed it is the lockfile's.
     npm says nothing about a package that it cannot find; ``told`` gets the status of each answer.
     """
     answer = npm.ask("outdated", "--json", "--long")
@@ -117,17 +125,23 @@ def _outdated(npm: Npm, ranges: Mapping[str, str], told: dict[str, int]) -> tupl
     if not told and any(map(_is_compared, ranges.values())):
         raise NotCollected("npm does not say which packages it compared")
     found = [
-        Package(
-            name,
-            str(row.get("current") or ""),
-            str(row.get("wanted") or ""),
-            str(row.get("latest") or ""),
-            development=row.get("type") == "devDependencies",
-        )
+        _package(name, row, lock)
         for name, rows in answer.content.items()
         for row in (rows if isinstance(rows, list) else [rows])
     ]
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _package(name: str, row: Mapping[str, Any], lock: Mapping[str, Any]) -> Package:
+    installed = str(row.get("current") or "")
+    return Package(
+        name,
+        installed or version_of(lock, name.partition(":")[0]),  # alias:name@range
+        str(row.get("wanted") or ""),
+        str(row.get("latest") or ""),
+        development=row.get("type") == "devDependencies",
+        installed=bool(installed),
+    )
 
 
 def _audit(npm: Npm, path: str, totals: dict[str, Any]) -> tuple[Vulnerability, ...]:
@@ -136,7 +150,7 @@ def _audit(npm: Npm, path: str, totals: dict[str, Any]) -> tuple[Vulnerability, 
         message = quote(str(answer.get("message") or "its report has a form that is not known"))
         raise NotCollected(f"npm did not audit the packages: {message}", _OLD)
     totals.update(answer["metadata"]["vulnerabilities"])
-    lock = _json_file(path, "npm-shrinkwrap.json") or _json_file(path, "package-lock.json") or {}
+    lock = _lockfile(path)
     found = [
         _vulnerability(name, row, lock)
         for name, row in answer["vulnerabilities"].items()
@@ -150,23 +164,13 @@ def _vulnerability(name: str, row: Mapping[str, Any], lock: Mapping[str, Any]) -
     own = [via for via in row["via"] if isinstance(via, dict)]
     advisories = {_advisory(via): str(via.get("title") or "") for via in own}
     severities = {_advisory(via): str(via["severity"]) for via in own}
-    entries = [_locked(lock, node) for node in row.get("nodes") or []]
+    entries = [entry_of(lock, node) for node in row.get("nodes") or []]
     # "devOptional" is used in production, too, where it can be installed.
     development = bool(entries) and all(entry.get("dev") for entry in entries)
     worst = max(severities.values(), key=_SEVERITIES.index)
     return Vulnerability(
         name, worst, advisories, severities, development, _fix(row.get("fixAvailable"))
     )
-
-
-def _locked(lock: Mapping[str, Any], node: str) -> Mapping[str, Any]:
-    """The lockfile's entry for a folder of node_modules; that of npm 6 nests them."""
-    if "packages" in lock:
-        return lock["packages"].get(node) or {}
-    entry = lock
-    for name in node.split("node_modules/")[1:]:
-        entry = (entry.get("dependencies") or {}).get(name.rstrip("/")) or {}
-    return entry
 
 
 def _advisory(via: Mapping[str, Any]) -> str:

@@ -44,6 +44,8 @@ class Options:
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The module's options; raises `UsageError` for values that make no sense."""
         path = params["path"] or ""
+        if not path:
+            raise UsageError("path: is not set (app_dependencies_path)")
         if not os.path.isabs(path):
             raise UsageError("path: must be the absolute path of the app's folder")
         if re.search("//[^/]*@", params["registry"] or ""):

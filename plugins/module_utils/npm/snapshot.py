@@ -14,17 +14,18 @@ from ..core.errors import NotCollected
 
 @dataclass(frozen=True)
 class Package:
-    """A direct dependency for which there is a newer version."""
+    """A direct dependency for which there is a newer version, or that is not installed."""
 
     name: str
     current: str
-    """The installed version; empty if it is not installed."""
+    """The installed version, else that of the lockfile; empty if neither tells it."""
     wanted: str
     """The newest version within the range of package.json."""
     latest: str
     """The version with the tag ``latest``."""
     development: bool = False
     """Whether production does not use it."""
+    installed: bool = True
 
 
 @dataclass(frozen=True)

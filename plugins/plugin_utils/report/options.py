@@ -12,6 +12,14 @@ from typing import Any
 #: How a message names an option, or what is in it: ``endpoints[0].url: ``.
 _OPTION = re.compile(r"(?P<option>[a-z][a-z0-9_]*)(?P<part>[\[.][\w.\[\]]*)?: ")
 
+#: The variables that options have their defaults from, where those are of another entry point.
+_DEFAULTS = {
+    ("app_update", "path"): "app_dependencies_path",
+    ("app_update", "npm"): "app_dependencies_npm",
+    ("app_update", "registry"): "app_dependencies_registry",
+    ("app_update", "repository"): "app_release_repository",
+}
+
 
 def name_variable(step: str, message: str, variables: Mapping[str, Any]) -> str:
     """The message of a failed step with the variable that the option got its value from.
@@ -35,6 +43,8 @@ def _candidates(step: str, option: str) -> list[str]:
     if step == "report":  # the defaults of this role refer to variables of the whole runbook
         return [f"runbook_{option}", f"runbook_report_{option}", f"report_{option}"]
     names = [f"{step}_{option}", f"{role}_{option}"]
+    if (step, option) in _DEFAULTS:
+        names.append(_DEFAULTS[step, option])
     if option.endswith("_url"):  # postgres_maintenance_url becomes database_url
         names += [f"{step}_url", f"{role}_url"]
     if option == "endpoints":  # made from the base URL by default

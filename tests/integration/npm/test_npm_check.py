@@ -74,6 +74,24 @@ def test_updates_within_and_beyond_the_ranges(app: App) -> None:
     assert app.check(thresholds=limits)["npm.outdated"]["status"] == "warning"
 
 
+def test_updates_of_an_app_that_is_not_installed(app: App) -> None:
+    """npm compares installed packages only: the lockfile tells the versions of the others."""
+    app.seed(newer=("router",))
+    check = app.check(audit=False)["npm.outdated"]
+    assert check["value"] == 1
+    assert check["summary"].startswith("1 of 3 packages can be updated within the ranges")
+    assert "not installed, so by the lockfile: parser, router, tool" in check["summary"]
+    (router,) = [row for row in check["evidence"] if row["package"] == "router"]
+    assert (router["current"], router["wanted"]) == (
+        "1.0.0 by the lockfile, not installed",
+        "1.1.0",
+    )
+    (app.path / "package-lock.json").unlink()
+    check = app.check(audit=False)["npm.outdated"]
+    assert check["status"] == "unknown"
+    assert check["summary"].endswith(": not installed, and no lockfile says which version")
+
+
 def test_vulnerabilities_by_use_severity_and_permission(app: App) -> None:
     seed(app)
     app.registry.advisories = {

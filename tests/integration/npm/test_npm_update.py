@@ -175,6 +175,7 @@ def test_what_nothing_has_tested_is_not_ready(app: App) -> None:
     answer = app.update(commands=[], repository=str(repository_of(app)), offer="branch")
     assert (verdict(answer)[0], answer["ready"]) == ("warning", False)
     assert "package.json has no script 'test'" in verdict(answer)[1]
+    assert answer["actions"][0]["reason"] == "installed in a copy; nothing has tested it"
 
 
 def test_no_secret_and_no_way_to_the_live_app(app: App) -> None:

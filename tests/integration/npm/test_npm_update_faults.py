@@ -141,8 +141,10 @@ def test_nonsense_in_the_app(app: App) -> None:
     assert "has no package-lock.json" in app.update()["msg"]
     (app.path / "package-lock.json").write_text("<<<<<<< HEAD\n")
     assert "package-lock.json is missing, or is no JSON" in app.update()["msg"]
+    assert not app.place.exists()
     answer = app.update(npm="/nowhere/npm")
     assert "package-lock.json is missing" in answer["msg"]
+    assert not app.place.exists()
     (app.path / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": {}}))
     answer = app.update(npm="/nowhere/npm")
     assert "/nowhere/npm cannot be started" in answer["msg"]

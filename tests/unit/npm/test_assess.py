@@ -94,7 +94,7 @@ def test_a_package_that_is_not_compared_is_named() -> None:
         "ok",
         "0 of 3 packages can be updated within the ranges of package.json; not compared: from-git",
     )
-    outdated = (Package("a", "", "1.0.0", "1.0.0"), Package("b", "1.0.0", "1.0.1", "2.0.0"))
+    outdated = (Package("a", "1.0.0", "1.0.0", "1.0.0"), Package("b", "1.0.0", "1.0.1", "2.0.0"))
     assert verdicts(direct=2, outdated=outdated)["outdated"][1].startswith("1 of 2 packages")
 
 
@@ -110,3 +110,17 @@ def test_a_package_that_is_not_compared_is_named() -> None:
 )
 def test_the_kind_of_an_update(current: str, latest: str, kind: str) -> None:
     assert jump(current, latest) == kind
+
+
+def test_what_is_not_installed_is_compared_by_the_lockfile_or_unknown() -> None:
+    one = Package("lodash", "4.17.4", "4.17.21", "4.17.21", installed=False)
+    assert verdicts(outdated=(one,), direct=1)["outdated"] == (
+        "ok",
+        "1 of 1 package can be updated within the ranges of package.json; not installed, so by the "
+        "lockfile: lodash",
+    )
+    one = Package("lodash", "", "4.17.21", "4.17.21", installed=False)
+    assert verdicts(outdated=(one,), direct=1)["outdated"] == (
+        "unknown",
+        "lodash: not installed, and no lockfile says which version",
+    )

@@ -42,6 +42,12 @@ from tests.support import report_samples as samples
             ["postgres_url", "postgres_maintenance_url"],
             "postgres_maintenance_url (database_url): no database",
         ),
+        (
+            "app_update",
+            "path: x is not an absolute path",
+            ["app_dependencies_path"],
+            "app_dependencies_path (path): x is not an absolute path",
+        ),
         ("redis_health", "redis_url: no host", ["redis_url"], "redis_url: no host"),
         ("postgres_health", "replicas: -1", [], "replicas: -1"),
         ("postgres_health", "replicas: -1", ["replicas"], "replicas: -1"),

@@ -25,10 +25,10 @@ from . import packages
 from .offer import branch_of, is_pushed, keep_newest, name_of, patch
 from .options import BRANCH, Options
 from .packages import Change, Files
-from .place import LOCK, Copy, keep, make_copy, prepare, remove_copy, require_own
+from .place import LOCK, Copy, keep, make_copy, prepare, remove_copy, require_app, require_own
 from .scan import ask_snyk, parts
 from .trial import Failure, Trial
-from .words import failed, offered, remedy_of
+from .words import failed, offered, proven, remedy_of
 
 UPDATE, OFFER, REMOVE = "npm.update", "npm.offer", "npm.remove_copy"
 #: By how much the commands yield to the live app.
@@ -92,6 +92,7 @@ class Update:
     def _run(self) -> None:
         place = self._options.place
         require_own(place, self._options.path)
+        require_app(self._options)
         if self._check_mode:
             with tempfile.TemporaryDirectory() as temporary:
                 self._plan(self._find(temporary))
@@ -148,7 +149,7 @@ class Update:
             self._failed(found, found.trial.explain(failure, found.after), began)
             return
         found.copy.put(found.after)  # a command may have touched them
-        action = self._action(found, DONE, "the app works with them", began)
+        action = self._action(found, DONE, proven(tested=self._is_tested(found)), began)
         self._report("offering the update")
         self._offer(found, place, action)
 
@@ -244,10 +245,11 @@ class Update:
         )
 
     def _verdict(self, status: str, text: str, found: Found | None = None, **more: Any) -> None:
+        note = f"; {found.copy.note}" if found and found.copy.note else ""
         check: Check = self._thresholds.verdict(
             UPDATE,
             status,
-            text,
+            text + note,
             subject=self._options.path,
             evidence=packages.rows(found.changes) if found else (),
             **more,

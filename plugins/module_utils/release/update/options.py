@@ -42,6 +42,8 @@ class Options:
     """Folder of the live app; empty if there is nothing to update."""
     dest: str = ""
     """Folder for the copy and for what is offered."""
+    state_dir: str = ""
+    """Folder of the default for ``dest``; empty for the collection's own."""
     repository: str = field(default="", repr=False)
     """Path or URL of the app's git repository; empty to copy the folder."""
     version: str = ""
@@ -99,7 +101,7 @@ class Options:
     def place(self) -> str:
         """The folder for the copy and for what is offered."""
         slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.path).strip("-") or "app"
-        return self.dest or os.path.join(default_dir(), "npm_update", slug)
+        return self.dest or os.path.join(self.state_dir or default_dir(), "npm_update", slug)
 
     @property
     def secrets(self) -> list[str]:
@@ -123,7 +125,7 @@ class Options:
 
 
 def _require_valid(options: Options) -> None:
-    for option in ("path", "dest"):
+    for option in ("path", "dest", "state_dir"):
         value = getattr(options, option)
         if value and not os.path.isabs(value):
             raise UsageError(f"{option}: {value} is not an absolute path")

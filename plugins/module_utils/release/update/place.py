@@ -21,7 +21,7 @@ from ..build import REVISION
 from ..commands import end_processes_in, inherited
 from ..git import Git, described
 from .options import BRANCH, Options
-from .packages import LOCKS, MANIFEST, Files
+from .packages import LOCKS, MANIFEST, Files, lock_of
 
 #: Name of the copy in the place of the offers.
 _COPY = "work"
@@ -30,6 +30,10 @@ LOCK = ".lock"
 _EXAMPLES = (".example", ".sample", ".template", ".dist")
 _GIB = 1 << 30
 _FULL_HASH = 40
+_UNUSED = (
+    "the repository was not used: the app's folder does not say which commit it is, and was copied "
+    "instead (app_update_version names one)"
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Copy:
     git: Git | None = None
     state: str = ""
     """Identifies the files of a folder."""
+    note: str = ""
+    """What the operator may not expect of it."""
 
     def files(self) -> Files:
         """The files that an update may change; raises `NotCollected`."""
@@ -59,24 +65,30 @@ class Copy:
                 stream.write(content)
 
 
+def require_app(options: Options) -> None:
+    """Raise `NotCollected` if there is no app to copy, before anything is made for it."""
+    live = _live(options)
+    if os.path.isdir(options.repository) and not any(
+        os.path.lexists(os.path.join(options.repository, name)) for name in (".git", "HEAD")
+    ):
+        raise UsageError(f"repository: {options.repository} is no git repository")
+    if _is_folder(options, _commit(options, live)):
+        lock_of(Copy(live).files())
+
+
 def make_copy(options: Options, place: str) -> Copy:
     """A copy of the live app; raises `NotCollected` and OSError.
 
     With a repository it is the commit that is live, as git has it; otherwise what is in the folder.
     """
-    live = os.path.realpath(options.path)
-    if not os.path.isfile(os.path.join(live, MANIFEST)):
-        raise NotCollected(
-            f"{options.path} has no package.json",
-            "Set the path to the folder of the live app, and run this as a user who can read it.",
-        )
+    live = _live(options)
     path = os.path.join(place, _COPY)
     remove_copy(place)
-    commit = options.version or (_live_commit(live) if options.repository else "")
-    if not commit and options.offer != BRANCH:
+    commit = _commit(options, live)
+    if _is_folder(options, commit):
         _require_space(place, options.free_disk, _size(live))
         _copy(live, path)
-        return Copy(path, state=_state(path))
+        return Copy(path, state=_state(path), note=_UNUSED if options.repository else "")
     _require_space(place, options.free_disk)
     git = Git(os.path.join(place, "repository.git"), options.repository, inherited({}))
     _fetch(git)
@@ -91,6 +103,25 @@ def make_copy(options: Options, place: str) -> Copy:
     os.makedirs(path)
     git.lay_out(found, path)
     return Copy(path, found, git)
+
+
+def _live(options: Options) -> str:
+    live = os.path.realpath(options.path)
+    if not os.path.isfile(os.path.join(live, MANIFEST)):
+        raise NotCollected(
+            f"{options.path} has no package.json",
+            "Set the path to the folder of the live app, and run this as a user who can read it.",
+        )
+    return live
+
+
+def _commit(options: Options, live: str) -> str:
+    return options.version or (_live_commit(live) if options.repository else "")
+
+
+def _is_folder(options: Options, commit: str) -> bool:
+    """Whether the app's folder is copied, not the repository."""
+    return not commit and options.offer != BRANCH
 
 
 def _fetch(git: Git) -> None:
@@ -134,8 +165,17 @@ def require_own(place: str, path: str) -> None:
 
 
 def prepare(place: str) -> None:
-    """Make the folder, which only its owner can read: a copy may hold tokens; raises OSError."""
-    os.makedirs(place, mode=0o700, exist_ok=True)
+    """Make the folder, which only its owner can read: a copy may hold tokens.
+
+    Raises `NotCollected` and OSError.
+    """
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+    except PermissionError:
+        raise NotCollected(
+            f"the user who runs this may not make {place}",
+            "Name another folder (app_update_dest), or give this user the right.",
+        ) from None
     if os.stat(place).st_uid == os.geteuid():  # it can be older than this
         os.chmod(place, 0o700)
 

@@ -25,6 +25,11 @@ def offered(changes: Sequence[Change], where: str, *, tested: bool, again: bool)
     )
 
 
+def proven(*, tested: bool) -> str:
+    """Why an update is offered."""
+    return "the app works with them" if tested else "installed in a copy; nothing has tested it"
+
+
 def remedy_of(*, tested: bool) -> str:
     """What to do about an offer."""
     return "" if tested else "Name the commands that test the app (app_update_commands)."

@@ -62,6 +62,11 @@ def test_commands_get_no_way_to_the_live_database(monkeypatch: pytest.MonkeyPatc
     assert found["PATH"] == "/opt/node/bin:/usr/bin"
 
 
+def test_where_the_offers_are() -> None:
+    assert options(state_dir="/var/state").place == "/var/state/npm_update/srv-app-current"
+    assert options(state_dir="/var/state", dest="/srv/offers").place == "/srv/offers"
+
+
 def test_what_is_masked() -> None:
     given = {"NODE_ENV": "test", "PORT": "3000", "DB_PASSWORD": "geheim", "OTHER": "long enough"}
     found = options(environment=given, snyk_token="abc")

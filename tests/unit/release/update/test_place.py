@@ -21,6 +21,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.p
     make_copy,
     prepare,
     remove_copy,
+    require_app,
     require_own,
 )
 
@@ -137,3 +138,28 @@ def test_the_commit_of_a_repository_around_the_app_is_not_the_apps(app: Path) ->
     prepare(str(app / "place"))
     copied = make_copy(options(app, repository="/nowhere"), str(app / "place"))
     assert (copied.commit, copied.git) == ("", None)
+    assert copied.note.startswith("the repository was not used")
+    assert make_copy(options(app), str(app / "place")).note == ""
+
+
+def test_an_app_that_cannot_be_updated_is_refused_before_anything_is_made(app: Path) -> None:
+    live = app / "releases" / "v1"
+    with pytest.raises(NotCollected, match=r"no package-lock\.json"):
+        require_app(options(app))
+    (live / "package-lock.json").write_text('{"packages": {}}')
+    require_app(options(app))
+    with pytest.raises(UsageError, match=r"repository: .* is no git repository"):
+        require_app(options(app, repository=str(live / "src")))
+    (live / "package.json").unlink()
+    with pytest.raises(NotCollected, match=r"has no package\.json"):
+        require_app(options(app))
+
+
+def test_a_folder_that_may_not_be_made(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, **more: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "makedirs", refuse)
+    with pytest.raises(NotCollected, match="may not make") as error:
+        prepare(str(app / "place"))
+    assert "app_update_dest" in error.value.remedy

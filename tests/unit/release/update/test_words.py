@@ -11,6 +11,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.t
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.release.update.words import (
     failed,
     offered,
+    proven,
 )
 
 CHANGES = (Change("router", "1.0.0", "1.0.1", direct=True), Change("parser", "1.0.0", "1.1.0"))
@@ -39,3 +40,5 @@ def test_an_offer() -> None:
     assert text == f"The app works with the update of {BOTH}; it is offered as /x.patch"
     assert "was offered before as" in offered(CHANGES, "/x.patch", tested=True, again=True)
     assert "nothing has tested it" in offered(CHANGES, "/x.patch", tested=False, again=False)
+    assert proven(tested=True) == "the app works with them"
+    assert proven(tested=False) == "installed in a copy; nothing has tested it"
