@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,5 +13,7 @@ from tests.support.rotation import Place
 
 
 @pytest.fixture
-def place(tmp_path: Path, run_module: RunModule) -> Place:
-    return Place(tmp_path, run_module)
+def place(run_module: RunModule) -> Iterator[Place]:
+    """Not below pytest's own folder, which each run of pytest closes to all other users."""
+    with tempfile.TemporaryDirectory(prefix="runbook-logs-") as folder:
+        yield Place(Path(folder), run_module)
