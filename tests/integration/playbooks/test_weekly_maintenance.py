@@ -185,9 +185,9 @@ def test_a_part_that_does_not_exist_or_did_nothing_is_not_ok(stack: Stack, tmp_p
     stack.up()
     steps = ("maintenance/begin", "maintenance/parts", "maintenance/finish")
     with given() as variables:
-        wrong = {**variables, "maintenance_parts": ["databse", "logs"]}
+        wrong = {**variables, "maintenance_parts": ["databaze", "logs"]}
         table = in_short(stack, tmp_path, wrong, *steps)
-        assert "there is no part 'databse'" in table
+        assert "there is no part 'databaze'" in table
         assert "did you mean 'database'?" in table
         assert "maintenance.part" not in table, "nothing was begun"
         nowhere = {

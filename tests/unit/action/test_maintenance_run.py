@@ -159,7 +159,7 @@ def test_a_mistyped_check_is_an_error() -> None:
     ("given", "message"),
     [
         ({"parts": ["logs", "certs"]}, "parts: there is no part 'certs', only dependencies, "),
-        ({"parts": "databse,logs"}, "parts: there is no part 'databse', only dependencies, "),
+        ({"parts": "databaze,logs"}, "parts: there is no part 'databaze', only dependencies, "),
         ({"host_parts": {"app1": ["logs"]}}, "host_parts: must be a list, of dependencies, "),
         ({"host_parts": ["disks"]}, "host_parts: there is no part 'disks', only dependencies, "),
     ],
@@ -176,7 +176,7 @@ def test_a_part_that_does_not_exist_is_an_error(
 
 def test_the_closest_part_is_named() -> None:
     assert wrong_parts({"parts": ["certs"]}).endswith("; did you mean 'certificates'?")
-    assert wrong_parts({"parts": ["databse"]}).endswith("; did you mean 'database'?")
+    assert wrong_parts({"parts": ["databaze"]}).endswith("; did you mean 'database'?")
     assert wrong_parts({"parts": "logs, database", "host_parts": []}) == ""
 
 

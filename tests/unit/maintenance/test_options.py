@@ -16,8 +16,8 @@ from tests.support.maintenance_runs import options
         ({"window": ["night"]}, "window: 'night' is not a span such as 22:00-06:00"),
         ({"limits": {"disks": 5}}, "limits: there is no part 'disks', only dependencies"),
         (
-            {"limits": {"databse": 5}},
-            "limits: there is no part 'databse', only dependencies, database, logs, certificates; "
+            {"limits": {"databaze": 5}},
+            "limits: there is no part 'databaze', only dependencies, database, logs, certificates; "
             "did you mean 'database'?",
         ),
         ({"limits": {"logs": "soon"}}, "limits: 'soon' for logs is not a number of seconds"),
