@@ -229,7 +229,8 @@ def archive(app: Host) -> Iterator[None]:
 @pytest.fixture
 def alone(app: Host, archive: None) -> Iterator[None]:
     """Nothing else rotates these logs."""
-    app.check_output("mkdir /root/aside && mv /etc/logrotate.d/gpt-agent /root/aside")
-    app.check_output("mv /etc/logrotate.d/nginx /root/aside")
+    aside = "/var/tmp/aside"
+    app.check_output(f"mkdir {aside} && mv /etc/logrotate.d/gpt-agent {aside}")
+    app.check_output(f"mv /etc/logrotate.d/nginx {aside}")
     yield
-    app.check_output(f"rm -f {CONFIG} && mv /root/aside/* /etc/logrotate.d && rmdir /root/aside")
+    app.check_output(f"rm -f {CONFIG} && mv {aside}/* /etc/logrotate.d && rmdir {aside}")

@@ -226,8 +226,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, *args: Any) -> None:
         """Tests are quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    acme: Acme
 
 
 def _shown(order: dict[str, Any]) -> dict[str, Any]:
@@ -253,10 +257,10 @@ def _thumbprint(key: dict[str, str]) -> str:
 @contextmanager
 def acme_server(authority: Authority) -> Iterator[Acme]:
     """The authority while it runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
         acme = Acme(authority, server.server_address[1])
-        server.acme = acme  # type: ignore[attr-defined]
+        server.acme = acme
         thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )

@@ -30,17 +30,26 @@ def exclusive_lock(path: str, what: str, owner: str = "") -> Iterator[None]:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Locked(
-                f"Another run{_describe(handle)} is working on {what}", "Wait until it has ended."
-            ) from None
+        other = lock(handle)
+        if other:
+            raise Locked(f"Another {other} is working on {what}", "Wait until it has ended.")
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps({"owner": owner, "since": time.time()}).encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def lock(handle: int) -> str:
+    """Lock an open file or folder until it is closed; raises OSError.
+
+    Returns who has it already: ``run (process 4711)``. Empty if it is ours now.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"run{_describe(handle)}"
+    return ""
 
 
 def held_by(path: str) -> str:
@@ -75,7 +84,7 @@ def _describe(handle: int) -> str:
     process = lock_holder(handle)
     if process:
         parts.append(f"process {process}")
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(IsADirectoryError, ValueError, KeyError, TypeError):
         content = json.loads(os.pread(handle, 4096, 0))
         if content["owner"]:
             parts.append(f"of '{content['owner']}'")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..core.lock import Locked, lock_holder
+from ..core.lock import Locked, lock
 from .options import Options
 
 _BUSY, _POLL = -1, 0.05
@@ -32,14 +32,11 @@ def take_turn(options: Options) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = lock_holder(handle)
-            who = f" (process {pid})" if pid else ""
+        other = lock(handle)
+        if other:
             raise Locked(
-                f"Another run{who} is rotating the logs of this host", "Wait until it has ended."
-            ) from None
+                f"Another {other} is rotating the logs of this host", "Wait until it has ended."
+            )
         yield
     finally:
         os.close(handle)

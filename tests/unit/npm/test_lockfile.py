@@ -10,7 +10,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.npm.lockfile imp
 
 ENTRY = {"version": "4.17.4"}
 V1 = {"lockfileVersion": 1, "dependencies": {"lodash": ENTRY}}
-V3 = {"lockfileVersion": 3, "packages": {"": {}, "node_modules/lodash": ENTRY}}
+V3: dict[str, Any] = {"lockfileVersion": 3, "packages": {"": {}, "node_modules/lodash": ENTRY}}
 OTHER = {"node_modules/other/node_modules/lodash": {"version": "1.0.0"}}
 WORKSPACE = {"packages/one/node_modules/lodash": {"version": "1.0.0"}}
 
@@ -21,8 +21,8 @@ WORKSPACE = {"packages/one/node_modules/lodash": {"version": "1.0.0"}}
         (V1, "4.17.4"),
         ({**V3, **V1, "lockfileVersion": 2}, "4.17.4"),
         (V3, "4.17.4"),
-        ({"packages": {**V3["packages"], **OTHER}}, "4.17.4"),  # type: ignore[dict-item]
-        ({"packages": {**V3["packages"], **WORKSPACE}}, ""),  # type: ignore[dict-item]
+        ({"packages": {**V3["packages"], **OTHER}}, "4.17.4"),
+        ({"packages": {**V3["packages"], **WORKSPACE}}, ""),
         ({"dependencies": {"lodash": {"version": "npm:@a/lodash@4.17.4"}}}, "4.17.4"),
         ({"dependencies": {"lodash": {"version": "git+ssh://git@host/lodash.git#1"}}}, ""),
         ({"packages": {"node_modules/@a/lodash": ENTRY}}, ""),

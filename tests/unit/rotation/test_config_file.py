@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,8 @@ def test_the_whole_file() -> None:
 
 
 @pytest.mark.parametrize("told", [{}, {"pm2_home": "/home/d/.pm2", "nginx_pid_file": "/run/n.pid"}])
-def test_the_scripts_are_valid_for_the_shell(told: dict[str, str]) -> None:
-    options = Options(PATHS, reopen_command="true", **told)  # type: ignore[arg-type]
+def test_the_scripts_are_valid_for_the_shell(told: dict[str, Any]) -> None:
+    options = Options(PATHS, reopen_command="true", **told)
     text = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
     assert f"    {sys.executable} -I - " in text, "takes no module from the current folder"
     for name in ("firstaction", "postrotate"):

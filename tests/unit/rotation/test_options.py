@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_logrotate_removes_nothing_before_it_would_have_expired_in_the_archive()
 
 def test_the_home_of_pm2() -> None:
     assert options().pm2_home == ""
-    assert options(pm2_user="root").pm2_home == "/root/.pm2"
+    assert options(pm2_user="root").pm2_home == os.path.expanduser("~root/.pm2")
     assert options(pm2_user="no-such-user").pm2_home == "", "a host without this app"
     assert options(pm2_user="root", pm2_home="/srv/pm2").pm2_home == "/srv/pm2"
 

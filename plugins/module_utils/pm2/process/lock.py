@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.lock import lock_holder
+from ...core.lock import lock
 from ...core.thresholds import Thresholds
 from .collect import NotStarted, busy
 from .options import Options
@@ -29,12 +28,12 @@ def exclusive_lock(options: Options, thresholds: Thresholds) -> Iterator[None]:
         return
     try:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            other = lock(folder)
         except OSError:
-            holder = lock_holder(folder)
-            process = f" (process {holder})" if holder else ""
-            summary = f"another run{process} is restarting apps of the PM2 in {options.home}"
-            raise NotStarted(busy(options.name, summary, thresholds)) from None
+            other = "run"
+        if other:
+            summary = f"another {other} is restarting apps of the PM2 in {options.home}"
+            raise NotStarted(busy(options.name, summary, thresholds))
         yield
     finally:
         os.close(folder)

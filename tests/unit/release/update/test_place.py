@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,8 +42,8 @@ def app(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def options(app: Path, **given: object) -> Options:
-    return Options(path=str(app / "current"), free_disk=0, **given)  # type: ignore[arg-type]
+def options(app: Path, **given: Any) -> Options:
+    return Options(path=str(app / "current"), free_disk=0, **given)
 
 
 def test_what_is_copied(app: Path) -> None:
