@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,6 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 INVENTORY = ROOT / "molecule" / "shared" / "inventory"
-#: What the rotation of logs installs, and where it keeps what it has rotated.
-CONFIG = "/etc/logrotate.d/gpt-agent-runbook"
-ARCHIVE = "/var/backups/logs"
 #: Asks the app through nginx, one request after the other, until the file is removed.
 PROBE = (
     "rm -f /run/probe.failed; touch /run/probe; while [ -e /run/probe ]; do curl --silent --fail "
@@ -54,9 +52,28 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """The app's certificate, by its serial number."""
+
+    host: Host
+    name: str = "app.staging.test"
+
+    def served(self) -> str:
+        return self.host.check_output(
+            f"openssl s_client -connect {self.name}:443 -servername {self.name} "
+            "-verify_return_error </dev/null 2>/dev/null | openssl x509 -noout -serial"
+        )
+
+    def on_disk(self) -> str:
+        file = f"/etc/letsencrypt/live/{self.name}/fullchain.pem"
+        return self.host.check_output(f"openssl x509 -noout -serial -in {file}")
+
+
 Playbook = Callable[..., Run]
 PutFile = Callable[[str, str, bytes], None]
 Network = Callable[[str, str], None]
+Start = Callable[..., "subprocess.Popen[bytes]"]
 Module = Callable[..., dict[str, Any]]
 Reboot = Callable[[str], None]
 
@@ -78,13 +95,18 @@ def database() -> Host:
 
 
 @pytest.fixture(scope="session")
+def certificate(app: Host) -> Certificate:
+    return Certificate(app)
+
+
+@pytest.fixture(scope="session")
 def passwords() -> dict[str, str]:
     """The passwords that were made up for this run, by what they are for."""
     return {file.name: file.read_text().split()[0] for file in (DIRECTORY / "passwords").iterdir()}
 
 
-def _play(directory: Path, name: str, *arguments: str) -> Run:
-    """Run a shipped playbook with the project's own settings, and read its report."""
+def _command(directory: Path, name: str, *arguments: str) -> dict[str, Any]:
+    """A shipped playbook with the project's own settings, as `subprocess` takes it."""
     command = [
         "ansible-playbook",
         f"playbooks/{name}.yml",
@@ -94,9 +116,13 @@ def _play(directory: Path, name: str, *arguments: str) -> Run:
         *arguments,
     ]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "160"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    return {"args": command, "cwd": ROOT, "env": environment}
+
+
+def _play(directory: Path, name: str, *arguments: str) -> Run:
+    """Run it to its end, and read its report."""
+    given = _command(directory, name, *arguments)
+    done = subprocess.run(**given, capture_output=True, text=True, timeout=300, check=False)
     latest = directory / name / "latest.json"
     assert latest.exists(), f"no report:\n{done.stdout}\n{done.stderr}"
     report = json.loads(latest.read_text())
@@ -108,6 +134,21 @@ def _play(directory: Path, name: str, *arguments: str) -> Run:
 def playbook(tmp_path: Path) -> Playbook:
     """``playbook("daily_checklist", "--limit", "app")``"""
     return partial(_play, tmp_path)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a playbook in a process group of its own: ``start(log, "daily_checklist")``."""
+    with ExitStack() as stack:
+
+        def begin(log: Path, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+            output = stack.enter_context(log.open("wb"))
+            given = _command(tmp_path / "begun", name, *arguments)
+            return subprocess.Popen(
+                **given, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+        yield begin
 
 
 @pytest.fixture
@@ -220,17 +261,25 @@ def probe(app: Host) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def archive(app: Host) -> Iterator[None]:
-    app.check_output("mkdir -p %s", ARCHIVE)
-    yield
-    app.check_output("rm -rf %s", ARCHIVE)
+def archive(app: Host) -> Iterator[str]:
+    """The folder of the logs that were rotated."""
+    folder = "/var/backups/logs"
+    app.check_output("mkdir -p %s", folder)
+    yield folder
+    app.check_output("rm -rf %s", folder)
 
 
 @pytest.fixture
-def alone(app: Host, archive: None) -> Iterator[None]:
+def config() -> str:
+    """What the rotation of logs installs."""
+    return "/etc/logrotate.d/gpt-agent-runbook"
+
+
+@pytest.fixture
+def alone(app: Host, archive: str, config: str) -> Iterator[None]:
     """Nothing else rotates these logs."""
     aside = "/var/tmp/aside"
     app.check_output(f"mkdir {aside} && mv /etc/logrotate.d/gpt-agent {aside}")
     app.check_output(f"mv /etc/logrotate.d/nginx {aside}")
     yield
-    app.check_output(f"rm -f {CONFIG} && mv {aside}/* /etc/logrotate.d && rmdir {aside}")
+    app.check_output(f"rm -f {config} && mv {aside}/* /etc/logrotate.d && rmdir {aside}")

@@ -20,6 +20,7 @@ from ..module_utils.maintenance.options import (
     ENDED,
     FINISHED,
     PART,
+    PART_ENDED,
     PARTS,
     unknown_part,
 )
@@ -65,12 +66,10 @@ class ActionModule(ActionBase):
         state, part = self._task.args.get("state"), self._task.args.get("part")
         if state == ENDED:
             return {"check_again": any(_has_effect(variables) for variables in hosts.values())}
-        begun = _registered(own, BEGUN_RESULT)
-        first = begun.get("first") or {}
+        if state == PART_ENDED and self._task.check_mode:
+            return {}
+        first = _registered(own, BEGUN_RESULT).get("first") or {}
         if state == PART and part and first.get("part") == part:
-            news = declined(hosts) or len(_critical(hosts)) > len(begun["critical"])
-            if news:  # of other hosts, which began at the same time
-                return None
             return {key: value for key, value in first.items() if key != "part"}
         return None
 
@@ -88,7 +87,12 @@ class ActionModule(ActionBase):
     def _observed(self, host: str, own: Mapping[str, Any], hosts: HostVariables) -> dict[str, Any]:
         state = self._task.args.get("state")
         if state == BEGUN:
-            return {"host": host, "critical": critical_of(hosts), "health": _health(own)}
+            return {
+                "host": host,
+                "alone": len(hosts) == 1,
+                "critical": critical_of(hosts),
+                "health": _health(own),
+            }
         begun = _registered(own, BEGUN_RESULT)
         steps = since(_seen(own), own)
         return {

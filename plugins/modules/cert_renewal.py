@@ -97,7 +97,8 @@ options:
     default: 900.0
   lock_wait:
     description:
-      - Seconds to wait for another certbot, such as the one of the timer, to end.
+      - Seconds to wait for another run of this module to end, such as one whose controller was
+        killed, and then for another certbot, such as the one of the timer.
     type: float
     default: 60.0
   serve_wait:

@@ -18,6 +18,7 @@ description:
     without the parts that it had finished.
   - With O(state=part) it says whether a part may begin. None does if a health check was critical
     before the maintenance, on any host, or if the part would probably end after the O(window).
+  - With O(state=part_ended) it notes how the part ended, so that it is not repeated after a kill.
   - With O(state=ended) it says whether the health must be checked again, which is so if a part has
     changed anything or has failed, on any host.
   - With O(state=finished) it compares the health with that before, and releases the host.
@@ -26,10 +27,10 @@ description:
 options:
   state:
     description:
-      - V(begun), V(part), V(ended) and V(finished) as described above. V(failed) notes that the
-        current part has failed without a result.
+      - V(begun), V(part), V(part_ended), V(ended) and V(finished) as described above. V(failed)
+        notes that the current part has failed without a result.
     type: str
-    choices: [begun, part, failed, ended, finished]
+    choices: [begun, part, failed, part_ended, ended, finished]
     required: true
   parts:
     description:
@@ -77,8 +78,8 @@ options:
     description:
       - Maximum seconds of each part, by its name. Defaults to 1800 for C(dependencies), 3600 for
         C(database), and 900 for C(logs) and C(certificates).
-      - A run whose controller cannot be seen counts as alive for the limit of its current part and
-        15 minutes more.
+      - A run whose controller cannot be seen counts as alive for the limit of its current part, or
+        between two parts for the longest limit, and 15 minutes more.
     type: dict
     default: {}
   despite:
@@ -160,6 +161,11 @@ EXAMPLES = r"""
     window: ["01:00-05:00"]
   register: __maintenance_part
 
+- name: Note how it ended
+  gpt_agent.runbook.maintenance_run:
+    state: part_ended
+  register: __maintenance_part_ended
+
 - name: Release the host
   gpt_agent.runbook.maintenance_run:
     state: finished
@@ -185,7 +191,8 @@ resumes:
   sample: ""
 first:
   description:
-    - The first part, with what O(state=part) returns for it, which is the same.
+    - The first part, with what O(state=part) returns for it, which is the same. Empty if the play
+      has several hosts.
   returned: with O(state=begun), if no other run is working on the host
   type: dict
   sample: {part: database, go: true, seconds: 3600, reason: ""}

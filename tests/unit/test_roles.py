@@ -224,6 +224,10 @@ def test_a_variable_that_refers_to_an_undefined_one_is_no_default(play: dict[str
     assert "default(" not in str(play["module_defaults"])
 
 
+def test_the_maintenance_checks_what_the_daily_checklist_checks() -> None:
+    assert role_tasks("maintenance", "checks") == plays_of("daily_checklist")[0]["tasks"]
+
+
 @pytest.mark.parametrize("play", PLAYS)
 def test_a_playbook_computes_nothing(play: dict[str, Any]) -> None:
     """Operations return what the next step needs; a playbook does not search or build results."""

@@ -28,17 +28,6 @@ def done(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [(action["name"].partition(".")[2], action["status"]) for action in found["actions"]]
 
 
-def served(app: Host) -> str:
-    return app.check_output(
-        f"openssl s_client -connect {NAME}:443 -servername {NAME} </dev/null 2>/dev/null "
-        "| openssl x509 -noout -serial"
-    )
-
-
-def on_disk(app: Host) -> str:
-    return app.check_output(f"openssl x509 -noout -serial -in {FOLDER}/live/{NAME}/fullchain.pem")
-
-
 @pytest.fixture
 def broken(app: Host) -> Iterator[None]:
     """Someone edits nginx's configuration, and has not finished."""
@@ -61,28 +50,30 @@ def test_nothing_is_due(app: Host, playbook: Callable[..., Any]) -> None:
 
 
 def test_renewed_and_served_without_a_failed_request(
-    app: Host, module: Module, probe: Callable[[], str]
+    module: Module, certificate: Any, probe: Callable[[], str]
 ) -> None:
-    before = served(app)
+    before = certificate.served()
     found = module("app", "root", "cert_renewal", NOW)
     assert ("renew", "done") in done(found), found
     assert (found["renewed"], found.get("msg")) == ([NAME], None)
-    assert served(app) == on_disk(app) != before
+    assert certificate.served() == certificate.on_disk() != before
     assert probe() == ""
     again = module("app", "root", "cert_renewal", {**NOW, "force": False})
     assert (again["changed"], again["actions"]) == (False, [])
 
 
-def test_a_configuration_that_someone_broke(app: Host, module: Module, broken: None) -> None:
-    before = served(app)
+def test_a_configuration_that_someone_broke(
+    app: Host, module: Module, certificate: Any, broken: None
+) -> None:
+    before = certificate.served()
     found = module("app", "root", "cert_renewal", NOW)
     assert ("reload", "failed") in done(found), found
     assert f"in {BROKEN}:2" in found["msg"]
-    assert served(app) == before != on_disk(app)
+    assert certificate.served() == before != certificate.on_disk()
     app.check_output(f"rm {BROKEN}")
     repaired = module("app", "root", "cert_renewal", {**NOW, "force": False})
     assert done(repaired) == [("reload", "done")], repaired
-    assert served(app) == on_disk(app)
+    assert certificate.served() == certificate.on_disk()
 
 
 def test_the_timer_is_off(app: Host, module: Module) -> None:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -20,10 +21,6 @@ UNITS = {
     "app": ["certbot.timer", "cron", "gpt-agent", "logrotate.timer", "nginx", "pebble", "ssh"],
     "database": ["cron", "logrotate.timer", "postgresql@15-main", "redis-server", "ssh"],
 }
-SERVED = (
-    "openssl s_client -connect app.staging.test:443 -servername app.staging.test "
-    "-verify_return_error </dev/null 2>/dev/null | openssl x509 -noout -serial"
-)
 
 
 @pytest.fixture(params=["app", "database"])
@@ -136,15 +133,13 @@ def test_no_password_where_others_can_see_it(
             assert password not in text, f"{name} in {where}"
 
 
-def test_certbot_renews_and_nginx_serves_it(app: Host) -> None:
-    before = app.check_output(SERVED)
+def test_certbot_renews_and_nginx_serves_it(app: Host, certificate: Any) -> None:
+    before = certificate.served()
     app.check_output("certbot renew --quiet --force-renewal --no-random-sleep-on-renew")
-    on_disk = app.check_output(
-        "openssl x509 -noout -serial -in /etc/letsencrypt/live/app.staging.test/fullchain.pem"
-    )
+    on_disk = certificate.on_disk()
     assert on_disk != before
     end = time.monotonic() + 10
-    while app.check_output(SERVED) != on_disk:
+    while certificate.served() != on_disk:
         assert time.monotonic() < end, "nginx still serves the old certificate"
         time.sleep(0.2)
 

@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-CONFIG = "/etc/logrotate.d/gpt-agent-runbook"
-ARCHIVE = "/var/backups/logs"
 PM2 = "runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 HOME=/home/deploy pm2"
 KILLED_AFTER = ("0.01", "0.03", "0.1", "0.2", "0.4")
 #: How often PM2 reopens its logs at most, and how many lines are written together.
@@ -100,7 +98,7 @@ def numbers(app: Host, mark: str, *patterns: str) -> list[int]:
 
 
 def test_logs_that_debian_rotates_are_left_to_it(
-    app: Host, playbook: Callable[..., Any], archive: None
+    app: Host, playbook: Callable[..., Any], archive: str, config: str
 ) -> None:
     found = rotate(playbook, "--check", logs_force=True)
     (check,) = [one for one in found.report["checks"] if one["name"] == "logs.configuration"]
@@ -109,18 +107,23 @@ def test_logs_that_debian_rotates_are_left_to_it(
     assert "/etc/logrotate.d/gpt-agent " in named
     assert "/etc/logrotate.d/nginx " in named
     assert (found.code, done(found)) == (0, Counter())
-    assert not app.file(CONFIG).exists
+    assert not app.file(config).exists
 
 
 def test_every_line_of_a_busy_log_is_in_one_place(
-    app: Host, playbook: Callable[..., Any], alone: None, busy: str
+    app: Host,
+    playbook: Callable[..., Any],
+    alone: None,
+    archive: str,
+    config: str,
+    busy: str,
 ) -> None:
     first = rotate(playbook, logs_force=True, logs_keep=0)
     assert (first.code, status(first, "logs.released")) == (0, "ok"), first.output
     assert done(first)["logs.rotate", "done"] >= 2
     assert done(first)["logs.archive", "done"] >= done(first)["logs.rotate", "done"]
     for seconds in KILLED_AFTER:
-        app.run(f"timeout --signal=KILL {seconds} logrotate --force {CONFIG}")
+        app.run(f"timeout --signal=KILL {seconds} logrotate --force {config}")
     last = rotate(playbook, logs_force=True, logs_keep=1)
     assert (last.code, status(last, "logs.released")) == (0, "ok"), last.output
     again = rotate(playbook, logs_keep=1)
@@ -132,15 +135,15 @@ def test_every_line_of_a_busy_log_is_in_one_place(
     lines = int(app.check_output(wait.format("/tmp/numbers.count")))
     requests = int(app.check_output(wait.format("/tmp/requests.count")))
     written, found, most = numbers(
-        app, "number ", "/var/log/gpt-agent/numbers*", f"{ARCHIVE}/var/log/gpt-agent/numbers*"
+        app, "number ", "/var/log/gpt-agent/numbers*", f"{archive}/var/log/gpt-agent/numbers*"
     )
     assert (written, most) == (lines, 1)
     # PM2 itself drops what it has not written yet when it reopens a log: seldom, and the rest of
     # some lines that were written together. Whatever is in a file is never lost.
     assert found >= lines - REOPENED * (TOGETHER - 1)
     assert numbers(
-        app, f"{busy}=", "/var/log/nginx/access.log*", f"{ARCHIVE}/var/log/nginx/access*"
+        app, f"{busy}=", "/var/log/nginx/access.log*", f"{archive}/var/log/nginx/access*"
     ) == [requests, requests, 1]
-    proofs = f"find {ARCHIVE} -name '*.sha256' -execdir sha256sum --check --strict --quiet {{}} +"
+    proofs = f"find {archive} -name '*.sha256' -execdir sha256sum --check --strict --quiet {{}} +"
     app.check_output(proofs)
     assert app.check_output("find /var/log/gpt-agent ! -user deploy -print") == ""

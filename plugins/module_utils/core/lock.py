@@ -15,24 +15,29 @@ from contextlib import contextmanager, suppress
 from .errors import RunbookError
 from .units import format_duration
 
+_POLL = 0.05
+
 
 class Locked(RunbookError):
     """Another run holds the lock; the text names its process, and who started it when."""
 
 
 @contextmanager
-def exclusive_lock(path: str, what: str, owner: str = "") -> Iterator[None]:
+def exclusive_lock(path: str, what: str, owner: str = "", wait: float = 0.0) -> Iterator[None]:
     """Hold the lock until the block ends; raises `Locked` if it is taken, and OSError.
 
     The kernel releases it when the process ends, however it ends. The file stays. ``what`` is what
     is locked, as the message names it: ``the backups in /var/backups/postgres``. ``owner`` is who
-    runs this, for the message that another run gets.
+    runs this, for the message that another run gets. A lock that is taken is waited for ``wait``
+    seconds.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up = time.monotonic() + wait
     try:
-        other = lock(handle)
-        if other:
-            raise Locked(f"Another {other} is working on {what}", "Wait until it has ended.")
+        while other := lock(handle):
+            if time.monotonic() >= give_up:
+                raise Locked(f"Another {other} is working on {what}", "Wait until it has ended.")
+            time.sleep(_POLL)
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps({"owner": owner, "since": time.time()}).encode(), 0)
         yield

@@ -42,6 +42,13 @@ class Outcome:
         return []
 
 
+def file_diff(path: str, before: str, after: str) -> list[dict[str, str]]:
+    """What `Outcome.file_diffs` has of a file; nothing if it is as it was."""
+    if before == after:
+        return []
+    return [{"before_header": path, "after_header": path, "before": before, "after": after}]
+
+
 def exit_operation(module: AnsibleModule, outcome: Outcome, target: str = "") -> NoReturn:
     """Exit the module with the outcome; fail it with the same result if there is a problem."""
     result: dict[str, Any] = {

@@ -15,7 +15,7 @@ from ..core.errors import RunbookError
 from ..core.operation import Outcome
 from ..core.thresholds import Thresholds
 from . import assess
-from .options import BEGUN, ENDED, FINISHED, PART, Finding, Options
+from .options import BEGUN, ENDED, FINISHED, PART, PART_ENDED, Finding, Options
 from .others import Others, others
 from .plan import (
     budget,
@@ -69,6 +69,8 @@ class Maintenance:
             run = self._own(record)
             if self._options.state == PART:
                 return self._begin_part(record, run)
+            if self._options.state == PART_ENDED:
+                return self._end_part(record, run)
             if self._options.state == FINISHED:
                 return self._finish(record, run)
             return self._fail_part(record, run)
@@ -120,9 +122,9 @@ class Maintenance:
         )
 
     def _begin_first(self, record: Record, run: Run) -> dict[str, Any]:
-        """Claim the host, and begin the first part at once, which saves a call."""
+        """Claim the host; if it is the only one, begin the first part at once: it saves a call."""
         part = self._options.part
-        if self._check_mode or not part:
+        if self._check_mode or not part or not self._options.observed.alone:
             if not self._check_mode:
                 self._store.save(replace(record, run=run))
             return {}
@@ -177,8 +179,7 @@ class Maintenance:
 
     def _begin_part(self, record: Record, run: Run) -> Outcome:
         options = self._options
-        if run.running != options.part:  # else it has begun with the run, and is judged anew
-            record, run = self._close(record, run)
+        record, run = self._close(record, run)
         reason = obstacle(options.part, self._now, record, options)
         read_only = options.part in options.read_only
         result = replace(reason or PartResult(RUNNING, self._now), read_only=read_only)
@@ -199,6 +200,13 @@ class Maintenance:
                 "reason": reason.reason if reason else "",
             }
         )
+
+    def _end_part(self, record: Record, run: Run) -> Outcome:
+        """At once, as this host's next part may have to wait for those of other hosts."""
+        record, run = self._close(record, run)
+        run = replace(run, alive=self._now, lease=lease("", self._options))
+        self._store.save(replace(record, run=run))
+        return Outcome()
 
     def _fail_part(self, record: Record, run: Run) -> Outcome:
         part = run.running

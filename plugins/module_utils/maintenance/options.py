@@ -16,7 +16,8 @@ from ..core.options import checked_seconds
 from .record import Controller
 
 BEGUN, PART, FAILED, ENDED, FINISHED = "begun", "part", "failed", "ended", "finished"
-STATES = (BEGUN, PART, FAILED, ENDED, FINISHED)
+PART_ENDED = "part_ended"
+STATES = (BEGUN, PART, FAILED, PART_ENDED, ENDED, FINISHED)
 
 DEPENDENCIES, DATABASE, LOGS, CERTIFICATES = "dependencies", "database", "logs", "certificates"
 #: All parts, in the order in which they are done.
@@ -61,6 +62,8 @@ class Observed:
     """A run of this controller whose process does not exist any more."""
     critical: tuple[Finding, ...] = ()
     """The health checks that are critical, of all hosts."""
+    alone: bool = False
+    """Whether the play has no other host, for whose parts the first one of this host would wait."""
     declined: tuple[str, ...] = ()
     """The hosts on which the run could not begin."""
     health: tuple[Health, ...] = ()

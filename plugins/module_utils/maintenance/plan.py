@@ -99,8 +99,11 @@ def seconds_left(now: float, options: Options) -> float | None:
 
 
 def lease(part: str, options: Options) -> float:
-    """For how many seconds a run counts as alive once it has begun a part, or is between two."""
-    return options.limits.get(part, 0.0) + GRACE
+    """For how many seconds a run counts as alive once it has begun a part, or is between two.
+
+    Between two, any part may be done on another host.
+    """
+    return options.limits.get(part, max(options.limits.values())) + GRACE
 
 
 def obstacle(part: str, now: float, record: Record, options: Options) -> PartResult | None:

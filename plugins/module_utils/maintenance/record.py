@@ -15,13 +15,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..core.check import CRITICAL, UNKNOWN
 from ..core.files import PARTIAL, write_atomically
-from ..core.lock import Locked, exclusive_lock
+from ..core.lock import exclusive_lock
 from ..core.state import default_dir
 
 #: How a part ended, or that it is being done.
@@ -36,8 +36,8 @@ NOTHING_SET = "nothing is configured for it on this host"
 
 #: Durations that are kept of each part.
 KEPT = 3
-#: Seconds to wait for a lock that is held for milliseconds only, and between two attempts.
-LOCK_WAIT, LOCK_POLL = 10.0, 0.05
+#: Seconds to wait for a lock that is held for milliseconds only.
+LOCK_WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -144,22 +144,10 @@ class Store:
     def locked(self, owner: str) -> Iterator[None]:
         """Keep other runs away while the record is changed; raises OSError and `Locked`."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        give_up = time.monotonic() + LOCK_WAIT
-        with ExitStack() as held:
-            while not self._takes(held, owner, give_up):
-                time.sleep(LOCK_POLL)
+        what = "the record of the maintenance"
+        with exclusive_lock(f"{self.path}.lock", what, owner, LOCK_WAIT):
             self._sweep()
             yield
-
-    def _takes(self, held: ExitStack, owner: str, give_up: float) -> bool:
-        lock = exclusive_lock(f"{self.path}.lock", "the record of the maintenance", owner)
-        try:
-            held.enter_context(lock)
-        except Locked:
-            if time.monotonic() > give_up:
-                raise
-            return False
-        return True
 
     def _sweep(self) -> None:
         """Remove what a killed run left half-written; other probes write to this folder, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -70,8 +71,12 @@ def status(answer: dict[str, Any], name: str = "certificate.renewal") -> tuple[s
 
 def test_what_is_due_is_renewed_and_served_and_then_nothing_is_due(host: CertbotHost) -> None:
     orders = len(host.acme.orders)
-    plan = host.renew(check=True)
+    plan = host.renew(check=True, _ansible_diff=True)
     assert done(plan) == [("install_hook", "planned"), ("renew", "planned"), ("reload", "planned")]
+    file, actions = plan["diff"]
+    assert (file["before"], file["after_header"]) == ("", str(host.config_dir / HOOK))
+    assert file["after"].startswith("#!/bin/sh\n")
+    assert "#!/bin/sh" not in actions["before"] + actions["after"]
     assert (len(host.acme.orders), host.served_version()) == (orders, 1)
     assert not (host.config_dir / HOOK).exists()
 
@@ -182,10 +187,22 @@ def test_a_reload_after_which_nothing_answers(host: CertbotHost) -> None:
 def test_two_runs_at_once(host: CertbotHost) -> None:
     lock = str(host.config_dir / ".gpt-agent-runbook.lock")
     with exclusive_lock(lock, "them", owner="the weekly run"):
-        answer = host.renew()
+        answer = host.renew(lock_wait=0.1)
     assert "Another run" in answer["msg"]
     assert "'the weekly run'" in answer["msg"]
     assert answer["actions"] == []
+
+
+def test_a_run_that_waited_for_another_one_sees_what_that_has_done(host: CertbotHost) -> None:
+    lock = host.config_dir / ".gpt-agent-runbook.lock"
+    with exclusive_lock(str(lock), "them"):
+        module = start_module("cert_renewal", host.options(hook=False))
+        files = Path(f"/proc/{module.pid}/fd")
+        assert wait_until(lambda: lock in map(Path.resolve, files.iterdir()), 60)
+        host.certbot("renew", "--no-random-sleep-on-renew")
+    answer = json.loads(finish(module, 60)[0])
+    assert done(answer) == [("reload", "done")], "it has renewed nothing itself"
+    assert (answer["renewed"], host.served_version()) == ([], 2)
 
 
 def test_renewed_but_another_file_is_served(host: CertbotHost) -> None:

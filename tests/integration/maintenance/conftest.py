@@ -21,7 +21,7 @@ def step(run_module: RunModule, tmp_path: Path) -> Step:
     def call(
         state: str, run: str = "", *, check: bool = False, observed: Any = (), **given: Any
     ) -> dict[str, Any]:
-        seen = {"host": "app1", "run": run, **dict(observed)}
+        seen = {"host": "app1", "run": run, "alone": True, **dict(observed)}
         args = {"controller": HERE, **given, "state": state, "observed": seen}
         return run_module("maintenance_run", {"state_dir": str(tmp_path), **args}, check=check)
 

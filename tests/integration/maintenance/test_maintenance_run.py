@@ -22,7 +22,7 @@ BEFORE = {"health": [["app.online", "", "ok"]]}
 FINE = {"before": [["app.online", "", "ok"]], "health": [["app.online", "", "ok"]]}
 
 
-ALL_BUT_OK = ("logs", "certificates")
+LAST_TWO = ("logs", "certificates")
 
 #: Locks the file that it is given, says so, and waits.
 HOLDER = """
@@ -35,6 +35,7 @@ input()
 
 
 def through(step: Step, run: str, *parts: str, **observed: Any) -> None:
+    """Each part begins, which ends the one before it."""
     for part in parts:
         assert step("part", run, part=part, observed=observed)["go"] is True
 
@@ -115,10 +116,27 @@ def test_a_killed_run_is_gone_on_with(step: Step) -> None:
     assert "was killed during 'logs'" in by_name(done, "maintenance.run")["summary"]
 
 
-def test_the_first_part_can_still_be_stopped(step: Step) -> None:
-    """By what another host found when the run began there."""
-    begun = step("begun", parts=["logs"])
-    assert begun["first"]["go"] is True
+def test_a_part_that_has_ended_is_not_repeated_after_a_kill(step: Step, tmp_path: Path) -> None:
+    """Also the last one, or one after which parts of other hosts are done."""
+    first = step("begun", observed={**BEFORE, "alone": False}, parts=list(LAST_TWO))
+    for part in LAST_TWO:
+        through(step, first["run"], part)
+        step("part_ended", first["run"], observed={"changed": True})
+    record = Store(str(tmp_path), "app1").load()
+    assert [len(record.durations[part]) for part in LAST_TWO] == [1, 1]
+    second = step("begun", observed={"dead": first["run"]}, parts=list(LAST_TWO))
+    assert second["order"] == []
+    said = by_name(second, "maintenance.run")["summary"]
+    assert "was killed between two parts" in said
+    assert "does not repeat: logs, certificates" in said
+    done = step("finished", second["run"], observed=FINE)
+    assert by_name(done, "maintenance.run")["summary"] == said
+
+
+def test_the_first_part_can_be_stopped_by_another_host(step: Step) -> None:
+    """By what was found when the run began there."""
+    begun = step("begun", parts=["logs"], observed={"alone": False})
+    assert begun["first"] == {}
     answer = step("part", begun["run"], part="logs", observed={"declined": ["db1"]})
     assert (answer["go"], answer["reason"]) == (False, "the run could not begin on db1")
     done = step("finished", begun["run"])
@@ -166,7 +184,7 @@ def test_a_part_is_as_good_as_its_own_checks(step: Step) -> None:
     bad = {"doubts": [["critical", "certificate.renewal: no"], unknown], "changed": True}
     done = step("finished", run, observed=bad)
     assert "failed" not in done
-    logs, certificates = (by_name(done, "maintenance.part", each) for each in ALL_BUT_OK)
+    logs, certificates = (by_name(done, "maintenance.part", each) for each in LAST_TWO)
     assert (logs["status"], logs["summary"].partition(": ")[2]) == ("unknown", unknown[1])
     assert certificates["status"] == "critical"
     assert certificates["summary"].endswith("critical: certificate.renewal: no; and 1 more")

@@ -80,27 +80,31 @@ def test_what_a_killed_run_changed_is_compared_by_the_next(resumes: str, checked
     assert asked.given[0]["observed"]["checked"] is checked
 
 
-FIRST = {**BEGUN, "first": {"part": "logs", "go": True, "seconds": 9, "reason": ""}}
-OTHER = {"host": "db1", "name": "maintenance.others", "subject": "", "summary": "apt"}
-
-
-@pytest.mark.parametrize(
-    ("other", "part", "times"),
-    [
-        (BEGUN, "logs", 0),
-        (BEGUN, "database", 1),
-        ({"failed": True}, "logs", 1),
-        ({**BEGUN, "critical": [*BEGUN["critical"], OTHER]}, "logs", 1),
-    ],
-)
-def test_the_first_part_began_with_the_run_unless_another_host_has_news(
-    other: dict[str, Any], part: str, times: int
+@pytest.mark.parametrize(("others", "alone"), [((), True), (("db1",), False)])
+def test_the_first_part_begins_with_the_run_unless_it_may_wait_for_other_hosts(
+    others: tuple[str, ...], alone: bool
 ) -> None:
+    asked = Asked({"state": "begun"})
+    asked.run({"app1": {}, **{name: {} for name in others}})
+    assert asked.given[0]["observed"]["alone"] is alone
+
+
+@pytest.mark.parametrize(("part", "times"), [("logs", 0), ("database", 1)])
+def test_the_first_part_that_began_with_the_run_is_not_begun_again(part: str, times: int) -> None:
+    first = {"part": "logs", "go": True, "seconds": 9, "reason": ""}
     asked = Asked({"state": "part", "part": part})
-    hosts = {"app1": {"__maintenance_begun": FIRST}, "db1": {"__maintenance_begun": other}}
-    result = asked.run(hosts)
+    result = asked.run({"app1": {"__maintenance_begun": {**BEGUN, "first": first}}})
     assert len(asked.given) == times
     assert result.get("go") is (None if times else True)
+
+
+@pytest.mark.parametrize(("check_mode", "times"), [(False, 1), (True, 0)])
+def test_how_a_part_ended_is_noted_before_the_next_one_begins(check_mode: bool, times: int) -> None:
+    asked = Asked({"state": "part_ended"})
+    asked._task.check_mode = check_mode
+    done = {"changed": True, "actions": []}
+    asked.run({"app1": {"__maintenance_begun": BEGUN, "__logs_rotation": done}})
+    assert [each["observed"]["changed"] for each in asked.given] == [True] * times
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def test_the_owner_is_named(tmp_path: Path) -> None:
         with pytest.raises(Locked) as raised, exclusive_lock(path, "the app"):
             pass
         assert "ada" not in str(raised.value)
+
+
+def test_a_lock_that_is_taken_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / ".lock")
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with exclusive_lock(path, "it"):
+            held.set()
+            release.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(60)
+    with pytest.raises(Locked, match="is working on it"), exclusive_lock(path, "it", wait=0.1):
+        pass
+    threading.Timer(0.1, release.set).start()
+    with exclusive_lock(path, "it", wait=60):
+        assert release.is_set()
+    other.join()
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Action
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.operation import Outcome
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.operation import (
+    Outcome,
+    file_diff,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,10 @@ def test_the_diff_shows_what_was_needed_and_what_still_is() -> None:
         "before": "pg.vacuum a: bloated\npg.vacuum b: locked\n",
         "after": "pg.vacuum b: locked\n",
     }
+
+
+def test_the_diff_of_a_file_has_its_path_and_both_texts() -> None:
+    assert file_diff("/etc/it", "same\n", "same\n") == []
+    (found,) = file_diff("/etc/it", "", "new\n")
+    assert (found["before_header"], found["after_header"]) == ("/etc/it", "/etc/it")
+    assert (found["before"], found["after"]) == ("", "new\n")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...core.check import DONE, FAILED, PLANNED, Action, Check
 from ...core.errors import NotCollected, RunbookError, UsageError
 from ...core.lock import exclusive_lock
-from ...core.operation import Outcome
+from ...core.operation import Outcome, file_diff
 from ...core.thresholds import Thresholds
 from ..assess import assess_certificate
 from . import certbot, nginx, verdicts
@@ -39,16 +39,13 @@ _LETS_ENCRYPT = "api.letsencrypt.org"
 class RenewalOutcome(Outcome):
     """The result of a run, with the deploy hook that it has written."""
 
+    hook_file: str = ""
     hook: tuple[str, str] = ("", "")
     """Its text before and after."""
 
     @property
-    def diff(self) -> dict[str, str]:
-        """The actions, and the text of the hook."""
-        found = super().diff
-        if self.hook[0] == self.hook[1]:
-            return found
-        return {"before": found["before"] + self.hook[0], "after": found["after"] + self.hook[1]}
+    def file_diffs(self) -> list[dict[str, str]]:
+        return file_diff(self.hook_file, *self.hook)
 
 
 def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
@@ -64,7 +61,9 @@ def run(options: Options, thresholds: Thresholds, check_mode: bool) -> Outcome:
         text = f"{error.filename or 'a file'}: {error.strerror}"
         this.problems.append(f"{text}. {explain(text).remedy}")
     problem = "; ".join(this.problems)
-    return RenewalOutcome(this.checks(), this.actions, problem, this.results(), this.hook)
+    return RenewalOutcome(
+        this.checks(), this.actions, problem, this.results(), options.hook_file, this.hook
+    )
 
 
 class _Run:
@@ -88,8 +87,7 @@ class _Run:
 
     def carry_out(self) -> None:
         options = self.options
-        self.lineages = read_lineages(options.config_dir)
-        self.served = watch(options, options.targets, self.lineages)
+        self._look()
         self._check_names()
         program = options.command[0]
         there = nginx.is_there(options.command)
@@ -110,6 +108,7 @@ class _Run:
             self._plan()
         else:
             with self._lock():
+                self._look()  # perhaps another run was waited for
                 self._renew()
 
     def checks(self) -> list[Check]:
@@ -133,6 +132,11 @@ class _Run:
             "not_renewed": sorted(self.errors),
         }
 
+    def _look(self) -> None:
+        """At certbot's files, and at what is served."""
+        self.lineages = read_lineages(self.options.config_dir)
+        self.served = watch(self.options, self.options.targets, self.lineages)
+
     def _check_names(self) -> None:
         known = [one.name for one in self.lineages]
         for name in self.options.names:
@@ -142,9 +146,10 @@ class _Run:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        path = os.path.join(self.options.config_dir, _LOCK)
+        folder = self.options.config_dir
+        path, what = os.path.join(folder, _LOCK), f"the certificates in {folder}"
         try:
-            with exclusive_lock(path, f"the certificates in {self.options.config_dir}"):
+            with exclusive_lock(path, what, wait=self.options.lock_wait):
                 yield
         except PermissionError as error:
             raise NotCollected.of(error, "Run this task with 'become: true'.") from None

@@ -39,7 +39,7 @@ class Options:
     """Empty for the usual one of this host."""
     time_limit: float = 900.0
     lock_wait: float = 60.0
-    """Seconds to wait for another certbot to end."""
+    """Seconds to wait for another run to end, and then for another certbot."""
     serve_wait: float = 15.0
     """Seconds to wait until the new certificate is served."""
 
