@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.maintenance.plan import (
     budget,
     is_alive,
+    lease,
     obstacle,
     order_of,
     still_left_out,
@@ -75,6 +76,12 @@ def test_a_run_is_alive_until_its_process_or_its_lease_has_ended(
     earlier: dict[str, Any], given: dict[str, Any], alive: bool
 ) -> None:
     assert is_alive(run(**earlier), NOW, options(**given)) is alive
+
+
+def test_between_two_parts_a_run_is_alive_for_as_long_as_any_part_may_take() -> None:
+    """Another host may be at the longest one."""
+    given = options(limits={"database": 7200, "logs": 60})
+    assert (lease("logs", given), lease("", given)) == (60 + 900, 7200 + 900)
 
 
 def test_a_run_of_last_week_is_not_gone_on_with() -> None:
