@@ -101,7 +101,7 @@ def test_the_first_part_that_began_with_the_run_is_not_begun_again(part: str, ti
 @pytest.mark.parametrize(("check_mode", "times"), [(False, 1), (True, 0)])
 def test_how_a_part_ended_is_noted_before_the_next_one_begins(check_mode: bool, times: int) -> None:
     asked = Asked({"state": "part_ended"})
-    asked._task.check_mode = check_mode
+    asked.task.check_mode = check_mode
     done = {"changed": True, "actions": []}
     asked.run({"app1": {"__maintenance_begun": BEGUN, "__logs_rotation": done}})
     assert [each["observed"]["changed"] for each in asked.given] == [True] * times
