@@ -36,8 +36,9 @@ NOW = {
     "postgres_maintenance_cost_delay": 0,
 }
 KILLS = 3
-#: The latest moment of a kill, as a share of the time that the health checks before take.
-LONGEST = 2.0
+#: The latest moment of a kill, as a share of the time that the health checks before take: those
+#: afterwards take as long, so that the run has not ended by then.
+LONGEST = 1.0
 #: How the names of the actions of a part begin.
 ACTIONS = {
     "dependencies": "npm.",
