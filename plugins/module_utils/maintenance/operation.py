@@ -202,7 +202,7 @@ class Maintenance:
         )
 
     def _end_part(self, record: Record, run: Run) -> Outcome:
-        """At once, as this host's next part may have to wait for those of other hosts."""
+        """At once, as this host's next part may begin only after those of other hosts."""
         record, run = self._close(record, run)
         run = replace(run, alive=self._now, lease=lease("", self._options))
         self._store.save(replace(record, run=run))
