@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
         state, part = self._task.args.get("state"), self._task.args.get("part")
         if state == ENDED:
             return {"check_again": any(_has_effect(variables) for variables in hosts.values())}
-        if state == PART_ENDED and self._task.check_mode:
+        if state == PART_ENDED and (self._task.check_mode or _is_noted_soon(part, own, hosts)):
             return {}
         first = _registered(own, BEGUN_RESULT).get("first") or {}
         if state == PART and part and first.get("part") == part:
@@ -172,6 +172,12 @@ def _has_effect(variables: Mapping[str, Any]) -> bool:
         return False
     steps = since(begun.get("seen") or {}, variables)
     return steps.changed or bool(steps.problems)
+
+
+def _is_noted_soon(part: Any, own: Mapping[str, Any], hosts: HostVariables) -> bool:
+    """Whether the next call follows at once: neither a part of another host nor a health check."""
+    is_last = part in (_registered(own, BEGUN_RESULT).get("order") or [part])[-1:]
+    return len(hosts) == 1 and not (is_last and _has_effect(own))
 
 
 def _health(variables: Mapping[str, Any]) -> list[list[str]]:

@@ -49,7 +49,7 @@ options:
     default: [dependencies, database, logs, certificates]
   part:
     description:
-      - The part that begins, for O(state=part).
+      - The part that begins, for O(state=part), or has ended, for O(state=part_ended).
     type: str
     choices: [dependencies, database, logs, certificates]
   read_only:
@@ -164,6 +164,7 @@ EXAMPLES = r"""
 - name: Note how it ended
   gpt_agent.runbook.maintenance_run:
     state: part_ended
+    part: database
   register: __maintenance_part_ended
 
 - name: Release the host

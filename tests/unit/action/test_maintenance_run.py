@@ -98,13 +98,25 @@ def test_the_first_part_that_began_with_the_run_is_not_begun_again(part: str, ti
     assert result.get("go") is (None if times else True)
 
 
-@pytest.mark.parametrize(("check_mode", "times"), [(False, 1), (True, 0)])
-def test_how_a_part_ended_is_noted_before_the_next_one_begins(check_mode: bool, times: int) -> None:
-    asked = Asked({"state": "part_ended"})
-    asked.task.check_mode = check_mode
-    done = {"changed": True, "actions": []}
-    asked.run({"app1": {"__maintenance_begun": BEGUN, "__logs_rotation": done}})
-    assert [each["observed"]["changed"] for each in asked.given] == [True] * times
+@pytest.mark.parametrize(
+    ("given", "part", "changed", "times"),
+    [
+        ({}, "certificates", True, 1),
+        ({}, "certificates", False, 0),  # the health is not checked again
+        ({}, "logs", True, 0),
+        ({"others": ["db1"]}, "logs", False, 1),
+        ({"others": ["db1"], "check_mode": True}, "logs", True, 0),
+    ],
+)
+def test_how_a_part_ended_is_noted_unless_the_next_call_follows_at_once(
+    given: dict[str, Any], part: str, changed: bool, times: int
+) -> None:
+    asked = Asked({"state": "part_ended", "part": part})
+    asked.task.check_mode = given.get("check_mode", False)
+    begun = {"__maintenance_begun": {**BEGUN, "order": ["logs", "certificates"]}}
+    hosts = dict.fromkeys(given.get("others", ()), begun)
+    asked.run({"app1": {**begun, "__logs_rotation": {"changed": changed}}, **hosts})
+    assert [each["observed"]["changed"] for each in asked.given] == [changed] * times
 
 
 @pytest.mark.parametrize(
