@@ -44,7 +44,7 @@ from ..options import Options as ProbeOptions
 from ..writable import assess_writable
 from .data import keeps_data, room_needed
 from .options import FILES, UNITS, Options
-from .places import elsewhere, hosts_of, look, same_socket, serving, similar, unclear
+from .places import elsewhere, hosts_of, same_socket, servers, serving, similar, unclear
 from .snapshot import Snapshot
 
 NAMES = ("redis-server", "valkey-server", "keydb-server")
@@ -110,7 +110,7 @@ def _with_processes(found: Snapshot, endpoint: Endpoint) -> Snapshot:
         programs = [settled(each) for each in programs]
     hosts = hosts_of(endpoint)
     heard = "" if endpoint.path else listener(found.port, hosts)
-    looked = [look(program) for program in programs]
+    looked = servers(programs)
     return replace(
         found,
         running=[each.described for each in looked],

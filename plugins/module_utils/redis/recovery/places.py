@@ -16,6 +16,8 @@ from ...linux.programs import UNSEEN, Place, Program, places_of
 from ...linux.sockets import same_network
 from ..connection import Endpoint
 
+#: Titles of processes that a server forks, to write a snapshot or the append-only file.
+_FORKED = re.compile(r"\S*-(?:rdb|aof)-")
 #: At the end of the title of a server that serves TCP: ``127.0.0.1:6379``, ``*:6379 [cluster]``.
 _TITLE = re.compile(r" (\S*):(\d+)(?: \[\w+\])?$")
 
@@ -39,8 +41,12 @@ class Running:
         return f"{self.program.described}, on {where}{' in a container' if self.inside else ''}"
 
 
-def look(program: Program) -> Running:
-    """Where a Redis listens, as far as this user may see it."""
+def servers(programs: Sequence[Program]) -> list[Running]:
+    """Each Redis among these processes, and where it listens, as far as this user may see it."""
+    return [_look(program) for program in programs if not _FORKED.match(program.title)]
+
+
+def _look(program: Program) -> Running:
     places = places_of(program.pid)
     if places:
         return Running(program, places, True, not same_network(program.pid))

@@ -20,7 +20,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.recovery.p
     Running,
     elsewhere,
     hosts_of,
-    look,
+    servers,
     serving,
     similar,
     unclear,
@@ -65,12 +65,16 @@ def test_a_socket() -> None:
 
 def test_without_permission_the_title_says_the_port() -> None:
     for title in ("/usr/bin/redis-server *:6379", "valkey-server 127.0.0.1:6379 [cluster]"):
-        running = look(Program(0, "redis-server", "S", title))
+        (running,) = servers([Program(0, "redis-server", "S", title)])
         assert serving([running], AT, HERE, UNSEEN) == running.program
         assert serving([running], AT, HERE, "process 9 (ssh)") is None
         assert serving([running, running], AT, HERE, UNSEEN) is None, "either may be"
-    assert look(Program(0, "redis-server", "S", "redis-server 127.0.0.1:6380")).places
-    assert unclear(look(Program(0, "redis-server", "S", "redis-server /etc/redis.conf")), AT)
+    (hidden,) = servers([Program(0, "redis-server", "S", "redis-server /etc/redis.conf")])
+    assert unclear(hidden, AT)
+
+
+def test_a_process_that_writes_a_snapshot_is_no_server() -> None:
+    assert servers([Program(0, "redis-server", "S", "redis-rdb-bgsave 127.0.0.1:6379")]) == []
 
 
 def test_a_process_that_listens(tmp_path: Path) -> None:
