@@ -73,13 +73,13 @@ def serving(
         at = any(_is_at(place, endpoint, hosts) for place in each.places)
         if at and each.seen and not each.inside:
             return each.program
-    unseen = [each for each in running if not each.seen and _same_port(each, endpoint)]
+    unseen = [each for each in running if not each.seen and similar(each, endpoint)]
     return unseen[0].program if listener == UNSEEN and len(unseen) == 1 else None
 
 
 def similar(each: Running, endpoint: Endpoint) -> bool:
     """Whether one that does not serve an address may have been meant to: it has the same port."""
-    return _same_port(each, endpoint)
+    return not endpoint.path and any(place.port == endpoint.port for place in each.places)
 
 
 def unclear(each: Running, endpoint: Endpoint) -> bool:
@@ -97,10 +97,6 @@ def elsewhere(pid: int, endpoint: Endpoint) -> bool:
 def same_socket(one: str, other: str) -> bool:
     """Whether two paths are those of one Unix socket."""
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _same_port(each: Running, endpoint: Endpoint) -> bool:
-    return not endpoint.path and any(place.port == endpoint.port for place in each.places)
 
 
 def _is_at(place: Place, endpoint: Endpoint, hosts: Collection[str]) -> bool:
