@@ -111,7 +111,8 @@ def listening(process: int | str = "self") -> dict[str, Place]:
 def places_of(pid: int) -> list[Place]:
     """Where a process accepts connections; empty without permission to see."""
     inodes = set(_sockets(pid))
-    return sorted(place for inode, place in listening(pid).items() if inode in inodes)
+    found = [place for inode, place in listening(pid).items() if inode in inodes]
+    return sorted(found, key=lambda place: (place.path, place.host, place.port))
 
 
 def listener(port: int, hosts: Collection[str] = ()) -> str:

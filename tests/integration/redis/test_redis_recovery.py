@@ -105,7 +105,7 @@ def test_one_that_hangs_beside_another(start: Start, recover: Recover) -> None:
     _other, hanging = start(), start()
     hanging.process.send_signal(signal.SIGSTOP)
     for url in (hanging.url, f"unix://{hanging.folder}/s"):
-        answer = recover(redis_url=url, timeout=2)
+        answer = recover(redis_url=url, timeout=1)
         assert found(answer)[0] == "other"
         remedy = by_name(answer, "redis.recovery")["remedy"]
         assert f"kill -CONT {hanging.process.pid}" in remedy
@@ -115,7 +115,7 @@ def test_one_that_hangs_beside_another(start: Start, recover: Recover) -> None:
             pass
 
     with listening(never_answer) as port:
-        answer = recover(redis_url=f"redis://127.0.0.1:{port}", timeout=2)
+        answer = recover(redis_url=f"redis://127.0.0.1:{port}", timeout=1)
     assert found(answer)[:2] == ("other", False), "what hangs there is no Redis of this host"
 
 
