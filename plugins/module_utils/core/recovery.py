@@ -27,6 +27,7 @@ RECOVERY_OPTIONS: dict[str, Any] = {
     "unit": {"type": "str"},
     "restart_command": {"type": "list", "elements": "str"},
     "log_file": {"type": "path"},
+    "confirm": {"type": "str", "default": ""},
     "timeout": {"type": "float", "default": 10.0},
     "wait": {"type": "float", "default": 60.0},
     "thresholds": {"type": "dict", "default": {}},

@@ -94,7 +94,7 @@ def test_steps_that_fail_for_one_reason_are_one_finding() -> None:
     both = ["app1", "db1"]
     assert sorted(found) == [
         ("host_health, redis_health", tuple(both), [("timeout: must be a number", both)]),
-        ("web_health", ("app1",), [("endpoints: url is missing", ["app1"])]),
+        ("web_health", ("app1",), [("web_endpoints (endpoints): url is missing", ["app1"])]),
     ]
 
 
