@@ -41,6 +41,8 @@ class OpenFile:
     size: int
     used: int
     """Bytes that it takes up on the disk."""
+    appends: bool = False
+    """Whether all that is written goes to the end of the file."""
 
     @property
     def described(self) -> str:
@@ -71,7 +73,7 @@ def _lease_refused(path: str) -> bool | None:
     # The kernel sends it to the holder of a lease when someone opens the file.
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     try:
-        with _as_user(os.fstat(handle).st_uid):  # only the owner may ask
+        with as_user(os.fstat(handle).st_uid):  # only the owner may ask
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
@@ -124,7 +126,7 @@ def _files_of(
     except PermissionError:
         if os.geteuid() != 0 or owner == 0:
             raise
-        with _as_user(owner):  # root in a container may lack permission that the owner has
+        with as_user(owner):  # root in a container may lack permission that the owner has
             return list(_inspect(pid, owner, os.listdir(folder), wanted))
     return list(_inspect(pid, owner, numbers, wanted))
 
@@ -139,28 +141,31 @@ def _inspect(
             if not stat.S_ISREG(status.st_mode) or not wanted(status, link):
                 continue
             deleted = link.endswith(" (deleted)") and status.st_nlink == 0
+            flags = _flags(pid, number)
             yield OpenFile(
                 pid=pid,
                 process=read_text(f"/proc/{pid}/comm").strip(),
                 user=user_name(owner),
                 path=link[: -len(" (deleted)")] if deleted else link,
                 deleted=deleted,
-                writes=_writes(pid, number),
+                writes=bool(flags & os.O_ACCMODE),
+                appends=bool(flags & os.O_APPEND),
                 identity=(status.st_dev, status.st_ino),
                 size=status.st_size,
                 used=status.st_blocks * _BLOCK,
             )
 
 
-def _writes(pid: int, number: str) -> bool:
+def _flags(pid: int, number: str) -> int:
+    """How it was opened."""
     for line in read_text(f"/proc/{pid}/fdinfo/{number}").splitlines():
         if line.startswith("flags:"):
-            return bool(int(line.split()[1], 8) & os.O_ACCMODE)
-    return False
+            return int(line.split()[1], 8)
+    return 0
 
 
 @contextmanager
-def _as_user(uid: int) -> Iterator[None]:
+def as_user(uid: int) -> Iterator[None]:
     """With the permissions of a user, if this is root; the kernel's refusal is an OSError."""
     if os.geteuid() != 0 or uid == 0:
         yield

@@ -1,0 +1,224 @@
+# Copyright: The gpt_agent.runbook contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes lines off the head of a log, after they were copied, while others append to the log.
+
+No one has to open the log again, so none of its writers can lose a line by that. The file system
+moves the rest of the file to its start (``FALLOC_FL_COLLAPSE_RANGE``: ext4, XFS), in one step and
+by whole blocks. What is left of the last block is in the copy as well; a mark is written over it.
+
+This is also the script that logrotate runs before and after it copies a log, so it imports nothing
+of the collection. A link beside the log (``.NAME.rotating``) says that a copy is being made, and
+which was the newest before; until it is gone, the lines of that copy may be in the log, too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import signal
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_COLLAPSE_RANGE = 8  # of linux/falloc.h
+_CHUNK = 1 << 20
+_DATED = re.compile(r"-\d{8}-\d{10}")
+
+
+def begin(log: str, keep_free: int) -> None:
+    """Before a copy: complete what was killed, and say that a copy is being made. Raises OSError"""
+    finish(log)
+    with _locked(log) as live:
+        folder, space = os.path.dirname(log), os.fstatvfs(live)
+        if space.f_bavail * space.f_frsize < os.fstat(live).st_size + keep_free:
+            text = f"copying it would leave less than {keep_free} bytes free"
+            raise OSError(errno.ENOSPC, text, log)
+        newest = max((name for name, _packed in _copies(log)), default=os.path.basename(log))
+        os.symlink(newest, _flag(log))
+        _sync(folder)
+
+
+def finish(log: str, only: str = "") -> list[str]:
+    """After a copy: take its lines off the log; returns the copies of which this was done.
+
+    ``only`` is the copy; without it, every one that a killed run left. Does nothing if all is done.
+    Raises OSError.
+    """
+    if not is_pending(log):
+        return []
+    if not os.path.lexists(log):  # removed meanwhile: the copy has what there is
+        os.unlink(_flag(log))
+        return []
+    with _locked(log) as live:
+        before = os.readlink(_flag(log)) if is_pending(log) else ""
+        copies = sorted(name for name, packed in _copies(log) if not packed and name > before)
+        if not before or (only and os.path.basename(only) not in copies):
+            return []  # someone else has done it
+        folder = os.path.dirname(log)
+        found = [only] if only else [os.path.join(folder, name) for name in copies]
+        for copy in found:
+            _cut(live, copy)
+        os.unlink(_flag(log))
+        _sync(folder)
+    return found
+
+
+def is_pending(log: str) -> bool:
+    """Whether the lines of a copy may be in the log, too."""
+    return os.path.islink(_flag(log))
+
+
+def _flag(log: str) -> str:
+    folder, name = os.path.split(log)
+    return os.path.join(folder, f".{name}.rotating")
+
+
+def _copies(log: str) -> Iterator[tuple[str, bool]]:
+    """What was split off, without the end .gz, and whether it is compressed."""
+    folder, base = os.path.split(log)
+    for name in os.listdir(folder):
+        stem = name[:-3] if name.endswith(".gz") else name
+        if stem.startswith(base) and _DATED.fullmatch(stem[len(base) :]):
+            yield stem, stem != name
+
+
+@contextmanager
+def _locked(log: str) -> Iterator[int]:
+    """The log, which one process at a time may shorten."""
+    handle = _open(log)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(handle), os.lstat(log)):
+            raise OSError(errno.ESTALE, "was replaced meanwhile", log)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open(path: str) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "is no plain file with one name", path)
+
+
+def _cut(live: int, copy: str) -> None:
+    """Take the whole lines of a copy off the log; each step may be the last, and be done again."""
+    _require_complete(copy)
+    kept = _open(copy)
+    try:
+        mark = b"# The lines before this are in " + os.fsencode(os.path.basename(copy))
+        if os.pread(live, len(mark), 0) == mark:
+            return
+        size, block = _whole_lines(kept), os.fstatvfs(live).f_bsize
+        length = max(0, (size - len(mark) - 1) // block * block)
+        line = mark.ljust(size - length - 1) + b"\n"
+        if not _is_head(live, kept, length, line if length else b""):
+            return  # the log is another one by now
+        if not length:  # less than a block stays where it is
+            os.unlink(copy)
+            return
+        os.ftruncate(kept, size)
+        os.fsync(kept)
+        _sync(os.path.dirname(copy))
+        _write(live, line, length)
+        os.fsync(live)
+        collapse(live, length)
+        os.fsync(live)
+    finally:
+        os.close(kept)
+
+
+def _require_complete(copy: str) -> None:
+    """The kernel grants a lease only if no one has the copy open for writing."""
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    handle = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            raise OSError(errno.EBUSY, "someone still writes to it", copy) from None
+    finally:
+        os.close(handle)
+
+
+def _whole_lines(kept: int) -> int:
+    """How many bytes of it are whole lines."""
+    end = os.fstat(kept).st_size
+    while end:
+        start = max(0, end - _CHUNK)
+        found = os.pread(kept, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _is_head(live: int, kept: int, length: int, line: bytes) -> bool:
+    """Whether the log begins with the copy, of which a killed run may have begun to mark the end"""
+    size, at = os.fstat(kept).st_size, 0
+    while at < size:
+        found, wanted = os.pread(live, _CHUNK, at), os.pread(kept, _CHUNK, at)
+        found = found[: len(wanted)]
+        first = max(0, length - at)
+        marked = line[max(0, at - length) :][: len(wanted) - first]
+        marked += wanted[first + len(marked) :]
+        if len(found) != len(wanted) or found[:first] != wanted[:first]:
+            return False
+        rest = zip(found[first:], wanted[first:], marked)
+        if found != wanted and any(one not in (old, new) for one, old, new in rest):
+            return False
+        at += len(wanted)
+    return True
+
+
+def _write(handle: int, data: bytes, at: int) -> None:
+    while data:
+        done = os.pwrite(handle, data, at)
+        data, at = data[done:], at + done
+
+
+def collapse(handle: int, length: int) -> None:
+    """Take whole blocks off the head of a file, in one step; raises OSError."""
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "fallocate64", None) or library.fallocate
+    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    if call(handle, _COLLAPSE_RANGE, 0, length):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _sync(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def main(step: str, log: str, value: str) -> None:
+    """As logrotate starts it; with no more permissions than the owner of the folder has."""
+    folder = os.stat(os.path.dirname(log))
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(folder.st_gid)
+        os.setuid(folder.st_uid)
+    try:
+        if step == "begin":
+            begin(log, int(value))
+        else:
+            finish(log, value)
+    except OSError as error:
+        sys.exit(f"{error.filename or log}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
