@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes lines off the head of a log, after they were copied, while others append to the log.
 
-No one has to open the log again, so none of its writers can lose a line by that. The file system
+The writers need not open the log again, so none of them can lose a line by that. The file system
 moves the rest of the file to its start (``FALLOC_FL_COLLAPSE_RANGE``: ext4, XFS), in one step and
 by whole blocks. What is left of the last block is in the copy as well; a mark is written over it.
 

@@ -51,7 +51,7 @@ class Options:
     pm2_home: str = ""
     """Empty if PM2 writes none of the logs."""
     pm2_reload: bool = False
-    """Whether PM2 opens its logs again even where lines can be cut off without that."""
+    """Whether PM2 opens its logs again even where they can be rotated without that."""
     nginx_pid_file: str = ""
     reopen_command: str = ""
     wait: float = 30.0
