@@ -183,7 +183,7 @@ def _reopen(options: Options, group: Group, python: str) -> str:
 
 def _cut(options: Options, python: str) -> str:
     source = inspect.getsource(cut)
-    script = source[source.index("import ctypes") :]
+    script = source[source.index("import errno") :]
     return _CUT.format(python=python, keep_free=options.keep_free, script=script)
 
 

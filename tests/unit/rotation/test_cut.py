@@ -67,7 +67,9 @@ def test_what_was_copied_is_in_the_copy_alone(log: Log) -> None:
     assert cut.is_pending(str(log.path))
     copy = log.copy()
     log.append(b"later")
+    os.utime(log.path, (1795000000, 1795000000))
     assert cut.finish(str(log.path), str(copy)) == [str(copy)]
+    assert copy.stat().st_mtime == 1795000000, "when its last line was written"
     mark, later = log.path.read_bytes().splitlines()
     assert (mark.rstrip(), later) == (
         f"# The lines before this are in {copy.name}".encode(),
