@@ -18,7 +18,7 @@ from ..linux.open_files import OpenFile, as_user, is_written, writers_of
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import reopen_script
-from .cut import finish, is_pending
+from .cut import finish, pending
 from .install import install, require_accepted
 from .leftovers import leftovers
 from .lock import logrotate_idle
@@ -76,7 +76,7 @@ class Apply:
     def _complete_copies(self) -> None:
         """Take off the logs what a logrotate that was killed had copied; none may be running."""
         for log in sorted(self._logs):
-            if is_pending(log):
+            if pending(log):
                 with as_user(os.stat(os.path.dirname(log)).st_uid):
                     copies = finish(log)
                 for copy in copies:

@@ -112,8 +112,8 @@ reopen
 _CUT = """\
     copy
     nosharedscripts
-    prerotate
-        {python} -I - begin "$1" {keep_free} <<'END'
+    firstaction
+        {python} -I - begin {keep_free} {patterns} <<'END'
 {script}END
     endscript
     postrotate
@@ -156,7 +156,7 @@ def cut_patterns(text: str) -> set[str]:
 
 def _block(options: Options, group: Group, gzip: str, python: str) -> str:
     python = shlex.quote(python)
-    method = _cut(options, python) if group.cut else _reopen(options, group, python)
+    method = _cut(options, group, python) if group.cut else _reopen(options, group, python)
     lines = _BLOCK.format(
         paths=" ".join(f'"{path}"' for path in group.paths),
         days=options.days,
@@ -175,16 +175,24 @@ def _reopen(options: Options, group: Group, python: str) -> str:
         functions=_FUNCTIONS.format(
             reopen=_indent(reopen_script(options, has_pm2)),
             python=python,
-            patterns=" ".join(f"'{path}'" for path in group.paths),
+            patterns=_quoted(group.paths),
             helper=_HELPER,
         ),
     )
 
 
-def _cut(options: Options, python: str) -> str:
+def _cut(options: Options, group: Group, python: str) -> str:
     source = inspect.getsource(cut)
-    script = source[source.index("import errno") :]
-    return _CUT.format(python=python, keep_free=options.keep_free, script=script)
+    return _CUT.format(
+        python=python,
+        keep_free=options.keep_free,
+        patterns=_quoted(group.paths),
+        script=source[source.index("import errno") :],
+    )
+
+
+def _quoted(paths: Sequence[str]) -> str:
+    return " ".join(f"'{path}'" for path in paths)
 
 
 def reopen_script(options: Options, has_pm2: bool = True) -> str:

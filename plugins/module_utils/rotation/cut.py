@@ -7,15 +7,16 @@ The writers need not open the log again, so none of them can lose a line by that
 moves the rest of the file to its start (``FALLOC_FL_COLLAPSE_RANGE``: ext4, XFS), in one step and
 by whole blocks. What is left of the last block is in the copy as well; a mark is written over it.
 
-This is also the script that logrotate runs before and after it copies a log, so it imports nothing
-of the collection. A link beside the log (``.NAME.rotating``) says that a copy is being made, and
-which was the newest before; until it is gone, the lines of that copy may be in the log, too.
+This is also the script that logrotate runs before it copies logs and after each one, so it imports
+nothing of the collection. A link beside the log (``.NAME.rotating``) names the copy that was the
+newest before: the lines of a newer one that is not compressed may be in the log, too.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
 import re
 import signal
@@ -23,7 +24,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHUNK = 1 << 20
@@ -32,15 +33,15 @@ _DATED = re.compile(r"-\d{8}-\d{10}")
 
 def begin(log: str, keep_free: int) -> None:
     """Before a copy: complete what was killed, and say that a copy is being made. Raises OSError"""
-    finish(log)
     with _locked(log) as live:
-        folder, space = os.path.dirname(log), os.fstatvfs(live)
+        for copy in pending(log):
+            _cut(live, copy)
+        space = os.fstatvfs(live)
         if space.f_bavail * space.f_frsize < os.fstat(live).st_size + keep_free:
             text = f"copying it would leave less than {keep_free} bytes free"
             raise OSError(errno.ENOSPC, text, log)
         newest = max((name for name, _packed in _copies(log)), default=os.path.basename(log))
-        os.symlink(newest, _flag(log))
-        _sync(folder)
+        _set_flag(log, newest)
 
 
 def finish(log: str, only: str = "") -> list[str]:
@@ -49,28 +50,43 @@ def finish(log: str, only: str = "") -> list[str]:
     ``only`` is the copy; without it, every one that a killed run left. Does nothing if all is done.
     Raises OSError.
     """
-    if not is_pending(log):
-        return []
-    if not os.path.lexists(log):  # removed meanwhile: the copy has what there is
-        os.unlink(_flag(log))
+    if not os.path.lexists(log):
+        _set_flag(log, "")  # removed meanwhile: the copy has what there is
         return []
     with _locked(log) as live:
-        before = os.readlink(_flag(log)) if is_pending(log) else ""
-        copies = sorted(name for name, packed in _copies(log) if not packed and name > before)
-        if not before or (only and os.path.basename(only) not in copies):
-            return []  # someone else has done it
-        folder = os.path.dirname(log)
-        found = [only] if only else [os.path.join(folder, name) for name in copies]
-        for copy in found:
+        copies = [copy for copy in pending(log) if not only or copy == only]
+        for copy in copies:
             _cut(live, copy)
-        os.unlink(_flag(log))
-        _sync(folder)
-    return found
+        if copies:
+            _set_flag(log, "")
+    return copies
 
 
-def is_pending(log: str) -> bool:
-    """Whether the lines of a copy may be in the log, too."""
-    return os.path.islink(_flag(log))
+def pending(log: str) -> list[str]:
+    """The copies of which the lines may be in the log, too; oldest first."""
+    try:
+        before = os.readlink(_flag(log))
+    except FileNotFoundError:
+        return []
+    folder = os.path.dirname(log)
+    names = sorted(name for name, packed in _copies(log) if not packed and name > before)
+    return [os.path.join(folder, name) for name in names]
+
+
+def _set_flag(log: str, newest: str) -> None:
+    """The flag that names the newest copy, or none."""
+    flag = _flag(log)
+    before = os.readlink(flag) if os.path.islink(flag) else ""
+    if before == newest:
+        return
+    if newest:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{flag}.new")
+        os.symlink(newest, f"{flag}.new")
+        os.replace(f"{flag}.new", flag)
+    else:
+        os.unlink(flag)
+    _sync(os.path.dirname(log))
 
 
 def _flag(log: str) -> str:
@@ -214,18 +230,28 @@ def _sync(folder: str) -> None:
         os.close(handle)
 
 
-def main(step: str, log: str, value: str) -> None:
-    """As logrotate starts it; with no more permissions than the owner of the folder has."""
-    folder = os.stat(os.path.dirname(log))
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(folder.st_gid)
-        os.setuid(folder.st_uid)
+def main(step: str, *values: str) -> None:
+    """As logrotate starts it; with no more permissions than the owner of the folder has.
+
+    ``begin`` with bytes that must stay free and patterns of logs; ``finish`` with log and copy.
+    """
+    logs = (
+        [log for each in values[1:] for log in glob.glob(each)] if step == "begin" else values[:1]
+    )
+    log = ""
     try:
-        if step == "begin":
-            begin(log, int(value))
-        else:
-            finish(log, value)
+        for log in logs:
+            folder, status = os.stat(os.path.dirname(log)), os.lstat(log)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                continue  # logrotate leaves it alone, too
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(folder.st_gid)
+                os.setuid(folder.st_uid)
+            if step == "begin":
+                begin(log, int(values[0]))
+            else:
+                finish(log, values[1])
     except OSError as error:
         sys.exit(f"{error.filename or log}: {error.strerror}")
 

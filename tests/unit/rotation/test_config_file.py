@@ -58,10 +58,12 @@ def test_logs_of_pm2_that_stay_open() -> None:
     assert (text.count("    copy\n"), text.count("    nocopy\n")) == (1, 1)
     assert "pm2.pid" not in text, "PM2 is not told to open its logs again for those of others"
     assert "/run/n.pid" in text
-    script = text.partition("    prerotate\n")[2].partition("    endscript\n")[0]
-    begin = ["sh", "-c", script, "logrotate", "/nonexistent/a.log"]
-    done = subprocess.run(begin, capture_output=True, text=True, check=False)
-    assert "/nonexistent" in done.stderr
+    script = text.partition("    firstaction\n")[2].partition("    endscript\n")[0]
+    subprocess.run(["sh", "-c", script], check=True)
+    script = text.partition("    postrotate\n")[2].partition("    endscript\n")[0]
+    finish = ["sh", "-c", script, "logrotate", "/nonexistent/a.log", "/nonexistent/a.log-1"]
+    done = subprocess.run(finish, capture_output=True, text=True, check=False)
+    assert (done.returncode, "/nonexistent: No such file" in done.stderr) == (1, True)
     told = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
     assert (cut_patterns(told), "pm2.pid" in told) == (set(), True)
 
