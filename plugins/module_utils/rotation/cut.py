@@ -23,6 +23,7 @@ import signal
 import stat
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -36,12 +37,12 @@ def begin(log: str, keep_free: int) -> None:
     with _locked(log) as live:
         for copy in pending(log):
             _cut(live, copy)
-        space = os.fstatvfs(live)
-        if space.f_bavail * space.f_frsize < os.fstat(live).st_size + keep_free:
+        size, space = os.fstat(live).st_size, os.fstatvfs(live)
+        if space.f_bavail * space.f_frsize < size + keep_free:
             text = f"copying it would leave less than {keep_free} bytes free"
             raise OSError(errno.ENOSPC, text, log)
         newest = max((name for name, _packed in _copies(log)), default=os.path.basename(log))
-        _set_flag(log, newest)
+        _set_flag(log, newest if size else "")  # logrotate leaves an empty one alone
 
 
 def finish(log: str, only: str = "") -> list[str]:
@@ -130,10 +131,10 @@ def _cut(live: int, copy: str) -> None:
     _require_complete(copy)
     kept = _open(copy)
     try:
-        mark = b"# The lines before this are in " + os.fsencode(os.path.basename(copy))
+        size, block = _whole_lines(kept), os.fstatvfs(live).f_bsize
+        mark = _mark(kept, size, os.path.basename(copy))
         if os.pread(live, len(mark), 0) == mark:
             return
-        size, block = _whole_lines(kept), os.fstatvfs(live).f_bsize
         length = max(0, (size - len(mark) - 1) // block * block)
         line = mark.ljust(size - length - 1) + b"\n"
         if not _is_head(live, kept, length, line if length else b""):
@@ -152,6 +153,16 @@ def _cut(live: int, copy: str) -> None:
         os.fsync(live)
     finally:
         os.close(kept)
+
+
+def _mark(kept: int, size: int, name: str) -> bytes:
+    """Says which lines were taken off; 'gzip -lv' prints the same of the compressed copy."""
+    check = at = 0
+    while at < size:
+        chunk = os.pread(kept, min(_CHUNK, size - at), at)
+        check, at = zlib.crc32(chunk, check), at + len(chunk)
+    what = f" ({size} bytes, CRC-32 {check:08x})".encode()
+    return b"# The lines before this are in " + os.fsencode(name) + what
 
 
 def _require_complete(copy: str) -> None:

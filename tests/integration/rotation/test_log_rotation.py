@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
     cut_patterns,
 )
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.cut import begin
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.cut import begin, pending
 from demo.processes import wait_until
 from tests.conftest import start_module
 from tests.support.pm2 import own_pm2
@@ -293,18 +293,20 @@ def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place
     with own_pm2() as pm2:
         (pm2.folder / "busy.js").write_text(BUSY)
         stop = pm2.folder / "stop"
-        apps = [
-            {"name": mode, "script": "./busy.js", "exec_mode": mode, "args": [str(stop), str(part)]}
-            for part, mode in enumerate(("fork", "cluster"))
-        ]
-        logs = {"out_file": f"{place.logs}/app.log", "error_file": f"{place.logs}/err.log"}
-        pm2.start(*({**app, **logs, "merge_logs": True} for app in apps))
-        log = place.logs / "app.log"
-        assert wait_until(lambda: log.exists() and log.stat().st_size > 1 << 16, 30)
+        modes = ("fork", "cluster")
+        logs = [place.logs / f"{mode}.log" for mode in modes]
+        pm2.start(
+            *(
+                {"name": mode, "exec_mode": mode, "script": "./busy.js", "merge_logs": True}
+                | {"out_file": str(log), "error_file": str(log), "args": [str(stop), str(part)]}
+                for part, (mode, log) in enumerate(zip(modes, logs))
+            )
+        )
+        assert wait_until(lambda: all(log.exists() and log.stat().st_size for log in logs), 30)
         options = {"force": True, "pm2_home": str(pm2.home)}
         first = place.run(keep=0, **options)
         assert not first.get("failed"), first
-        assert ("done", "app.log") in actions(first, "rotate")
+        assert {("done", log.name) for log in logs} <= set(actions(first, "rotate"))
         assert sorted(cut_patterns(place.config.read_text())) == [str(place.logs / "*.log")]
         for _attempt in range(6):
             module = start_module("log_rotation", place.options(keep=0, **options))
@@ -325,8 +327,9 @@ def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place
         written = [int(each.read_text()) for each in counts]
     expected = [number for part in range(2) for number in range(part, 2 * written[part], 2)]
     assert place.lines() == dict.fromkeys(expected, 1)
-    assert [path.name for path in place.logs.iterdir() if path.name.startswith(".")] == []
-    assert log.read_text().startswith("# The lines before this are in app.")
+    for log in logs:
+        assert pending(str(log)) == []
+        assert log.read_text().startswith(f"# The lines before this are in {log.name}-")
 
 
 @needs_cut

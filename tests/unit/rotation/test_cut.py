@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.rotation import MARK
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation import cut
 from tests.support.rotation import needs_cut
 
@@ -71,11 +73,9 @@ def test_what_was_copied_is_in_the_copy_alone(log: Log) -> None:
     os.utime(log.path, (1795000000, 1795000000))
     assert cut.finish(str(log.path), str(copy)) == [str(copy)]
     assert copy.stat().st_mtime == 1795000000, "when its last line was written"
-    mark, later = log.path.read_bytes().splitlines()
-    assert (mark.rstrip(), later) == (
-        f"# The lines before this are in {copy.name}".encode(),
-        b"later",
-    )
+    text = copy.read_bytes()
+    mark = f"{MARK}{copy.name} ({len(text)} bytes, CRC-32 {zlib.crc32(text):08x})".encode()
+    assert [line.rstrip() for line in log.path.read_bytes().splitlines()] == [mark, b"later"]
     assert log.lines == sorted([*LINES, b"later"])
     assert cut.pending(str(log.path)) == []
     assert cut.finish(str(log.path), str(copy)) == [], "a second time does nothing"
@@ -152,6 +152,20 @@ def test_a_log_that_was_emptied_meanwhile_is_left_alone(log: Log) -> None:
     log.path.unlink()
     assert cut.finish(str(log.path)) == []
     assert cut.pending(str(log.path)) == []
+
+
+def test_two_copies_in_the_same_second(log: Log) -> None:
+    """The first was archived meanwhile, so that its name is free again."""
+    cut.begin(str(log.path), 0)
+    first = log.copy()
+    cut.finish(str(log.path), str(first))
+    archived = log.path.with_name("archived")
+    first.rename(archived)
+    with log.path.open("ab") as stream:
+        stream.write(archived.read_bytes())
+    cut.begin(str(log.path), 0)
+    cut.finish(str(log.path), str(log.copy()))
+    assert log.lines == sorted(LINES * 2)
 
 
 def test_one_that_comes_late_does_nothing(log: Log) -> None:
