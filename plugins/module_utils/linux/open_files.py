@@ -15,7 +15,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .proc import read_text, user_name
@@ -92,7 +92,7 @@ def open_files(wanted: Callable[[os.stat_result, str], bool]) -> tuple[list[Open
         if entry.isdigit() and int(entry) != os.getpid():
             try:
                 found += _files_of(int(entry), wanted)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue  # it has ended
             except OSError:
                 unseen += 1
@@ -116,44 +116,45 @@ def writers_of(identities: frozenset[tuple[int, int]]) -> list[OpenFile]:
     return [each for each in found if each.writes]
 
 
-def _files_of(
-    pid: int, wanted: Callable[[os.stat_result, str], bool]
-) -> Iterator[OpenFile] | list[OpenFile]:
-    folder = f"/proc/{pid}/fd"
-    owner = os.stat(folder).st_uid
+def _files_of(pid: int, wanted: Callable[[os.stat_result, str], bool]) -> list[OpenFile]:
+    owner = os.stat(f"/proc/{pid}/fd")
     try:
-        numbers = os.listdir(folder)
+        return list(_inspect(pid, owner.st_uid, wanted))
     except PermissionError:
-        if os.geteuid() != 0 or owner == 0:
+        if os.geteuid() != 0 or owner.st_uid == 0:
             raise
-        with as_user(owner):  # root in a container may lack permission that the owner has
-            return list(_inspect(pid, owner, os.listdir(folder), wanted))
-    return list(_inspect(pid, owner, numbers, wanted))
+        # Root in a container may lack permission that the owner has, if the group is the same, too.
+        with as_user(owner.st_uid, owner.st_gid):
+            return list(_inspect(pid, owner.st_uid, wanted))
 
 
 def _inspect(
-    pid: int, owner: int, numbers: list[str], wanted: Callable[[os.stat_result, str], bool]
+    pid: int, owner: int, wanted: Callable[[os.stat_result, str], bool]
 ) -> Iterator[OpenFile]:
-    for number in numbers:
-        with suppress(OSError):  # closed meanwhile
-            place = f"/proc/{pid}/fd/{number}"
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        place = f"/proc/{pid}/fd/{number}"
+        try:
             status, link = os.stat(place), os.readlink(place)
-            if not stat.S_ISREG(status.st_mode) or not wanted(status, link):
-                continue
-            deleted = link.endswith(" (deleted)") and status.st_nlink == 0
-            flags = _flags(pid, number)
-            yield OpenFile(
-                pid=pid,
-                process=read_text(f"/proc/{pid}/comm").strip(),
-                user=user_name(owner),
-                path=link[: -len(" (deleted)")] if deleted else link,
-                deleted=deleted,
-                writes=bool(flags & os.O_ACCMODE),
-                appends=bool(flags & os.O_APPEND),
-                identity=(status.st_dev, status.st_ino),
-                size=status.st_size,
-                used=status.st_blocks * _BLOCK,
-            )
+        except PermissionError:  # also where the numbers could be listed
+            raise
+        except OSError:
+            continue  # closed meanwhile
+        if not stat.S_ISREG(status.st_mode) or not wanted(status, link):
+            continue
+        deleted = link.endswith(" (deleted)") and status.st_nlink == 0
+        flags = _flags(pid, number)
+        yield OpenFile(
+            pid=pid,
+            process=read_text(f"/proc/{pid}/comm").strip(),
+            user=user_name(owner),
+            path=link[: -len(" (deleted)")] if deleted else link,
+            deleted=deleted,
+            writes=bool(flags & os.O_ACCMODE),
+            appends=bool(flags & os.O_APPEND),
+            identity=(status.st_dev, status.st_ino),
+            size=status.st_size,
+            used=status.st_blocks * _BLOCK,
+        )
 
 
 def _flags(pid: int, number: str) -> int:
@@ -165,13 +166,16 @@ def _flags(pid: int, number: str) -> int:
 
 
 @contextmanager
-def as_user(uid: int) -> Iterator[None]:
+def as_user(uid: int, gid: int = 0) -> Iterator[None]:
     """With the permissions of a user, if this is root; the kernel's refusal is an OSError."""
     if os.geteuid() != 0 or uid == 0:
         yield
         return
+    before = os.getegid()
+    os.setegid(gid)
     os.seteuid(uid)
     try:
         yield
     finally:
         os.seteuid(0)
+        os.setegid(before)

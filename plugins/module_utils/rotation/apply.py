@@ -77,7 +77,8 @@ class Apply:
         """Take off the logs what a logrotate that was killed had copied; none may be running."""
         for log in sorted(self._logs):
             if pending(log):
-                with as_user(os.stat(os.path.dirname(log)).st_uid):
+                folder = os.stat(os.path.dirname(log))
+                with as_user(folder.st_uid, folder.st_gid):
                     copies = finish(log)
                 for copy in copies:
                     self._add(TIDY, DONE, "a run that was killed was copying it", copy)
