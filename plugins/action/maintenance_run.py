@@ -15,6 +15,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.core.catalog import CATALOG
+from ..module_utils.core.options import none_chosen
 from ..module_utils.maintenance.options import (
     BEGUN,
     ENDED,
@@ -129,7 +130,9 @@ def wrong_parts(given: Mapping[str, Any]) -> str:
     for option in ("parts", "host_parts"):
         names = given.get(option) or []
         if isinstance(names, str):
-            names = [name.strip() for name in names.split(",")]
+            names = [name.strip() for name in names.split(",") if name.strip()]
+        if option == "parts" and option in given and not names:
+            return none_chosen(option, PARTS)
         if not isinstance(names, Sequence):
             return f"{option}: must be a list, of {', '.join(PARTS)}"
         wrong = unknown_part(option, names)

@@ -24,6 +24,13 @@ options:
     description:
       - The log of the service. Found by its configuration unless it is given.
     type: path
+  confirm:
+    description:
+      - The host once more, by its name in the inventory, as a guard against a slip. A name that no
+        host of the play has is an error, and nothing is restarted. With the name of another one
+        only the plan is shown here, as in check mode.
+    type: str
+    default: ""
   timeout:
     description:
       - Seconds for each inspection of the service.

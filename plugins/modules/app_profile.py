@@ -46,7 +46,9 @@ options:
     type: bool
     default: false
   confirm:
-    description: The value of O(app), to take the heap snapshot. Without it, it is only planned.
+    description:
+      - The value of O(app), to take the heap snapshot. Without it, it is only planned; any other is
+        an error.
     type: str
   dest:
     description:

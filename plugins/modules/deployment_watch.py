@@ -29,6 +29,12 @@ options:
     description: Seconds between two rounds.
     type: float
     default: 10.0
+  confirm:
+    description:
+      - Must be the name of the app, if it is given for a rollback that may follow; a wrong name is
+        refused at once, rather than once the release has failed.
+    type: str
+    default: ""
   failures:
     description: Rounds in a row that must fail before the release counts as failed.
     type: int
@@ -162,6 +168,7 @@ from ..module_utils.release.watch.options import Options
 ARGUMENT_SPEC: dict[str, Any] = {
     **PLACE_OPTIONS,
     **PROGRESS_OPTION,
+    "confirm": {"type": "str", "default": ""},
     "watch_for": {"type": "float", "default": Options.watch_for},
     "interval": {"type": "float", "default": Options.interval},
     "failures": {"type": "int", "default": Options.failures},

@@ -13,6 +13,9 @@ description:
   - Writes one configuration for logrotate (daily, a new file instead of C(copytruncate),
     compressed, dated names that sort), after logrotate has accepted it, alone and with all others.
     From then on the host rotates these logs itself.
+  - Logs of PM2 are copied, and what was copied is then taken off their head, where the file system
+    can do that (ext4, XFS). PM2 does not open them again, as it would drop lines that it has not
+    yet written. The log then begins with a line C(# The lines before this are in NAME).
   - Rotates what is due, or everything with O(force). Then it waits until no process writes to what
     is rotated, which the kernel is asked, and names the processes that still do.
   - Moves logs that were rotated O(keep) days ago to O(archive_dir), each copied, flushed, read
@@ -55,7 +58,9 @@ options:
     type: int
     default: 90
   keep_free:
-    description: Space that an archive must leave free on its disk, such as V(1G).
+    description:
+      - Space that an archive must leave free on its disk, such as V(1G); also the copy of a log of
+        PM2, which is as large as the log until that is shortened.
     type: str
     default: 1G
   force:
@@ -66,10 +71,17 @@ options:
     default: false
   pm2_home:
     description:
-      - PM2's folder. Its daemon is told to open the logs again, as C(pm2 reloadLogs) does, and it
-        is searched for pm2-logrotate.
+      - PM2's folder. The logs that it writes are rotated without being opened again. Where that
+        cannot be done, the daemon is told to open them again, as C(pm2 reloadLogs) does. It is
+        searched for pm2-logrotate.
       - Without it, C(.pm2) in the home folder of O(pm2_user); without both, PM2 is told nothing.
     type: path
+  pm2_reload:
+    description:
+      - Whether PM2 always opens its logs again. PM2 itself then drops what it has not yet written,
+        which an app that logs without a pause can notice. No line is added to its logs.
+    type: bool
+    default: false
   pm2_user:
     description: User who runs PM2. A host without that user has no such PM2.
     type: str
@@ -137,8 +149,10 @@ notes:
   - A run that is killed loses no line. Afterwards the same lines may be in two files, of which the
     next run removes one after it has compared them.
   - PM2 itself drops what an app has written and PM2 has not yet passed on to the disk when it opens
-    logs again, also with C(pm2 reloadLogs). An app that logs without a pause can lose lines then,
-    whatever rotates its logs. nginx loses none.
+    logs again, also with C(pm2 reloadLogs). So it is not told to, except with O(pm2_reload), on a
+    file system that cannot take lines off the head of a file, while there is no space for a copy,
+    or if something else writes to the logs that does not append. nginx loses no line.
+  - A log of PM2 with less than a block, which is mostly 4 KiB, stays as it is.
 author:
   - The gpt_agent.runbook contributors (@gpt-agent)
 """
@@ -236,6 +250,7 @@ ARGUMENT_SPEC = {
     "keep_free": {"type": "str", "default": "1G"},
     "force": {"type": "bool", "default": False},
     "pm2_home": {"type": "path"},
+    "pm2_reload": {"type": "bool", "default": False},
     "pm2_user": {"type": "str"},
     "nginx_pid_file": {"type": "path"},
     "reopen_command": {"type": "str"},

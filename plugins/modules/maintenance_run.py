@@ -35,7 +35,7 @@ options:
   parts:
     description:
       - The parts that are to be done, as far as the host has them, for O(state=begun). A name that
-        is no part is an error, and nothing is begun.
+        is no part is an error, as is an empty list, and nothing is begun.
     type: list
     elements: str
     choices: [dependencies, database, logs, certificates]

@@ -134,7 +134,9 @@ options:
     type: bool
     default: false
   confirm:
-    description: Name of the database, only needed for O(literal=true).
+    description:
+      - Name of the database, only needed for O(literal=true). A wrong one is refused in check mode,
+        too.
     type: str
     default: ""
   thresholds:

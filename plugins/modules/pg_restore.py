@@ -126,6 +126,8 @@ options:
     description:
       - Name of the database, needed to replace or revert one. Not needed in check mode, and for a
         database that does not exist yet.
+      - A wrong name is refused in every state but V(verified), in check mode, too. With
+        O(state=cleaned) it is that in O(database_url) unless O(database) is given.
     type: str
     default: ""
   safety_backup:

@@ -92,8 +92,9 @@ options:
 notes:
   - A dedicated user needs no more than
     C(ACL SETUSER NAME on >PASSWORD +ping +info +select +dbsize +config|get +client|list
-    +slowlog|get +acl|getuser). If C(CONFIG) or C(CLIENT LIST) is refused or renamed, the probe does
-    without it.
+    +slowlog|get +acl|getuser). What only a command tells that is refused, or renamed by
+    C(rename-command), is unknown, with what to grant or to correct. Without C(INFO), no more than
+    C(redis.reachable), C(redis.security), C(redis.slow_commands) and C(redis.big_keys) is judged.
   - C(+acl|log +acl|cat) lets it tell which user was refused a write; a node of a cluster needs
     C(+cluster|info), and O(canary) needs C(+set +del ~gpt-agent-runbook:canary:*).
   - The evidence of C(redis.clients) lists the clients' addresses, names and users, never their

@@ -18,7 +18,14 @@ description:
     read its data file, is out of clients, refuses a login, or ends each time before it is ready. A
     server that was stopped with SIGSTOP must only be
     continued.
-  - C(redis.recovery) is the cause, with the evidence and what to do.
+  - Of several servers on one host, the port or the socket says which one is meant. The process of
+    another is never taken for it; one with the same port at another address is named, and nothing
+    is restarted.
+  - The disk of its data counts as full if it has less room than the files that are there, at least
+    1 MiB and at most 16 MiB, as a snapshot is written beside the last one; not if neither snapshots
+    nor the append-only file are on.
+  - C(redis.recovery) is the cause, with the evidence and what to do. It is unknown for a server
+    that answers, and refuses to tell its state.
   - It restarts a systemd unit with M(ansible.builtin.systemd_service), or runs O(restart_command),
     and then waits until Redis works. Nothing else is changed.
 options:
@@ -53,13 +60,14 @@ EXAMPLES = r"""
 RETURN = r"""
 cure:
   description:
-    - V(nothing) if it works, V(wait) if it is starting or recovering, V(restart) if it is down for
-      no reason that would stop it again, and V(other) if something else must be done first.
+    - V(nothing) if it works, or answers and does not tell more, V(wait) if it is starting or
+      recovering, V(restart) if it is down for no reason that would stop it again, and V(other) if
+      something else must be done first.
   returned: always, except for usage errors
   type: str
   sample: restart
 works:
-  description: Whether it works, as a condition for the next step.
+  description: Whether it certainly works, as a condition for the next step.
   returned: always, except for usage errors
   type: bool
   sample: true

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.check import CRITICAL, FAILED, UNKNOWN, Check
+from .report.options import name_variable, name_variables
 from .report.reasons import reason
 from .report.steps import STEP_PREFIX, host_results
 from .requirements import HostVariables, results_of
@@ -25,15 +26,16 @@ Variables = Mapping[str, Any]
 
 def health_of(variables: Variables) -> list[Check]:
     """The health checks of a host, as its last steps found them."""
-    steps = {
-        name: value
-        for name, value in variables.items()
-        if name.startswith(STEP_PREFIX) and name.endswith(_HEALTH)
-    }
-    if not steps:
+    others = [name for name in variables if name.startswith(STEP_PREFIX) and not _is_health(name)]
+    if not any(_is_health(name) for name in variables):
         return []
-    found = host_results(steps, set(), dropped=False)
+    own = {name: value for name, value in variables.items() if name not in others}
+    found = host_results(own, set(), dropped=False)
     return [item for item in found if isinstance(item, Check)]
+
+
+def _is_health(name: str) -> bool:
+    return name.startswith(STEP_PREFIX) and name.endswith(_HEALTH)
 
 
 def critical_of(hosts: HostVariables) -> list[dict[str, str]]:
@@ -75,17 +77,22 @@ class Steps:
 
 def since(seen: Mapping[str, str], variables: Variables) -> Steps:
     """What the steps of parts did that have registered a result since; health is no part."""
-    now = {name: text for name, text in fingerprints(variables).items() if name[-7:] != _HEALTH}
+    now = {name: text for name, text in fingerprints(variables).items() if not _is_health(name)}
     new = [name for name, text in now.items() if seen.get(name) != text]
-    results = [result for name in new for result in results_of(name, {"": variables}).get("", [])]
-    problems = [text for result in results for text in _problems(result)]
-    changed = any(result.get("changed") for result in results)
-    doubts = dict.fromkeys(each for result in results for each in _doubts(result))
+    changed, ran = False, False
+    problems: dict[str, None] = {}
+    doubts: dict[tuple[str, str], None] = {}
+    for name in new:
+        step = name.strip("_")
+        for result in results_of(name, {"": variables}).get("", []):
+            ran = True
+            changed = changed or bool(result.get("changed"))
+            for text in _problems(result):
+                problems[name_variable(step, text, variables)] = None
+            for status, text in _doubts(result):
+                doubts[status, name_variables(step, text, variables)] = None
     return Steps(
-        bool(results),
-        changed,
-        tuple(dict.fromkeys(problems)),
-        tuple(sorted(doubts, key=lambda each: each[0] != CRITICAL)),
+        ran, changed, tuple(problems), tuple(sorted(doubts, key=lambda each: each[0] != CRITICAL))
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.core.confirmation import require_match
+from ..module_utils.core.errors import UsageError
 from ..module_utils.core.text import redact, shorten
 
 SYSTEMD, COMMAND = "ansible.builtin.systemd_service", "ansible.legacy.command"
@@ -31,13 +33,25 @@ class RestartAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.args.get("attempt"):
             return {"failed": True, "msg": "attempt: is set by this action itself; remove it"}
-        result.update(self._execute_module(task_vars=task_vars))
+        variables = task_vars or {}
+        try:
+            self._heed_confirmation(variables)
+        except UsageError as error:
+            return {"failed": True, "msg": str(error)}
+        result.update(self._execute_module(task_vars=variables))
         if self._task.check_mode or not result.get("restart"):
             return result
-        attempt = self._restart(result, task_vars or {})
+        attempt = self._restart(result, variables)
         arguments = {**self._task.args, "attempt": attempt}
-        verified: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        verified: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
         return verified
+
+    def _heed_confirmation(self, variables: Mapping[str, Any]) -> None:
+        """Plan only if another host is confirmed; raises `UsageError` if it is none of the play."""
+        confirmed = str(self._task.args.get("confirm") or "")
+        if confirmed and confirmed != variables["inventory_hostname"]:
+            require_match(confirmed, "host", *variables["ansible_play_hosts_all"])
+            self._task.check_mode = True
 
     def _restart(self, judged: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Restart it, and say how that ended, as the module's option ``attempt``."""

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.writers import can_cut
 from demo.processes import wait_until
 from tests.conftest import RunModule
 
@@ -51,9 +53,28 @@ while not stop:
 with open(count, 'w') as stream:
     stream.write(str(number))
 """
+#: An app that writes numbered lines without a pause, every second number of all; it ends when there
+#: is a file, and says how many lines it wrote.
+BUSY = """
+const fs = require('fs'), [stop, part] = process.argv.slice(2);
+let lines = 0;
+const timer = setInterval(() => {
+  for (let some = 0; some < 20; some++)
+    console.log(`line ${2 * lines++ + Number(part)} ${'x'.repeat(60)}`);
+  if (fs.existsSync(stop)) {
+    clearInterval(timer);
+    fs.writeFileSync(`${stop}.${part}`, String(lines));
+  }
+}, 1);
+setInterval(() => {}, 1000);
+"""
 _LINE = re.compile(rb"line (\d+) x{60}\n")
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 LOGROTATE = os.environ.get("LOGROTATE_UNDER_TEST") or shutil.which("logrotate", path=_PATH) or ""
+needs_cut = pytest.mark.skipif(
+    not can_cut(tempfile.gettempdir()),
+    reason="the file system of temporary files cannot take lines off the head of a file",
+)
 needs_logrotate = pytest.mark.skipif(not LOGROTATE, reason="logrotate is not installed")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.options import variable_of
 from tests.conftest import ROOT
 from tests.support.collection import (
     NAMESPACE,
@@ -108,6 +109,25 @@ def test_a_step_registers_its_result_for_the_report(role: str, entry_point: str)
             assert task["register"].startswith(f"__{role}_"), task["name"]
 
 
+#: Options of which no variable is the value.
+COMPUTED = ("state", "read_only", "controller")
+
+
+@pytest.mark.parametrize(("role", "entry_point"), STEPS)
+def test_the_report_knows_the_variable_that_becomes_an_option(role: str, entry_point: str) -> None:
+    """So that a remedy never names an option where the operator has to set a variable."""
+    for task in role_tasks(role, entry_point):
+        for option, template in task.get(f"{NAMESPACE}{module_of(task)}", {}).items():
+            used = variables_in(str(template), f"{role}_") & role_options(role).keys()
+            if option not in COMPUTED and len(used) == 1:
+                assert {variable_of(step_of(task), option, ())} == used, option
+
+
+def step_of(task: dict[str, Any]) -> str:
+    """The name under which the report knows the result of a task."""
+    return str(task.get("register", "")).strip("_")
+
+
 @pytest.mark.parametrize(("role", "entry_point"), STEPS)
 def test_a_step_leaves_shared_options_to_the_play(role: str, entry_point: str) -> None:
     """Connections and limits are set once for a play, and not passed through by each role."""
@@ -188,6 +208,27 @@ def test_an_option_is_set_in_the_same_way_by_every_playbook() -> None:
                     spellings.setdefault((scope, option), set()).add(template)
     assert spellings
     assert {key: value for key, value in spellings.items() if len(value) > 1} == {}
+
+
+def test_the_report_knows_the_variables_that_a_play_reads_for_an_option() -> None:
+    given = {
+        (scope, option, tuple(re.findall(r"'ansible.builtin.vars',\s*'(\w+)'", template)))
+        for playbook in PLAYBOOKS
+        for play in plays_of(playbook)
+        for scope, options in play.get("module_defaults", {}).items()
+        for option, template in options.items()
+    }
+    tasks = [task for role, step in ENTRY_POINTS for task in role_tasks(role, step)]
+    read = {
+        (step_of(task), option, variables)
+        for scope, option, variables in given
+        for task in tasks
+        if module_of(task) in members(scope)
+    }
+    assert ("postgres_review", "database_url", ("postgres_review_url", "postgres_url")) in read
+    for step, option, variables in read:
+        assert variable_of(step, option, variables) == variables[0], (step, option)
+        assert variable_of(step, option, variables[-1:]) == variables[-1], (step, option)
 
 
 def test_what_is_planned_or_rolled_back_is_what_the_deployment_would_do() -> None:

@@ -35,6 +35,11 @@ def checked_seconds(option: str, seconds: float, longest: float = LONGEST) -> fl
     return seconds
 
 
+def none_chosen(option: str, choices: Iterable[str]) -> str:
+    """What is wrong with an empty list of what is to be done, which would end well with nothing."""
+    return f"{option}: is empty; name at least one of {', '.join(choices)}"
+
+
 def unique_names(names: Iterable[str]) -> list[str]:
     """The names, repeated ones numbered: ``x``, ``x (2)``, ``x (3)``."""
     counts: Counter[str] = Counter()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from .check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
+from .check import CRITICAL, DONE, FAILED, OK, PLANNED, UNKNOWN, WARNING, Action, Check
 from .files import Room
 from .operation import Outcome
 from .options import checked_seconds
@@ -27,6 +27,7 @@ RECOVERY_OPTIONS: dict[str, Any] = {
     "unit": {"type": "str"},
     "restart_command": {"type": "list", "elements": "str"},
     "log_file": {"type": "path"},
+    "confirm": {"type": "str", "default": ""},
     "timeout": {"type": "float", "default": 10.0},
     "wait": {"type": "float", "default": 60.0},
     "thresholds": {"type": "dict", "default": {}},
@@ -53,7 +54,7 @@ ANY = "any"
 #: Seconds between two checks after a restart.
 _POLL = 0.5
 #: Bytes below which a disk counts as full: one segment of PostgreSQL's WAL.
-_FULL = 16 * 1024**2
+FULL = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Cause:
     text: str
     remedy: str = ""
     """What to do; for a restart, what to inspect afterwards."""
+    unknown: bool = False
+    """Whether something that decides about it could not be seen."""
 
 
 class Reason(NamedTuple):
@@ -175,6 +178,7 @@ class Recovery:
     def _check(self, found: Finding, attempt: Attempt | None = None) -> Check:
         cause = found.cause
         status = {NOTHING: OK, WAIT: WARNING}.get(cause.cure, CRITICAL)
+        status = UNKNOWN if cause.unknown else status
         text, remedy = cause.text, cause.remedy
         if cause.cure == RESTART:
             if attempt:
@@ -205,7 +209,7 @@ def _results(found: Finding) -> dict[str, Any]:
     return {
         "cure": found.cause.cure,
         "restart": found.cause.cure == RESTART and bool(found.how),
-        "works": found.cause.cure == NOTHING,
+        "works": found.cause.cure == NOTHING and not found.cause.unknown,
         "cause": found.cause.text,
         "unit": found.unit,
     }
@@ -268,8 +272,13 @@ def as_of_now(
     return cause
 
 
-def no_room(state: str, folder: str, room: Room | None, caution: str = "") -> Cause | None:
-    """Why a service cannot write its data, if that is so; ``state`` is what it does now."""
+def no_room(
+    state: str, folder: str, room: Room | None, caution: str = "", needed: int = FULL
+) -> Cause | None:
+    """Why a service cannot write its data, if that is so.
+
+    ``state`` is what it does now, ``needed`` the bytes below which its disk counts as full.
+    """
     if room is None:
         return None
     if room.read_only:
@@ -279,7 +288,7 @@ def no_room(state: str, folder: str, room: Room | None, caution: str = "") -> Ca
             "'dmesg' says why: often errors of its disk, then copy the data first. Once it can be "
             "written again ('mount -o remount,rw'), run this again.",
         )
-    if room.free >= _FULL and room.files != 0:
+    if room.free >= needed and room.files != 0:
         return None
     left = f"{format_value(room.free, 'bytes')} left" if room.files != 0 else "no more files"
     remedy = f"Free space first{caution}; then run this again, which starts it if it is down."

@@ -15,7 +15,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .proc import read_text, user_name
@@ -41,6 +41,8 @@ class OpenFile:
     size: int
     used: int
     """Bytes that it takes up on the disk."""
+    appends: bool = False
+    """Whether all that is written goes to the end of the file."""
 
     @property
     def described(self) -> str:
@@ -71,7 +73,7 @@ def _lease_refused(path: str) -> bool | None:
     # The kernel sends it to the holder of a lease when someone opens the file.
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     try:
-        with _as_user(os.fstat(handle).st_uid):  # only the owner may ask
+        with as_user(os.fstat(handle).st_uid):  # only the owner may ask
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
@@ -90,7 +92,7 @@ def open_files(wanted: Callable[[os.stat_result, str], bool]) -> tuple[list[Open
         if entry.isdigit() and int(entry) != os.getpid():
             try:
                 found += _files_of(int(entry), wanted)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue  # it has ended
             except OSError:
                 unseen += 1
@@ -114,59 +116,66 @@ def writers_of(identities: frozenset[tuple[int, int]]) -> list[OpenFile]:
     return [each for each in found if each.writes]
 
 
-def _files_of(
-    pid: int, wanted: Callable[[os.stat_result, str], bool]
-) -> Iterator[OpenFile] | list[OpenFile]:
-    folder = f"/proc/{pid}/fd"
-    owner = os.stat(folder).st_uid
+def _files_of(pid: int, wanted: Callable[[os.stat_result, str], bool]) -> list[OpenFile]:
+    owner = os.stat(f"/proc/{pid}/fd")
     try:
-        numbers = os.listdir(folder)
+        return list(_inspect(pid, owner.st_uid, wanted))
     except PermissionError:
-        if os.geteuid() != 0 or owner == 0:
+        if os.geteuid() != 0 or owner.st_uid == 0:
             raise
-        with _as_user(owner):  # root in a container may lack permission that the owner has
-            return list(_inspect(pid, owner, os.listdir(folder), wanted))
-    return list(_inspect(pid, owner, numbers, wanted))
+        # Root in a container may lack permission that the owner has, if the group is the same, too.
+        with as_user(owner.st_uid, owner.st_gid):
+            return list(_inspect(pid, owner.st_uid, wanted))
 
 
 def _inspect(
-    pid: int, owner: int, numbers: list[str], wanted: Callable[[os.stat_result, str], bool]
+    pid: int, owner: int, wanted: Callable[[os.stat_result, str], bool]
 ) -> Iterator[OpenFile]:
-    for number in numbers:
-        with suppress(OSError):  # closed meanwhile
-            place = f"/proc/{pid}/fd/{number}"
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        place = f"/proc/{pid}/fd/{number}"
+        try:
             status, link = os.stat(place), os.readlink(place)
-            if not stat.S_ISREG(status.st_mode) or not wanted(status, link):
-                continue
-            deleted = link.endswith(" (deleted)") and status.st_nlink == 0
-            yield OpenFile(
-                pid=pid,
-                process=read_text(f"/proc/{pid}/comm").strip(),
-                user=user_name(owner),
-                path=link[: -len(" (deleted)")] if deleted else link,
-                deleted=deleted,
-                writes=_writes(pid, number),
-                identity=(status.st_dev, status.st_ino),
-                size=status.st_size,
-                used=status.st_blocks * _BLOCK,
-            )
+        except PermissionError:  # also where the numbers could be listed
+            raise
+        except OSError:
+            continue  # closed meanwhile
+        if not stat.S_ISREG(status.st_mode) or not wanted(status, link):
+            continue
+        deleted = link.endswith(" (deleted)") and status.st_nlink == 0
+        flags = _flags(pid, number)
+        yield OpenFile(
+            pid=pid,
+            process=read_text(f"/proc/{pid}/comm").strip(),
+            user=user_name(owner),
+            path=link[: -len(" (deleted)")] if deleted else link,
+            deleted=deleted,
+            writes=bool(flags & os.O_ACCMODE),
+            appends=bool(flags & os.O_APPEND),
+            identity=(status.st_dev, status.st_ino),
+            size=status.st_size,
+            used=status.st_blocks * _BLOCK,
+        )
 
 
-def _writes(pid: int, number: str) -> bool:
+def _flags(pid: int, number: str) -> int:
+    """How it was opened."""
     for line in read_text(f"/proc/{pid}/fdinfo/{number}").splitlines():
         if line.startswith("flags:"):
-            return bool(int(line.split()[1], 8) & os.O_ACCMODE)
-    return False
+            return int(line.split()[1], 8)
+    return 0
 
 
 @contextmanager
-def _as_user(uid: int) -> Iterator[None]:
+def as_user(uid: int, gid: int = 0) -> Iterator[None]:
     """With the permissions of a user, if this is root; the kernel's refusal is an OSError."""
     if os.geteuid() != 0 or uid == 0:
         yield
         return
+    before = os.getegid()
+    os.setegid(gid)
     os.seteuid(uid)
     try:
         yield
     finally:
         os.seteuid(0)
+        os.setegid(before)

@@ -1,7 +1,7 @@
 # Copyright: The gpt_agent.runbook contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running programs of a name, and the ports on which they listen."""
+"""Running programs of a name, and where they listen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .proc import read_text, stat_fields
+from .sockets import parse_address
 
 #: State of a listening socket in /proc/net/tcp.
 _LISTEN = "0A"
+#: Flag of one in /proc/net/unix.
+_ACCEPTS = 0x10000
+#: The addresses of a socket that listens on all of this host.
+_EVERY = ("0.0.0.0", "::")  # noqa: S104 - reads them, binds nothing
 _UNASSIGNED = re.compile(
     r"(?:socket |address \")([0-9A-Fa-f.:]+?)(?::\d+: bind|\").*Cannot assign requested address"
 )
@@ -30,6 +36,24 @@ STATES = {
     "S": "sleeping",
     "Z": "dead, and not yet collected by its parent",
 }
+
+
+class Place(NamedTuple):
+    """Where a process accepts connections."""
+
+    host: str = ""
+    port: int = 0
+    """0 for a Unix socket."""
+    path: str = ""
+    """Path of a Unix socket."""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}"
+
+    def serves(self, port: int, hosts: Collection[str]) -> bool:
+        """Whether connections to a port of one of these IP addresses arrive here."""
+        return bool(port) and self.port == port and (self.host in _EVERY or self.host in hosts)
 
 
 @dataclass(frozen=True)
@@ -71,31 +95,37 @@ def settled(program: Program, samples: int = 7, pause: float = 0.05) -> Program:
     return replace(program, state=max(set(states), key=states.count))
 
 
-def listening_ports() -> dict[int, str]:
-    """Inode of the socket, by TCP port on which anything of this host listens."""
-    ports = {}
+def listening(process: int | str = "self") -> dict[str, Place]:
+    """Where anything accepts connections in the network of a process, by inode of the socket."""
+    found = {}
     for table in ("tcp", "tcp6"):
-        with suppress(OSError):
-            for line in read_text(f"/proc/net/{table}").splitlines()[1:]:
-                fields = line.split()
-                if len(fields) > 9 and fields[3] == _LISTEN:
-                    ports[int(fields[1].rpartition(":")[2], 16)] = fields[9]
-    return ports
+        for fields in _table(process, table):
+            if len(fields) > 9 and fields[3] == _LISTEN:
+                found[fields[9]] = Place(*parse_address(fields[1]))
+    for fields in _table(process, "unix"):
+        if len(fields) > 7 and int(fields[3], 16) & _ACCEPTS:
+            found[fields[6]] = Place(path=" ".join(fields[7:]))
+    return found
 
 
-def ports_of(pid: int) -> list[int]:
-    """TCP ports on which a process listens; empty without permission to see."""
+def places_of(pid: int) -> list[Place]:
+    """Where a process accepts connections; empty without permission to see."""
     inodes = set(_sockets(pid))
-    return sorted(port for port, inode in listening_ports().items() if inode in inodes)
+    found = [place for inode, place in listening(pid).items() if inode in inodes]
+    return sorted(found, key=lambda place: (place.path, place.host, place.port))
 
 
-def listener(port: int) -> str:
-    """Who listens on a port, as text; empty if no one does."""
-    inode = listening_ports().get(port)
-    if not inode:
+def listener(port: int, hosts: Collection[str] = ()) -> str:
+    """Who listens on a port, as text; empty if no one does. With ``hosts``, at one of these."""
+    inodes = {
+        inode
+        for inode, place in listening().items()
+        if (place.serves(port, hosts) if hosts else place.port == port)
+    }
+    if not inodes:
         return ""
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and inode in _sockets(int(entry)):
+        if entry.isdigit() and inodes.intersection(_sockets(int(entry))):
             with suppress(OSError):
                 return f"process {entry} ({read_text(f'/proc/{entry}/comm').strip()})"
     return UNSEEN
@@ -131,6 +161,13 @@ def _program(pid: int, name: str) -> Program:
     title = read_text(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
     state, parent = (fields[0], int(fields[1])) if fields else ("", 0)
     return Program(pid, name, state, title, parent)
+
+
+def _table(process: int | str, name: str) -> Iterator[list[str]]:
+    """The rows of a table of sockets; none without permission to read it."""
+    with suppress(OSError):
+        for line in read_text(f"/proc/{process}/net/{name}").splitlines()[1:]:
+            yield line.split()
 
 
 def _sockets(pid: int) -> Iterator[str]:

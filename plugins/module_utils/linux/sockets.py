@@ -106,12 +106,11 @@ def _parse(
         return None
     inode = int(fields[9])
     sent, received = times.get(inode, (None, None))
-    return Connection(
-        inode, _address(fields[1]), _address(fields[2]), int(fields[3], 16), sent, received
-    )
+    local, peer = parse_address(fields[1]), parse_address(fields[2])
+    return Connection(inode, local, peer, int(fields[3], 16), sent, received)
 
 
-def _address(text: str) -> tuple[str, int]:
+def parse_address(text: str) -> tuple[str, int]:
     """``0100007F:1538``: each group of four bytes is in the order of this machine."""
     raw, _colon, port = text.partition(":")
     data = bytes.fromhex(raw)

@@ -18,6 +18,7 @@ from typing import Any
 
 from .formats import Line, read_line
 from .levels import INFO, WARNING, level_of_fields
+from .rotation import MARK
 from .timestamps import TimestampParser
 
 #: Maximum number of characters kept of a message.
@@ -100,7 +101,8 @@ class LineParser:
             yield _marked(time, _headline(fields), level_of_fields(fields), standalone=True)
 
     def _plain(self, time: float | None, found: Line, by_pm2: bool) -> Record:
-        level = INFO if _INSPECTOR.match(found.text) else found.level
+        is_said_by_others = _INSPECTOR.match(found.text) or found.text.startswith(MARK)
+        level = INFO if is_said_by_others else found.level
         record = _marked(time, found.text[:HEADLINE_LENGTH], level)
         if found.time is not None or found.level is not None:
             return replace(record, headed=True)

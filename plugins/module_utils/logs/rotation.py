@@ -13,6 +13,8 @@ import os
 import re
 from collections.abc import Collection
 
+#: How a log begins that this collection has shortened: it names the file with the lines before.
+MARK = "# The lines before this are in "
 #: Maximum number of folders beside a log that are searched, as logrotate's olddir may be one.
 _MAX_FOLDERS = 20
 #: A date in digits, perhaps with names of months or days, or a number of seconds.

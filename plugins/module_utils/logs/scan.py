@@ -21,7 +21,7 @@ from datetime import tzinfo
 from typing import IO
 
 from .parse import LineParser, Record, group_messages
-from .rotation import rotated_files
+from .rotation import MARK, rotated_files
 from .summary import (
     DISABLED,
     FORBIDDEN,
@@ -156,9 +156,9 @@ def _scan_file(
             )
         if os.path.splitext(path)[1] in _OTHER_COMPRESSIONS:
             raise OSError(0, "this compression is not supported")
-        if not status.st_size:
-            return False
         lines = _tail(stream, status.st_size).decode(errors="replace").split("\n")
+        if all(not line or line.startswith(MARK) for line in lines):
+            return False  # nothing was written since it was rotated
         if not correct_zone(lines, parser, status.st_mtime):
             _count_untimed(log, lines, status.st_size > _TAIL, parser, counter)
             return True

@@ -60,6 +60,8 @@ _STATUSES = {
     FAILED: CRITICAL,
 }
 _WIDER = "Run the maintenance within its window, or widen maintenance_window."
+#: How the checks are called that something answers at all.
+_REACHABLE = ".reachable"
 _REASON_LENGTH = 300
 
 
@@ -191,6 +193,12 @@ def _remedy(part: str, result: PartResult) -> str:
         return _WIDER
     if result.status == STOPPED:
         again = "Fix what is critical, then run the maintenance again."
+        down = [name for name in result.checks if name.partition(" ")[0].endswith(_REACHABLE)]
+        if down:
+            return (
+                f"First see to what does not answer ({', '.join(down)}): other checks may be "
+                "critical for that alone. Then run the maintenance again."
+            )
         if not result.checks:
             return again
         given = json.dumps({"maintenance_despite": list(result.checks)})

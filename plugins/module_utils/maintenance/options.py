@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.errors import UsageError
 from ..core.hours import Hours
-from ..core.options import checked_seconds
+from ..core.options import checked_seconds, none_chosen
 from .record import Controller
 
 BEGUN, PART, FAILED, ENDED, FINISHED = "begun", "part", "failed", "ended", "finished"
@@ -123,6 +123,8 @@ class Options:
         state = params["state"]
         if state == PART and not params["part"]:
             raise UsageError("part: which part begins")
+        if not params["parts"]:
+            raise UsageError(none_chosen("parts", PARTS))
         if params["resume_within"] < 0:
             raise UsageError("resume_within: must be a number of hours, and not below 0")
         known = {each.name for each in fields(Controller)}

@@ -49,6 +49,9 @@ _VERDICTS: Mapping[str, Callable[[Snapshot, Options, Thresholds], Check]] = {
     "redis.big_keys": assess_big_keys,
 }
 
+#: Those of them that can do without, if INFO is refused.
+_WITHOUT_INFO = ("redis.slow_commands", "redis.security", "redis.big_keys")
+
 _DEFAULT_URL = (
     "This is the default address: if Redis runs elsewhere, set redis_url in the inventory; a "
     "REDIS_URL that is exported only on the controller is not seen by a module that runs on the "
@@ -69,13 +72,16 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
             continue
         if name == "redis.big_keys" and not options.key_samples:
             continue
-        if snapshot.info_error:
+        if snapshot.info_error and name not in _WITHOUT_INFO:
             yield _info_refused(name, snapshot.info_error, thresholds)
             continue
         try:
             yield verdict(snapshot, options, thresholds)
         except KeyError as missing:
-            yield _figure_missing(name, str(missing.args[0]), thresholds)
+            if snapshot.info_error:
+                yield _info_refused(name, snapshot.info_error, thresholds)
+            else:
+                yield _figure_missing(name, str(missing.args[0]), thresholds)
 
 
 def no_answer(options: Options, thresholds: Thresholds) -> Check:
@@ -114,7 +120,9 @@ def _product(snapshot: Snapshot) -> str:
 
 
 def _info_refused(name: str, error: RunbookError, thresholds: Thresholds) -> Check:
-    return thresholds.verdict(name, UNKNOWN, f"INFO was refused: {error}", remedy=error.remedy)
+    """The same words for each, so that the report can say them once."""
+    text = f"Cannot be judged without INFO: {error}"
+    return thresholds.verdict(name, UNKNOWN, text, remedy=error.remedy)
 
 
 def _figure_missing(name: str, figure: str, thresholds: Thresholds) -> Check:

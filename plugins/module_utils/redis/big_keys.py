@@ -12,6 +12,7 @@ from typing import Any
 from ..core.check import UNKNOWN, Check
 from ..core.thresholds import Thresholds
 from ..core.units import format_value, pluralize
+from .commands import refusals
 from .connection import connect, redis
 from .keys import shown
 from .options import Options
@@ -19,6 +20,8 @@ from .snapshot import KeySample, Snapshot
 
 NAME = "redis.big_keys"
 _STEP = 200
+#: All that is needed of a user, besides the keys.
+_COMMANDS = ("DBSIZE", "SCAN", "TYPE", "PTTL", "MEMORY USAGE")
 #: Share of the time limit that the sample may take.
 _SHARE = 0.4
 
@@ -41,7 +44,8 @@ def take_sample(options: Options, timeout: float) -> KeySample:
             if not cursor:
                 break
     except redis.ResponseError as error:
-        return KeySample(0, 0, 0, [], str(error))
+        why = refusals(dict.fromkeys(_COMMANDS, error), options.endpoint)
+        return KeySample(0, 0, 0, [], why["SCAN"])
     finally:
         client.close()
     return KeySample(looked_at, total, expiring, rows)
@@ -63,13 +67,9 @@ def assess_big_keys(snapshot: Snapshot, options: Options, thresholds: Thresholds
     """``redis.big_keys``: the largest key of the sample."""
     sample = snapshot.keys
     if sample is None or sample.refused:
-        return thresholds.verdict(
-            NAME,
-            UNKNOWN,
-            "Keys cannot be inspected: SCAN, TYPE, PTTL or MEMORY USAGE is refused",
-            remedy=f"Grant it: 'ACL SETUSER {options.endpoint.user} +scan +type +pttl "
-            "+memory|usage ~*'.",
-        )
+        why = sample.refused if sample and sample.refused else snapshot.why("SCAN")
+        text = f"Keys cannot be inspected: {why}"
+        return thresholds.verdict(NAME, UNKNOWN, text, remedy=why.remedy)
     if not sample.largest:
         return thresholds.evaluate(NAME, 0, "There are no keys in this database")
     first = sample.largest[0]

@@ -24,6 +24,8 @@ def assess_clients(snapshot: Snapshot, options: Options, thresholds: Thresholds)
     summary = f"{format_value(connected)} of {format_value(maximum)} client connections in use"
     if blocked:
         summary += f", {format_value(blocked)} waiting in a blocking command"
+    if "CLIENT LIST" in snapshot.refused:
+        summary += f"; by whom is not known: {snapshot.why('CLIENT LIST')}"
     percent = round(100 * connected / maximum, 1)
     check = thresholds.evaluate("redis.clients", percent, summary, evidence=snapshot.clients)
     if not snapshot.monitors:

@@ -25,12 +25,9 @@ def assess_cluster(snapshot: Snapshot, options: Options, thresholds: Thresholds)
     """``redis.cluster``: whether every slot is served."""
     cluster = snapshot.cluster
     if not cluster:
-        return thresholds.verdict(
-            "redis.cluster",
-            UNKNOWN,
-            "It runs as a cluster, but CLUSTER INFO is refused",
-            remedy="Allow the command: 'ACL SETUSER USER +cluster|info'.",
-        )
+        why = snapshot.why("CLUSTER INFO")
+        text = f"It runs as a cluster, of which nothing is known: {why}"
+        return thresholds.verdict("redis.cluster", UNKNOWN, text, remedy=why.remedy)
     served = int(cluster["cluster_slots_ok"])
     status, summary, remedy = _verdict(cluster, served)
     return thresholds.verdict("redis.cluster", status, summary, remedy=remedy, value=served)

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.deadline import Deadline
-from ..core.errors import Refused, RunbookError
+from ..core.errors import RunbookError
 from ..core.state import StateFile, now_sample
-from ..core.text import redact, shorten
 from ..core.units import format_duration
 from ..linux.cgroup import memory_group
 from ..linux.proc import read_text
 from .clients import group_clients
+from .commands import refusals
 from .connection import Endpoint, connect, redis
 from .details import add_details
 from .errors import (
@@ -118,27 +118,26 @@ def _ask(client: redis.Redis, endpoint: Endpoint, snapshot: Snapshot) -> Snapsho
         error = error_of_reply(str(data), endpoint)
         if isinstance(error, PrimaryDown):  # Redis 6 answers PING all the same
             return replace(snapshot, error=with_detail(error, _detail(client, error)))
-    if isinstance(info, Exception):
-        said = str(info).partition(", with args beginning")[0]
-        reason = shorten(redact(said, endpoint.secrets), 200)
-        unknown = Refused(reason, "Allow this user to run INFO under its own name.")
-        return replace(snapshot, info_error=error_of_reply(str(info), endpoint) or unknown)
-    if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
+    if isinstance(info, dict) and "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
         return replace(snapshot, error=sentinel_instead(endpoint))
+    said = {"INFO": info, "CONFIG GET": answers[0], "SLOWLOG GET": slow, "ACL GETUSER": user}
     settings = {
         name: value
         for answer in answers
         if isinstance(answer, dict)
         for name, value in answer.items()
     }
+    known = info if isinstance(info, dict) else {}
+    facts, said["CLIENT LIST"] = _client_facts(client, known)
     return replace(
         snapshot,
-        info=info,
+        info=known,
+        refused=refusals(said, endpoint),
         settings=settings,
         save=settings.get("save"),
         slow=None if isinstance(slow, Exception) else slow_commands(slow),
         default_user=user["flags"] if isinstance(user, dict) else None,
-        **_client_facts(client, info),
+        **facts,
     )
 
 
@@ -160,17 +159,19 @@ def _detail(client: redis.Redis, error: RunbookError) -> str:
     return ""
 
 
-def _client_facts(client: redis.Redis, info: Mapping[str, Any]) -> dict[str, Any]:
-    """Who is connected, if that is worth a list of all clients."""
+def _client_facts(
+    client: redis.Redis, info: Mapping[str, Any]
+) -> tuple[dict[str, Any], Exception | None]:
+    """Who is connected, if that is worth a list of all clients; and why that was refused."""
     connected = info.get("connected_clients", 0)
     if _FEW_CLIENTS < connected <= _MANY_CLIENTS * info.get("maxclients", float("inf")):
-        return {}
+        return {}, None
     try:
         clients = client.client_list()
-    except redis.ResponseError:
-        return {}
+    except redis.ResponseError as refused:
+        return {}, refused
     monitors = sum("O" in each.get("flags", "") for each in clients)
-    return {"clients": group_clients(clients), "monitors": monitors}
+    return {"clients": group_clients(clients), "monitors": monitors}, None
 
 
 def _compare_counters(snapshot: Snapshot, state: StateFile) -> Snapshot:

@@ -12,6 +12,7 @@ from typing import Any
 from ..core.text import shorten
 from .big_keys import take_sample
 from .canary import write_canary
+from .commands import refusals
 from .connection import redis
 from .options import Options
 from .snapshot import Snapshot
@@ -25,28 +26,32 @@ _SCRIPTS = {"eval", "evalsha", "fcall"}
 def add_details(client: redis.Redis, options: Options, snapshot: Snapshot) -> Snapshot:
     """The snapshot with more about what it shows."""
     info = snapshot.info
+    if snapshot.error and not info:
+        return snapshot
+    if options.key_samples:
+        snapshot = replace(snapshot, keys=take_sample(options, min(3.0, options.timeout / 2)))
     if not info:
         return snapshot
     if info.get("cluster_enabled"):
-        snapshot = replace(snapshot, cluster=_cluster(client))
+        snapshot = _with_cluster(client, options, snapshot)
     if info.get("errorstat_NOPERM"):
         snapshot = replace(snapshot, denials=_denials(client, options))
-    if options.key_samples:
-        snapshot = replace(snapshot, keys=take_sample(options, min(3.0, options.timeout / 2)))
     # A write to a paused server would wait for its end.
     if options.canary and info["role"] == "master" and info.get("paused_actions") in (None, "none"):
         snapshot = replace(snapshot, canary=write_canary(client, options.endpoint))
     return snapshot
 
 
-def _cluster(client: redis.Redis) -> Mapping[str, str] | None:
+def _with_cluster(client: redis.Redis, options: Options, snapshot: Snapshot) -> Snapshot:
     try:
         answer = client.execute_command("CLUSTER INFO")
-    except redis.ResponseError:
-        return None
+    except redis.ResponseError as error:
+        refused = refusals({"CLUSTER INFO": error}, options.endpoint)
+        return replace(snapshot, refused={**snapshot.refused, **refused})
     if isinstance(answer, str):  # redis-py before 5
-        return dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
-    return {str(name): str(value) for name, value in answer.items()}
+        lines = answer.splitlines()
+        return replace(snapshot, cluster=dict(each.split(":", 1) for each in lines if ":" in each))
+    return replace(snapshot, cluster={str(name): str(value) for name, value in answer.items()})
 
 
 def _denials(client: redis.Redis, options: Options) -> list[dict[str, Any]]:

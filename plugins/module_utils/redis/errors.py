@@ -18,6 +18,10 @@ from .connection import Endpoint, redis
 from .listen import first_words, requires_certificate, speaks_tls
 
 
+class CommandRefused(Refused, NotCollected):
+    """The server answers, and has no such command, or does not let this user run it."""
+
+
 class Loading(Refused):
     """The server is loading its data from disk."""
 
@@ -87,7 +91,7 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
     ),
     (
         "NOPERM|has no permissions",
-        NotCollected,
+        CommandRefused,
         "{address} answers, but user {user} lacks permission to read its state",
         "Grant it: 'ACL SETUSER {user} +ping +info +select +dbsize +config|get +client|list "
         "+slowlog|get +acl|getuser', or "
@@ -95,7 +99,7 @@ _REPLIES: Sequence[tuple[str, type[RunbookError], str, str]] = (
     ),
     (
         "unknown command .?PING",
-        NotCollected,
+        CommandRefused,
         "{address} answers, but does not know the command PING: it is renamed or disabled",
         "The probe needs PING under its own name: remove its rename-command from redis.conf.",
     ),

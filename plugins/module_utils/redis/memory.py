@@ -52,12 +52,15 @@ def _memory_of_maxmemory(
     info: Mapping[str, Any], options: Options, thresholds: Thresholds
 ) -> Check:
     maximum, policy = info["maxmemory"], info["maxmemory_policy"]
+    share = _share_with_ttl(info)
+    evicts = policy.startswith("allkeys-") or (
+        policy.startswith("volatile-") and share is not None and share >= _NEARLY_ALL
+    )
     counted = info["used_memory"] - info.get("mem_not_counted_for_evict", 0)
     percent = _percent(counted, maximum)
     summary = f"{format_value(counted, 'bytes')} of {format_value(maximum, 'bytes')} maxmemory"
     check = thresholds.evaluate("redis.memory", percent, summary)
-    may_be_full = policy.startswith("allkeys-") and options.purpose in ("", "cache")
-    if check.status == OK or not may_be_full:
+    if check.status == OK or not evicts or options.purpose not in ("", "cache"):
         return check
     whose = "a cache" if options.purpose else "one"
     summary += f": full, which is normal for {whose} that evicts ({policy})"

@@ -112,8 +112,9 @@ def _not_persistent(snapshot: Snapshot, options: Options, thresholds: Thresholds
         "same in redis.conf."
     )
     if snapshot.save is None:
-        fact = "No append-only file; whether snapshots are on is not known, as CONFIG is refused"
-        status, remedy = UNKNOWN, "Allow the command: 'ACL SETUSER USER +config|get'."
+        why = snapshot.why("CONFIG GET")
+        fact = f"No append-only file; whether snapshots are on is not known: {why}"
+        status, remedy = UNKNOWN, why.remedy
     if not options.purpose:
         reason = "whether its data must survive is not declared (purpose)"
         return thresholds.not_judged("redis.persistence", fact, reason)

@@ -24,12 +24,9 @@ def assess_security(snapshot: Snapshot, options: Options, thresholds: Thresholds
     """``redis.security``: whether a client without a password is served, and from where."""
     user = snapshot.default_user
     if user is None:
-        return thresholds.verdict(
-            NAME,
-            UNKNOWN,
-            "Whether a password is needed is not known: ACL GETUSER is refused",
-            remedy=f"Grant it: 'ACL SETUSER {options.endpoint.user} +acl|getuser'.",
-        )
+        why = snapshot.why("ACL GETUSER")
+        text = f"Whether a password is needed is not known: {why}"
+        return thresholds.verdict(NAME, UNKNOWN, text, remedy=why.remedy)
     refused = _refused_logins(snapshot)
     risky = [name for name in _DANGEROUS if snapshot.settings.get(name) == "yes"]
     if "off" in user or "nopass" not in user:
@@ -39,20 +36,14 @@ def assess_security(snapshot: Snapshot, options: Options, thresholds: Thresholds
             remedy = "Set it to 'no' or 'local' in redis.conf, and restart."
             return thresholds.verdict(NAME, WARNING, text + refused, remedy=remedy)
         return thresholds.verdict(NAME, OK, text + refused)
-    return _without_password(snapshot, options, thresholds, refused)
+    return _without_password(snapshot, thresholds, refused)
 
 
-def _without_password(
-    snapshot: Snapshot, options: Options, thresholds: Thresholds, refused: str
-) -> Check:
+def _without_password(snapshot: Snapshot, thresholds: Thresholds, refused: str) -> Check:
     if "bind" not in snapshot.settings:
-        return thresholds.verdict(
-            NAME,
-            UNKNOWN,
-            "No password is needed, and from where clients can connect is not known: CONFIG is "
-            "refused",
-            remedy=f"Grant it: 'ACL SETUSER {options.endpoint.user} +config|get'.",
-        )
+        why = snapshot.why("CONFIG GET")
+        text = f"No password is needed, and from where clients can connect is not known: {why}"
+        return thresholds.verdict(NAME, UNKNOWN, text, remedy=why.remedy)
     outside = list(_outside(snapshot.settings["bind"]))
     if not outside:
         text = "No password is needed, and only clients of its own host can connect"

@@ -10,16 +10,11 @@ from dataclasses import replace
 from typing import Any, Callable, TypeVar
 
 from ..core.errors import Refused, RunbookError
-from ..core.text import redact, shorten
+from .commands import quoted, refusal
 from .connection import Endpoint, connect, redis
 from .errors import error_of_exception, error_of_reply
 
 Answer = TypeVar("Answer")
-
-_NO_COMMAND = (
-    "It may be renamed or disabled in redis.conf (rename-command), or not offered by a managed "
-    "service: use that one's own console or API for it."
-)
 
 
 class Server:
@@ -73,15 +68,9 @@ class Server:
 
     def _explained(self, exception: Exception, command: str) -> RunbookError:
         text, where = str(exception), self.endpoint.address
-        user, right = self.endpoint.user, command.lower().replace(" ", "|")
-        if "has no permissions" in text or text.startswith("NOPERM"):
-            return Refused(
-                f"user {user} of {where} lacks permission for {command}",
-                f"Grant it: 'ACL SETUSER {user} +{right}' (for keys also their pattern, as in "
-                "'~cache:*'), or use a login that has it.",
-            )
-        if "unknown command" in text or "unknown subcommand" in text.lower():
-            return Refused(f"{where} does not offer {command}", _NO_COMMAND)
+        refused = refusal(text, command, self.endpoint)
+        if refused:
+            return refused
         if "read only replica" in text:
             return Refused(
                 f"{where} is a replica, which takes no writes",
@@ -94,6 +83,5 @@ class Server:
                 "'redis-cli --cluster check HOST:PORT' finds nothing wrong.",
             )
         if isinstance(exception, redis.ResponseError) and not error_of_reply(text, self.endpoint):
-            said = shorten(redact(text, self.endpoint.secrets), 200)
-            return Refused(f"{where} refuses {command}: {said}", "")
+            return Refused(f"{where} refuses {command}: {quoted(text, self.endpoint)}", "")
         return error_of_exception(exception, self.endpoint, self.timeout)

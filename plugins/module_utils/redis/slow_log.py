@@ -49,16 +49,16 @@ def assess_slow_commands(snapshot: Snapshot, options: Options, thresholds: Thres
     """``redis.slow_commands``: the slowest of the last hour."""
     name = "redis.slow_commands"
     if snapshot.slow is None:
-        return thresholds.verdict(
-            name,
-            UNKNOWN,
-            "The slow log cannot be read: SLOWLOG GET is refused",
-            remedy=f"Grant it: 'ACL SETUSER {options.endpoint.user} +slowlog|get'.",
-        )
+        why = snapshot.why("SLOWLOG GET")
+        text = f"The slow log cannot be read: {why}"
+        return thresholds.verdict(name, UNKNOWN, text, remedy=why.remedy)
     limit = snapshot.settings.get("slowlog-log-slower-than", "")
     if limit.startswith("-") or snapshot.settings.get("slowlog-max-len") == "0":
         reason = "slowlog-log-slower-than or slowlog-max-len switches it off"
         return thresholds.not_judged(name, "The slow log is off", reason)
+    if not snapshot.slow and "CONFIG GET" in snapshot.refused:
+        reason = f"whether it is on is not known: {snapshot.why('CONFIG GET')}"
+        return thresholds.not_judged(name, "The slow log is empty", reason)
     now = snapshot.info["server_time_usec"] / 1e6 if snapshot.slow else 0
     recent = [each for each in snapshot.slow if now - each.started <= _RECENT]
     if not recent:

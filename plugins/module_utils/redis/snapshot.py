@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.errors import RunbookError
+from ..core.errors import Refused, RunbookError
 from ..core.state import Delta, Sample
 from ..linux.cgroup import MemoryGroup
 from .canary import Canary
@@ -46,7 +46,7 @@ class KeySample:
     expiring: int
     largest: Sequence[dict[str, Any]]
     """The largest ones: how their names begin, type and bytes."""
-    refused: str = ""
+    refused: RunbookError | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Snapshot:
     """Why Redis could not be used, or refuses writes."""
     latencies: Sequence[float] = ()
     """Seconds of each PING, without that of connecting."""
-    info_error: RunbookError | None = None
-    """Why it answers PING but not INFO."""
+    refused: Mapping[str, RunbookError] = field(default_factory=dict)
+    """Why commands were refused, by command: ``CONFIG GET``."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """INFO, as redis-py parses it."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -92,3 +92,12 @@ class Snapshot:
     """The counters since the last run."""
     sample: Sample | None = None
     """Counters to keep for the next run."""
+
+    @property
+    def info_error(self) -> RunbookError | None:
+        """Why it answers PING but not INFO."""
+        return self.refused.get("INFO")
+
+    def why(self, command: str) -> RunbookError:
+        """Why a command gave no answer that can be used, and what to do."""
+        return self.refused.get(command) or Refused(f"{command} is refused")

@@ -82,8 +82,9 @@ def _cluster(snapshot: Snapshot, options: Options) -> Iterator[Obstacle]:
     remedy = "See redis.cluster: every slot needs a node that serves it."
     if not snapshot.cluster:
         if not (snapshot.canary and snapshot.canary.outcome == DONE):
-            text = "whether the cluster is up is not known, as CLUSTER INFO is refused"
-            yield Obstacle(UNKNOWN, text, "Allow the command: 'ACL SETUSER USER +cluster|info'.")
+            why = snapshot.why("CLUSTER INFO")
+            text = f"whether the cluster is up is not known: {why}"
+            yield Obstacle(UNKNOWN, text, why.remedy)
     elif snapshot.cluster["cluster_state"] != "ok":
         yield Obstacle(CRITICAL, "the cluster is down: every write fails (CLUSTERDOWN)", remedy)
     elif unserved := unserved_slots(snapshot.cluster):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core.confirmation import require_match
 from ..core.errors import NotCollected, UsageError
 from ..core.options import checked_seconds
 from ..core.text import redact
@@ -137,8 +138,8 @@ class Options:
 def _require_valid(options: Options) -> None:
     if not options.name:
         raise UsageError("name: must be the name of an app in PM2's list, or of a service")
-    if options.confirm not in ("", options.name):
-        raise UsageError(f"confirm: it is '{options.confirm}', but the app is {options.name}")
+    if options.backend != VERCEL:  # there it is the project, as vercel_deployment knows it
+        require_match(options.confirm, "app", options.name)
     if options.state == DEPLOYED and not options.version:
         raise UsageError("version: is needed to deploy: a tag, a branch or a commit")
     for option, value in (("version", options.version), ("rollback_to", options.rollback_to)):

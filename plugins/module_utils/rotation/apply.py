@@ -14,10 +14,11 @@ from ..core.check import DONE, FAILED, SKIPPED, Action
 from ..core.deadline import Deadline
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.progress import ProgressCallback, progress, running_item
-from ..linux.open_files import OpenFile, is_written, writers_of
+from ..linux.open_files import OpenFile, as_user, is_written, writers_of
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import reopen_script
+from .cut import finish, pending
 from .install import install, require_accepted
 from .leftovers import leftovers
 from .lock import logrotate_idle
@@ -66,10 +67,21 @@ class Apply:
     def tidy(self) -> None:
         """Remove copies that a logrotate which was killed left."""
         with logrotate_idle(state_file(self.options), self.options.wait):
+            self._complete_copies()
             self._tidy(self._beside_now())
         if self.options.archive_dir:
             for path in sweep(self.options.archive_dir):
                 self._add(TIDY, DONE, "a run that was killed left it", path)
+
+    def _complete_copies(self) -> None:
+        """Take off the logs what a logrotate that was killed had copied; none may be running."""
+        for log in sorted(self._logs):
+            if pending(log):
+                folder = os.stat(os.path.dirname(log))
+                with as_user(folder.st_uid, folder.st_gid):
+                    copies = finish(log)
+                for copy in copies:
+                    self._add(TIDY, DONE, "a run that was killed was copying it", copy)
 
     def _tidy(self, rotated: list[Rotated]) -> None:
         for copy, whole in leftovers(rotated):
@@ -158,6 +170,7 @@ class Apply:
         """What is due, under a name that logrotate does not know."""
         claimed = []
         with logrotate_idle(state_file(self.options), self.options.wait):
+            self._complete_copies()
             for each in due_for_archive(self._beside_now(), self.options, time.time()):
                 try:
                     claimed.append(claim(each))

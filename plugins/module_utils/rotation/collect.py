@@ -16,13 +16,15 @@ from contextlib import suppress
 from itertools import chain
 
 from ..core.errors import RunbookError
-from ..linux.open_files import deleted_files, writers_of
-from ..linux.proc import read_text, stat_fields, user_name
+from ..linux.open_files import deleted_files
+from ..linux.proc import read_text, user_name
+from .config_file import cut_patterns
 from .foreign import foreign_patterns, has_pm2_logrotate, rivals
 from .logrotate import Logrotate, find_program
 from .naming import Rotated, is_named, log_of, rotated_of
 from .options import Options
 from .snapshot import Folder, Log, Snapshot
+from .writers import cuttable, writers_by_log, written_by_pm2
 
 #: Where the distributions' logrotate keeps its state.
 _STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status")
@@ -36,7 +38,7 @@ def collect(options: Options) -> Snapshot:
     missing = {log for pattern in options.paths for log in _missing(pattern, folders[pattern])}
     others = foreign_patterns(options.main_config, options.config_file)
     program, installed = find_program(options.program), _read(options.config_file)
-    has_module = has_pm2_logrotate(options.pm2_home)
+    writers = writers_by_log(paths) if options.pm2_home else {}
     devices = frozenset(_devices(folders.values()))
     deleted, unseen = deleted_files(devices) if devices else ([], 0)
     return Snapshot(
@@ -52,8 +54,9 @@ def collect(options: Options) -> Snapshot:
             for pattern in options.paths
             if (found := rivals(pattern, [log.path for log in logs[pattern]], others))
         },
-        pm2_logrotate=has_module,
-        pm2_logs=_written_by_pm2(paths, options.pm2_home) if has_module else frozenset(),
+        pm2_logrotate=has_pm2_logrotate(options.pm2_home),
+        pm2_logs=written_by_pm2(paths, writers, options.pm2_home),
+        cuttable=cuttable(logs, writers, options, cut_patterns(installed or "")),
         installed=installed,
         is_read=not (program and installed) or _is_read(program, options),
         last_run=_modified(state_file(options)),
@@ -135,31 +138,6 @@ def _devices(folders: Iterable[Iterable[Folder]]) -> Iterable[int]:
     for folder in chain.from_iterable(folders):
         with suppress(OSError):
             yield os.stat(folder.path).st_dev
-
-
-def _written_by_pm2(paths: Iterable[str], home: str) -> frozenset[str]:
-    """The logs that PM2's daemon, or what it has started, has open; all if that is not known."""
-    identities = {}
-    for path in paths:
-        with suppress(OSError):
-            status = os.stat(path)
-            identities[status.st_dev, status.st_ino] = path
-    writers = writers_of(frozenset(identities))
-    daemon = (_read(os.path.join(home, "pm2.pid")) or "").strip()
-    if not writers or not daemon.isdigit():
-        return frozenset(identities.values())
-    return frozenset(
-        identities[each.identity] for each in writers if _descends(each.pid, int(daemon))
-    )
-
-
-def _descends(pid: int, ancestor: int) -> bool:
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        fields = stat_fields(pid)
-        pid = int(fields[1]) if len(fields) > 1 else 0
-    return False
 
 
 def state_file(options: Options) -> str:

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from . import cut
+from .foreign import patterns_in
 from .naming import DATE_FORMAT
 from .options import Options
 
@@ -69,7 +72,6 @@ _BLOCK = """\
     maxage {days}
     dateext
     dateformat {date_format}
-    create
     compress
     delaycompress
     compresscmd {gzip}
@@ -77,12 +79,18 @@ _BLOCK = """\
     compressext .gz
     missingok
     notifempty
-    nocopy
     nocopytruncate
     noolddir
     nomail
     noshred
     {su}
+{method}
+}}
+"""
+
+_REOPEN = """\
+    create
+    nocopy
     sharedscripts
     firstaction
 {functions}
@@ -98,9 +106,20 @@ done
 {functions}
 {quiet}
 reopen
+    endscript"""
+
+#: Copied, and then taken off the head of the log, which stays open.
+_CUT = """\
+    copy
+    nosharedscripts
+    firstaction
+        {python} -I - begin {keep_free} {patterns} <<'END'
+{script}END
     endscript
-}}
-"""
+    postrotate
+        {python} -I - finish "$1" "$2" <<'END'
+{script}END
+    endscript"""
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,10 @@ class Group:
     user: str = ""
     """Who owns their folder, and its group; empty for whoever runs logrotate."""
     group: str = ""
+    cut: bool = False
+    """Whether their lines are copied and cut off; otherwise their writers open them again."""
+    has_pm2: bool = True
+    """Whether PM2 may write some of them."""
 
 
 def render(options: Options, groups: Sequence[Group], gzip: str, python: str) -> str:
@@ -123,32 +146,63 @@ def render(options: Options, groups: Sequence[Group], gzip: str, python: str) ->
     return "\n".join([f"{MARK}\n# Rotated logs are {kept}.", *blocks])
 
 
+def cut_patterns(text: str) -> set[str]:
+    """The logs whose lines a configuration of ours cuts off."""
+    blocks = text.split("\n}\n")
+    return {
+        name for each in blocks if "\n    copy\n" in each for name in patterns_in(f"{each}\n}}")
+    }
+
+
 def _block(options: Options, group: Group, gzip: str, python: str) -> str:
+    python = shlex.quote(python)
+    method = _cut(options, group, python) if group.cut else _reopen(options, group, python)
     lines = _BLOCK.format(
         paths=" ".join(f'"{path}"' for path in group.paths),
         days=options.days,
         date_format=DATE_FORMAT,
         gzip=gzip,
         su=f"su {group.user} {group.group}" if group.user else "",
-        quiet="ask quiet" if options.pm2_home else "",
-        functions=_FUNCTIONS.format(
-            reopen=_indent(reopen_script(options)),
-            python=shlex.quote(python),
-            patterns=" ".join(f"'{path}'" for path in group.paths),
-            helper=_HELPER,
-        ),
+        method=method,
     ).split("\n")
     return "\n".join(line for line in lines if line.strip()) + "\n"
 
 
-def reopen_script(options: Options) -> str:
+def _reopen(options: Options, group: Group, python: str) -> str:
+    has_pm2 = bool(options.pm2_home) and group.has_pm2
+    return _REOPEN.format(
+        quiet="ask quiet" if has_pm2 else "",
+        functions=_FUNCTIONS.format(
+            reopen=_indent(reopen_script(options, has_pm2)),
+            python=python,
+            patterns=_quoted(group.paths),
+            helper=_HELPER,
+        ),
+    )
+
+
+def _cut(options: Options, group: Group, python: str) -> str:
+    source = inspect.getsource(cut)
+    return _CUT.format(
+        python=python,
+        keep_free=options.keep_free,
+        patterns=_quoted(group.paths),
+        script=source[source.index("import errno") :],
+    )
+
+
+def _quoted(paths: Sequence[str]) -> str:
+    return " ".join(f"'{path}'" for path in paths)
+
+
+def reopen_script(options: Options, has_pm2: bool = True) -> str:
     """Shell commands that tell the writers to open their logs again.
 
     A process number in a file may be that of another process by now, and the signal would end it.
     So it must be PM2's daemon, or nginx, and belong to the owner of the file.
     """
     lines = []
-    if options.pm2_home:
+    if options.pm2_home and has_pm2:
         pid_file = os.path.join(options.pm2_home, "pm2.pid")
         lines.append(_signal(pid_file, "^PM2 v.*: God Daemon", "USR2"))
     if options.nginx_pid_file:

@@ -19,6 +19,7 @@ from . import assess
 from .apply import ARCHIVE, CONFIGURE, REMOVE, ROTATE, TIDY, Apply
 from .archive import archives_in, require_folder
 from .collect import collect
+from .cut import pending
 from .install import require_accepted, temporary
 from .leftovers import leftovers
 from .lock import take_turn
@@ -135,6 +136,9 @@ def _show(options: Options, thresholds: Thresholds, outcome: RotationOutcome) ->
     rotated = [each for each in snapshot.rotated if plan.covers(each.log)]
     for copy, whole in leftovers(rotated):
         outcome.actions.append(Action(TIDY, PLANNED, f"{whole} has all of it", copy))
+    for copy in sorted(copy for log in plan.managed for copy in pending(log.path)):
+        reason = "a run that was killed was copying it"
+        outcome.actions.append(Action(TIDY, PLANNED, reason, copy))
     if snapshot.program and snapshot.is_ours:
         _show_rotation(snapshot, plan, options, outcome)
     _show_archive(snapshot, plan, options, outcome)

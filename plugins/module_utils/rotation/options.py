@@ -50,6 +50,8 @@ class Options:
     force: bool = False
     pm2_home: str = ""
     """Empty if PM2 writes none of the logs."""
+    pm2_reload: bool = False
+    """Whether PM2 opens its logs again even where they can be rotated without that."""
     nginx_pid_file: str = ""
     reopen_command: str = ""
     wait: float = 30.0

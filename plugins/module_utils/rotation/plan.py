@@ -15,7 +15,7 @@ from .foreign import patterns_in
 from .naming import Rotated, is_named
 from .options import Options
 from .sharing import Shared, share
-from .snapshot import Folder, Log, Snapshot
+from .snapshot import Log, Snapshot
 
 _DAY = 86400.0
 
@@ -74,7 +74,7 @@ def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Pla
         managed += logs
         for name in found.names if found else (pattern,):
             patterns.append(name)
-            groups.add(name, snapshot.folders[pattern], logs, snapshot.is_root)
+            groups.add(name, pattern, logs, snapshot)
     keeps = any(each.missing for each in declined) and _drops(snapshot, patterns)
     text = render(options, groups.all, snapshot.gzip, python) if groups.all else ""
     text = snapshot.installed or "" if keeps else text
@@ -87,25 +87,26 @@ def _drops(snapshot: Snapshot, patterns: Sequence[str]) -> bool:
 
 
 class _Groups:
-    """The patterns by the user who may rotate them."""
+    """The patterns by who may rotate them, and how."""
 
     def __init__(self) -> None:
-        self._paths: dict[tuple[str, str], list[str]] = {}
+        self._paths: dict[tuple[str, str, bool, bool], list[str]] = {}
 
-    def add(
-        self, pattern: str, folders: Sequence[Folder], logs: Sequence[Log], is_root: bool
-    ) -> None:
+    def add(self, name: str, pattern: str, logs: Sequence[Log], snapshot: Snapshot) -> None:
+        folder = snapshot.folders[pattern][0]
         user = ("", "")
-        if is_root and folders[0].needs_su:
+        if snapshot.is_root and folder.needs_su:
             # A log that is made anew gets this group, and those who read it are in that of the old.
             groups = {log.group for log in logs}
-            group = groups.pop() if len(groups) == 1 else folders[0].group
-            user = (folders[0].owner, group)
-        self._paths.setdefault(user, []).append(pattern)
+            user = (folder.owner, groups.pop() if len(groups) == 1 else folder.group)
+        cut = pattern in snapshot.cuttable
+        # PM2 loses lines when it opens its logs again, so not for the logs of others.
+        has_pm2 = not snapshot.cuttable or any(log.path in snapshot.pm2_logs for log in logs)
+        self._paths.setdefault((*user, cut, has_pm2 or cut), []).append(name)
 
     @property
     def all(self) -> list[Group]:
-        return [Group(tuple(paths), user, group) for (user, group), paths in self._paths.items()]
+        return [Group(tuple(paths), *how) for how, paths in self._paths.items()]
 
 
 def _obstacle(pattern: str, logs: Sequence[Log], snapshot: Snapshot) -> str:

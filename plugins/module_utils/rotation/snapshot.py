@@ -59,7 +59,9 @@ class Snapshot:
     """Other configurations, by the pattern whose logs they rotate."""
     pm2_logrotate: bool = False
     pm2_logs: frozenset[str] = frozenset()
-    """The logs that PM2 or its apps have open."""
+    """The logs that PM2 or its apps have open; all if that is not known."""
+    cuttable: frozenset[str] = frozenset()
+    """The patterns of logs of PM2 that can be rotated without being opened again."""
     installed: str | None = None
     """The content of our file; none if it is not there."""
     is_read: bool = True

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..core.check import PLANNED, Action
-from ..core.errors import NotCollected, Refused, UsageError
+from ..core.confirmation import require_match
+from ..core.errors import NotCollected, Refused
 from ..core.units import format_duration
 from .choose import choose, is_rolled_back, previous
 from .options import PROMOTED, ROLLED_BACK, Options
@@ -43,8 +44,8 @@ def job_type(options: Options) -> str:
 def require_confirmed(options: Options, snapshot: Snapshot) -> None:
     """Raise `UsageError` if another project was confirmed."""
     project = snapshot.project
-    if options.confirm not in ("", project.name, project.id):
-        raise UsageError(f"confirm: it is '{options.confirm}', but the project is {project.name}")
+    if options.confirm != project.id:
+        require_match(options.confirm, "project", project.name)
 
 
 def plan(options: Options, snapshot: Snapshot, left: Collection[str]) -> Plan:

@@ -10,14 +10,14 @@ host without results. A later step replaces the checks of an earlier one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Union
 
 from ...module_utils.core.catalog import CATALOG
 from ...module_utils.core.check import CRITICAL, UNKNOWN, WARNING, Action, Check
 from ...module_utils.core.thresholds import Thresholds
-from .options import name_variable
+from .options import name_variable, name_variables
 from .parse import Invalid, parse_action, parse_check
 from .reasons import login_remedy, reason, remedy
 
@@ -180,7 +180,20 @@ def _step_result(step: str, result: Result, variables: Variables) -> StepResult:
     if result.get("failed"):
         failure = _failed_step(step, name_variable(step, reason(result), variables))
     target = str(result.get("target") or "")
-    return StepResult(step, target, tuple(_items(step, result)), failure)
+    items = tuple(_named(step, item, variables) for item in _items(step, result))
+    return StepResult(step, target, items, failure)
+
+
+def _named(step: str, item: Item, variables: Variables) -> Item:
+    """The same with the operator's variables in place of the options of its module."""
+    if isinstance(item, Action):
+        return replace(item, reason=name_variables(step, item.reason, variables))
+    return replace(
+        item,
+        summary=name_variables(step, item.summary, variables),
+        remedy=name_variables(step, item.remedy, variables),
+        not_judged=name_variables(step, item.not_judged, variables),
+    )
 
 
 def _items(step: str, result: Result) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,11 +59,19 @@ class Finding:
     """One thing that is not ok, on one host or on several."""
 
     status: str
-    name: str
     subject: str
     remedy: str
     rows: tuple[Row, ...]
     """Its checks, one per host; of a step's, one per step and host."""
+
+    @property
+    def name(self) -> str:
+        """Its check, or several that one reason hides: ``redis.memory, redis.clients``."""
+        return ", ".join(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row["name"] for row in self.rows))
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -83,7 +91,8 @@ class Finding:
 def findings(report: Row) -> list[Finding]:
     """Everything that is not ok, the most urgent first; the same on several hosts is one finding.
 
-    So are steps that fail for one reason, such as a mistake in a variable that they all read.
+    So are steps that fail for one reason, such as a mistake in a variable that they all read, and
+    checks of one component that are unknown for one reason, such as a command that is refused.
     Within a status, what cannot be reached comes before what fails because of it.
     """
     grouped: dict[tuple[str, str, str, str], list[Row]] = {}
@@ -92,10 +101,23 @@ def findings(report: Row) -> list[Finding]:
             what = row["summary"] if row["name"] == STEP else row["subject"]
             grouped.setdefault((row["status"], row["name"], what, row["remedy"]), []).append(row)
     found = [
-        Finding(status, name, _subjects(rows), remedy, tuple(rows))
-        for (status, name, _what, remedy), rows in grouped.items()
+        Finding(status, _subjects(rows), remedy, tuple(rows))
+        for (status, _name, _what, remedy), rows in grouped.items()
     ]
-    return sorted(found, key=_urgency)
+    return sorted(_by_reason(found), key=_urgency)
+
+
+def _by_reason(found: Iterable[Finding]) -> Iterable[Finding]:
+    """The findings, those that are unknown for one reason as one."""
+    merged: dict[Any, Finding] = {}
+    for finding in found:
+        key: Any = (finding.name, finding.subject, finding.status, finding.remedy)
+        if finding.status == UNKNOWN:
+            reasons = tuple((text, *hosts) for text, hosts in finding.summaries)
+            key = (component(finding.name), finding.subject, finding.remedy, reasons)
+        first = merged.get(key)
+        merged[key] = replace(first, rows=first.rows + finding.rows) if first else finding
+    return merged.values()
 
 
 def _subjects(rows: Sequence[Row]) -> str:
@@ -163,7 +185,7 @@ def headline(report: Row) -> str:
     status = report["verdict"]
     if status == OK:
         return _headline_ok(report)
-    number = sum(finding.status == status for finding in findings(report))
+    number = sum(len(finding.names) for finding in findings(report) if finding.status == status)
     if status == CRITICAL:
         number += report["action_counts"][FAILED]
     things = pluralize(number, "thing")

@@ -35,6 +35,11 @@ def test_one_that_is_down(stack: Stack, playbook: Playbook, down: str) -> None:
     assert (plan.code, stack.status()[down]["running"]) == (2, False), "the plan starts nothing"
     assert "a restart is the cure" in plan.check(f"{down}.recovery")["summary"]
     assert plan.check(f"{down}.reachable")["status"] == "critical", "the evidence stays"
+    slip = playbook(f"{down}_recovery", runbook_confirm="demmo")
+    said = slip.check("runbook.step", f"{down}_recovery")["summary"]
+    assert said.endswith("(confirm): it is 'demmo', but the host is demo; nothing was changed")
+    assert (slip.code, slip.report["actions"]) == (2, []), slip.output
+    assert not stack.status()[down]["running"]
     done = playbook(f"{down}_recovery", **CONFIRMED)
     assert [action["status"] for action in done.report["actions"]] == ["done"], done.output
     assert (done.code, stack.status()[down]["running"]) == (0, True)

@@ -111,7 +111,7 @@ def test_a_run_that_gets_no_slot_says_which_url_would(
 def test_the_wrong_database_is_refused(server: Server, leak: list[Any], playbook: Playbook) -> None:
     run = playbook(runbook_confirm="production")
     assert run.code == 2
-    assert "give 'gpt_agent', not 'production'" in run.table
+    assert "it is 'production', but the database is gpt_agent" in run.table
     assert left(server) == len(leak)
 
 

@@ -170,6 +170,13 @@ def test_config_is_renamed_or_refused(program: Path, tmp_path: Path, configure: 
         assert "managed service" in refused["msg"]
     finally:
         own.stop()
+    own = Server(tmp_path / "hidden", program, "--rename-command", "INFO", "hidden")
+    try:
+        refused = configure(own, {"hz": 20}, check=True)
+        assert refused["msg"].startswith(f"127.0.0.1:{own.port} does not offer INFO")
+        assert "remove the line of INFO" in by_name(refused, "redis.config")["remedy"]
+    finally:
+        own.stop()
     own = Server(tmp_path / "other", program)
     try:
         rights = "on ~* +info +config|get +client"

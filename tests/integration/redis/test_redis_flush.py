@@ -169,9 +169,32 @@ def test_a_user_who_may_not(start_each: Start, flush: Flush, tmp_path: Path) -> 
     refused = flush(url, confirm=3, dump_dir=str(tmp_path))
     assert "Nothing was removed: no dump" in refused["msg"]
     assert server.client.dbsize() == 3
-    renamed = start_each("--rename-command", "FLUSHDB", "")
+
+
+def test_commands_that_are_renamed(start_each: Start, flush: Flush) -> None:
+    names = ("FLUSHDB", "MEMORY", "CLIENT")
+    renamed = start_each(*(word for name in names for word in ("--rename-command", name, "")))
     fill(renamed, "cart:", 3)
-    assert "does not offer FLUSHDB" in flush(renamed.url, confirm=3)["msg"]
+    for check in (True, False):
+        refused = flush(renamed.url, confirm=3, check=check)
+        assert "does not offer FLUSHDB" in refused["msg"]
+        assert "give prefix" in refused["msg"]
+    assert "bytes each" not in by_name(refused, "redis.contents")["evidence"][0]
+    assert renamed.client.dbsize() == 3
+    assert flush(renamed.url, confirm=3, prefix="cart:")["removed"] == 3
+
+
+def test_what_is_in_it_cannot_be_seen(start_each: Start, flush: Flush) -> None:
+    renamed = start_each("--rename-command", "TYPE", "")
+    renamed.client.xadd("cart", {"field": "value"})
+    assert "TYPE is refused" in flush(renamed.url, confirm=1)["msg"]
+    assert flush(renamed.url, confirm=1, purpose="cache")["removed"] == 1
+    hidden = start_each("--rename-command", "INFO", "")
+    fill(hidden, "cart:", 3)
+    refused = flush(hidden.url, confirm=3)
+    assert [check["name"] for check in refused["checks"]] == ["redis.contents"], "it is reachable"
+    assert "remove the line of INFO" in refused["checks"][0]["remedy"]
+    assert hidden.client.dbsize() == 3
 
 
 def test_two_at_once(start: Start, flush: Flush) -> None:

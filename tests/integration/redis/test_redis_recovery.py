@@ -79,6 +79,72 @@ def test_one_that_was_suspended(start: Start, recover: Recover) -> None:
     assert f"kill -CONT {server.process.pid}" in by_name(answer, "redis.recovery")["remedy"]
 
 
+@pytest.mark.parametrize("socket_of", [None, "s"])
+def test_one_that_is_down_beside_another(
+    start_each: Start, recover: Recover, socket_of: str | None
+) -> None:
+    dead, other = start_each(), start_each()
+    dead.stop()
+    url = f"unix://{dead.folder}/s" if socket_of else dead.url
+    answer = recover(redis_url=url, restart_command=None)
+    cure, restart, text = found(answer)
+    assert (cure, restart, answer["works"]) == ("restart", False, False)
+    assert text.startswith("Redis is down (nothing listens on ")
+    assert "nothing is known that starts Redis here" in text
+    evidence = by_name(answer, "redis.recovery")["evidence"]
+    running = next(row["found"] for row in evidence if row["what"] == "running")
+    assert f"process {other.process.pid} " in running
+    assert f"on 127.0.0.1:{other.port}, {other.folder}/s" in running
+    assert found(recover(redis_url=url))[:2] == ("restart", True), "by the command given for it"
+    still = recover(redis_url=url, wait=0.5, attempt={"because": "Redis is down"})
+    assert "restarted, and it still does not work" in still["msg"]
+    assert other.process.poll() is None
+
+
+def test_one_that_hangs_beside_another(start: Start, recover: Recover) -> None:
+    _other, hanging = start(), start()
+    hanging.process.send_signal(signal.SIGSTOP)
+    for url in (hanging.url, f"unix://{hanging.folder}/s"):
+        answer = recover(redis_url=url, timeout=1)
+        assert found(answer)[0] == "other"
+        remedy = by_name(answer, "redis.recovery")["remedy"]
+        assert f"kill -CONT {hanging.process.pid}" in remedy
+
+    def never_answer(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            pass
+
+    with listening(never_answer) as port:
+        answer = recover(redis_url=f"redis://127.0.0.1:{port}", timeout=1)
+    assert found(answer)[:2] == ("other", False), "what hangs there is no Redis of this host"
+
+
+def test_one_that_listens_on_another_address(start: Start, recover: Recover) -> None:
+    server = start()
+    answer = recover(redis_url=f"redis://127.0.0.2:{server.port}")
+    assert found(answer)[:2] == ("other", False)
+    assert f"but Redis runs: process {server.process.pid} " in found(answer)[2]
+
+
+@pytest.mark.parametrize("rights", [None, "on >secret +ping +select", "on >secret -@all"])
+def test_one_that_does_not_tell_its_state(
+    start_each: Start, recover: Recover, rights: str | None
+) -> None:
+    server = start_each(*(() if rights else ("--rename-command", "INFO", "hidden")))
+    url = server.url
+    if rights:
+        server.client.execute_command("ACL", "SETUSER", "half", *rights.split())
+        url = f"redis://half:secret@127.0.0.1:{server.port}"
+    answer = recover(redis_url=url)
+    assert found(answer)[:2] == ("nothing", False)
+    check = by_name(answer, "redis.recovery")
+    assert (check["status"], answer["works"]) == ("unknown", False)
+    assert "whether it takes writes is not known" in check["summary"]
+    assert ("ACL SETUSER half" if rights else "line of INFO") in check["remedy"]
+    done = recover(redis_url=url, attempt={"because": "Redis is down"})
+    assert [(a["name"], a["status"]) for a in done["actions"]] == [("redis.restart", "done")]
+
+
 def test_clients_that_are_paused(start: Start, recover: Recover) -> None:
     server = start()
     server.client.execute_command("CLIENT", "PAUSE", "100000", "ALL")
@@ -177,6 +243,23 @@ def test_a_full_disk(tmp_path: Path, recover: Recover) -> None:
         answer = recover(server)
         assert found(answer)[:2] == ("other", False)
         assert "is full" in found(answer)[2]
+
+
+@needs_mount
+@pytest.mark.parametrize(("size", "save"), [("1m", 'save ""'), ("6m", "save 3600 1")])
+def test_a_disk_with_little_room_is_not_full_for_little_data(
+    tmp_path: Path, recover: Recover, size: str, save: str
+) -> None:
+    path = PROGRAMS["valkey"]
+    assert path
+    with mounts_of_its_own(), mounted(tmp_path / "disk", "tmpfs", options=f"size={size}"):
+        server = Server(tmp_path / "disk" / "server", path)
+        server.client.set("key", "x" * 1000)
+        server.client.save()
+        server.stop()
+        file = tmp_path / "redis.conf"
+        file.write_text(f"port {server.port}\ndir {server.folder}\n{save}\n")
+        assert found(recover(server, config_file=str(file)))[:2] == ("restart", True)
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,17 @@ def full_cache(bed: Bed, start: Start) -> Answer:
 
 
 @on_each(
+    "a full cache in which every key has a TTL, and these are evicted",
+    {WRITABLE: "ok", "redis.memory": "ok"},
+    says=r"normal for a cache that evicts \(volatile-lru\)",
+)
+def full_of_temporary_keys(bed: Bed, start: Start) -> Answer:
+    own = start("--maxmemory", "3mb", "--maxmemory-policy", "volatile-lru")
+    fill(own, 3600)
+    return ask(bed, own.url, purpose="cache")
+
+
+@on_each(
     "a replica where a primary is declared",
     {WRITABLE: "critical"},
     says="READONLY",

@@ -8,7 +8,7 @@ from redis import RedisError
 
 from tests.support.mounts import mounted, mounts_of_its_own, require_mounts
 from tests.support.redis_truth import PERSISTENCE, REACHABLE, WRITABLE, Start, ask, on_each, until
-from tests.support.truth import Answer, Bed
+from tests.support.truth import NOT_JUDGED, Answer, Bed
 
 APPENDING = ("--appendonly", "yes", "--save", "")
 
@@ -49,3 +49,49 @@ def appends(bed: Bed, start: Start) -> Answer:
 )
 def renamed_ping(bed: Bed, start: Start) -> Answer:
     return ask(bed, start("--rename-command", "PING", "hidden").url)
+
+
+@on_each(
+    "INFO is renamed",
+    {
+        REACHABLE: "ok",
+        WRITABLE: "unknown",
+        "redis.memory": "unknown",
+        PERSISTENCE: "unknown",
+        "redis.security": "ok",
+        "redis.slow_commands": "ok",
+    },
+    says=r"without INFO: \S+ does not offer INFO\n.*remove the line of INFO and restart",
+    never="ACL SETUSER default|INFO does not contain",
+)
+def renamed_info(bed: Bed, start: Start) -> Answer:
+    return ask(bed, start("--rename-command", "INFO", "hidden").url)
+
+
+@on_each(
+    "CONFIG, SLOWLOG, ACL and MEMORY are disabled",
+    {
+        REACHABLE: "ok",
+        WRITABLE: "ok",
+        PERSISTENCE: "unknown",
+        "redis.security": "unknown",
+        "redis.slow_commands": "unknown",
+        "redis.big_keys": "unknown",
+    },
+    says="does not offer SLOWLOG GET",
+    never="ACL SETUSER (default|USER)",
+)
+def disabled_commands(bed: Bed, start: Start) -> Answer:
+    names = ("CONFIG", "SLOWLOG", "ACL", "MEMORY")
+    own = start(*(word for name in names for word in ("--rename-command", name, "")))
+    own.client.set("key", "value")
+    return ask(bed, own.url, purpose="session", key_samples=10)
+
+
+@on_each(
+    "CONFIG is disabled, so that it is not known if the slow log is on",
+    {"redis.slow_commands": NOT_JUDGED},
+    says="whether it is on is not known",
+)
+def unknown_slow_log(bed: Bed, start: Start) -> Answer:
+    return ask(bed, start("--rename-command", "CONFIG", "").url)

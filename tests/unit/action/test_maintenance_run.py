@@ -196,6 +196,14 @@ def test_the_closest_part_is_named() -> None:
     assert wrong_parts({"parts": "logs, database", "host_parts": []}) == ""
 
 
+@pytest.mark.parametrize("parts", [[], "", " , ", None])
+def test_a_run_without_any_part_is_refused(parts: object) -> None:
+    asked = Asked({"state": "begun", "parts": parts})
+    result = asked.run({"app1": {}})
+    said = "parts: is empty; name at least one of dependencies, database, logs, certificates"
+    assert (result["failed"], result["msg"], asked.given) == (True, said, [])
+
+
 def test_hosts_on_which_the_run_could_not_begin() -> None:
     hosts = {
         "a": {"__maintenance_begun": {"failed": True}},

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs import scan as scan_module
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.rotation import rotated_files
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.rotation import (
+    MARK,
+    rotated_files,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.logs.scan import LogFile
 from tests.support.logs import (
     DATE_FORMAT,
@@ -130,6 +133,16 @@ def test_files_rotated_within_the_window_are_read_too(tmp_path: Path, name: str)
     write_log(tmp_path / name, log_lines(30 * 3600, 20 * 3600, 3600), NOW - 3600)
     write_log(tmp_path / "e.log.9", log_lines(1), NOW - 2 * DAY)
     assert scan_recent(log).count == 3
+
+
+def test_the_mark_of_a_log_that_was_shortened_is_no_message(tmp_path: Path) -> None:
+    mark = f"{MARK}e.log-20261123-1795410000{' ' * 900}\n"
+    write_log(tmp_path / "e.log-20261123-1795410000", log_lines(30 * 3600, 3600), NOW - 3600)
+    assert scan_recent(write_log(tmp_path / "e.log", mark)).count == 1
+    summary = scan_recent(write_log(tmp_path / "e.log", mark + log_lines(600)))
+    assert (summary.count, summary.problems) == (2, [])
+    untimed = scan_recent(write_log(tmp_path / "f.log", f"{mark}no time\n"))
+    assert untimed.undated == {"no time": 1}
 
 
 def test_gzip_logs_are_read_and_other_compressions_are_reported(tmp_path: Path) -> None:

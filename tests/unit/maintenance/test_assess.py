@@ -91,6 +91,17 @@ def test_what_became_of_a_part(found: PartResult | None, status: str, summary: s
     assert bool(check.remedy) is (status != "ok")
 
 
+def test_what_is_critical_can_be_overruled_unless_a_service_gives_no_answer() -> None:
+    checks = ("backup.age shop",)
+    sick = result("stopped", reason="sick", checks=checks)
+    remedy = assess.part_check("logs", sick, THRESHOLDS).remedy
+    assert remedy.endswith("""-e '{"maintenance_despite": ["backup.age shop"]}'""")
+    down = result("stopped", reason="down", checks=("postgres.reachable", *checks))
+    remedy = assess.part_check("logs", down, THRESHOLDS).remedy
+    assert "maintenance_despite" not in remedy
+    assert remedy.startswith("First see to what does not answer (postgres.reachable): ")
+
+
 def test_a_part_that_failed_says_what_it_means() -> None:
     for part in ("dependencies", "database", "logs", "certificates"):
         remedy = assess.part_check(part, result("failed"), THRESHOLDS).remedy

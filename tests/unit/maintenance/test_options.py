@@ -24,6 +24,7 @@ from tests.support.maintenance_runs import options
         ({"limits": {"logs": 0}}, "limits: 0 is not a number of seconds above 0"),
         ({"resume_within": -1}, "resume_within: must be a number of hours"),
         ({"state": "part"}, "part: which part begins"),
+        ({"parts": []}, "parts: is empty; name at least one of dependencies, database, logs"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given: dict[str, Any], message: str) -> None:

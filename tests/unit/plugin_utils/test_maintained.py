@@ -79,6 +79,17 @@ def test_the_steps_own_checks_that_are_critical_or_unknown_come_worst_first() ->
     )
 
 
+def test_a_part_that_failed_names_the_variables_of_the_operator() -> None:
+    checks = [{"name": "x.y", "status": "critical", "summary": "database_url has no password"}]
+    failed = {"failed": True, "msg": "database_url: has no password", "checks": checks}
+    steps = since({}, {"__postgres_maintenance": failed, "postgres_maintenance_url": ""})
+    assert steps.problems == ("postgres_maintenance_url (database_url): has no password",)
+    assert steps.doubts == (("critical", "x.y: postgres_maintenance_url has no password"),)
+    ill = {"__postgres_health": {"checks": checks}, "postgres_url": "", "__logs_rotate": failed}
+    (row,) = critical_of({"db1": ill})
+    assert row["summary"] == "postgres_url has no password"
+
+
 def test_a_step_that_ran_again_counts() -> None:
     before = {"__logs_rotate": {"finished_at": 1.0, "changed": True}}
     assert since(fingerprints(before), {"__logs_rotate": {"finished_at": 2.0}}).ran

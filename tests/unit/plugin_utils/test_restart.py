@@ -14,6 +14,7 @@ from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.restart import (
 )
 
 JUDGED = {"restart": True, "cause": "Redis is down", "unit": "redis-server.service"}
+VARIABLES = {"inventory_hostname": "db1", "ansible_play_hosts_all": ["db1", "db2"]}
 Calls = list[tuple[str, dict[str, Any]]]
 
 
@@ -42,7 +43,7 @@ def run(
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *_given: {})
     action = RestartAction.__new__(RestartAction)
     action._task = SimpleNamespace(args=arguments, check_mode=check_mode)
-    return action.run(task_vars={}), calls
+    return action.run(task_vars=VARIABLES), calls
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -72,6 +73,21 @@ def test_a_command_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attempt["failed"] is True
     assert "no such service" in attempt["text"]
     assert "abc" not in attempt["text"]
+
+
+def test_a_name_that_no_host_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, calls = run(monkeypatch, JUDGED, confirm="bd1")
+    assert (result["failed"], calls) == (True, [])
+    assert result["msg"] == "confirm: it is 'bd1', but the hosts are db1, db2; nothing was changed"
+
+
+@pytest.mark.parametrize(("confirmed", "steps"), [("db2", 1), ("db1", 4)])
+def test_only_the_host_that_is_confirmed_is_restarted(
+    monkeypatch: pytest.MonkeyPatch, confirmed: str, steps: int
+) -> None:
+    result, calls = run(monkeypatch, JUDGED, confirm=confirmed)
+    assert len(calls) == steps
+    assert ("verified" in result) is (confirmed == "db1")
 
 
 def test_the_outcome_is_not_for_playbooks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,10 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.assess imp
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.checks import CHECKS
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.connection import Endpoint
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.options import Options
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot import Snapshot
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.snapshot import (
+    SlowCommand,
+    Snapshot,
+)
 from tests.support.redis_samples import ALL, HEALTHY, INFO, verdicts, with_info
 
 
@@ -55,12 +58,24 @@ def test_a_lack_of_permission_is_unknown() -> None:
 
 
 def test_figures_that_are_refused_are_unknown() -> None:
-    error = NotCollected("No", "Allow it.")
-    checks = verdicts(Snapshot("x:1", latencies=[0.1], info_error=error))
+    refused = {"INFO": NotCollected("No", "Allow it.")}
+    checks = verdicts(replace(HEALTHY, info={}, delta=None, refused=refused))
+    without = {"redis.reachable", "redis.security", "redis.slow_commands"}
     assert {name: check.status for name, check in checks.items()} == {
-        name: "ok" if name == "redis.reachable" else "unknown" for name in ALL
+        name: "ok" if name in without else "unknown" for name in ALL
     }
-    assert checks["redis.memory"].remedy == "Allow it."
+    hidden = [check for name, check in checks.items() if name not in without]
+    assert {(check.summary, check.remedy) for check in hidden} == {
+        ("Cannot be judged without INFO: No", "Allow it.")
+    }, "so the report says it once"
+
+
+def test_slow_commands_without_the_time_of_the_server_are_unknown() -> None:
+    slow = [SlowCommand("KEYS", "", 2.0, 1_999_990.0)]
+    refused = {"INFO": NotCollected("No", "Allow it.")}
+    seen = replace(HEALTHY, info={}, delta=None, slow=slow, refused=refused)
+    check = verdicts(seen)["redis.slow_commands"]
+    assert (check.status, check.remedy) == ("unknown", "Allow it.")
 
 
 def test_a_server_that_uses_up_the_time_limit_is_critical() -> None:

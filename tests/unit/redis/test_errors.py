@@ -17,6 +17,7 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors impo
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis import errors
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.connection import Endpoint
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors import (
+    CommandRefused,
     Loading,
     NotListening,
     PrimaryDown,
@@ -47,10 +48,10 @@ from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors imp
             PrimaryDown,
             "lost its primary",
         ),
-        ("User u has no permissions to run the 'ping' command", NotCollected, "lacks permission"),
+        ("User u has no permissions to run the 'ping' command", CommandRefused, "lacks permission"),
         (
             "NOPERM this user has no permissions to run the 'ping' command or its subcommand",
-            NotCollected,
+            CommandRefused,
             "lacks permission",
         ),
         (

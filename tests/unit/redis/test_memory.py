@@ -40,6 +40,23 @@ def test_a_full_cache_is_ok() -> None:
     assert check.summary.endswith("full, which is normal for a cache that evicts (allkeys-lru)")
 
 
+@pytest.mark.parametrize(
+    ("purpose", "expires", "status"),
+    [
+        ("cache", 100, "ok"),
+        ("", 100, "ok"),
+        ("session", 100, "critical"),
+        ("cache", 50, "critical"),
+        ("", 0, "critical"),
+    ],
+)
+def test_full_of_keys_that_have_a_ttl(purpose: str, expires: int, status: str) -> None:
+    keys = {"keys": 100, "expires": expires}
+    policy = "volatile-lru"
+    check = memory(purpose, used_memory=2 * GIB, maxmemory_policy=policy, db0=keys)
+    assert check.status == status
+
+
 def test_without_maxmemory_the_machine_or_the_cgroup_counts() -> None:
     check = memory(maxmemory=0, used_memory_rss=15 * GIB)
     assert (check.status, check.summary) == (

@@ -45,8 +45,8 @@ from tests.support.redis_samples import verdicts, with_info
         ({"rdb_saves": 0}, "3600 1", "queue", "ok", "Snapshots on, none written since the start"),
         ({}, "", "cache", "ok", "empty after a restart"),
         ({}, "", "session", "warning", "empty after a restart"),
-        ({}, None, "session", "unknown", "CONFIG is refused"),
-        ({}, None, "cache", "ok", "CONFIG is refused"),
+        ({}, None, "session", "unknown", "CONFIG GET is refused"),
+        ({}, None, "cache", "ok", "CONFIG GET is refused"),
         ({"aof_enabled": 1}, None, "session", "ok", "Append-only file on"),
         (
             {"rdb_changes_since_last_save": 5},

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from tests.support.redis_samples import HEALTHY, verdicts, with_counters
 
 
@@ -29,8 +30,10 @@ def test_without_a_password(bind: str, status: str) -> None:
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
-    refused = replace(HEALTHY, default_user=None)
-    assert "+acl|getuser" in verdicts(refused)["redis.security"].remedy
+    why = NotCollected("renamed", "Correct it.")
+    refused = replace(HEALTHY, default_user=None, refused={"ACL GETUSER": why})
+    check = verdicts(refused)["redis.security"]
+    assert (check.status, check.remedy) == ("unknown", "Correct it.")
     no_config = replace(HEALTHY, default_user=("on", "nopass"), settings={})
     assert verdicts(no_config)["redis.security"].status == "unknown"
 

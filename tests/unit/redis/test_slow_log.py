@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.slow_log import slow_commands
 from tests.support.redis_samples import HEALTHY, INFO, verdicts
 
@@ -37,4 +38,13 @@ def test_arguments_are_dropped() -> None:
 
 
 def test_refused() -> None:
-    assert "+slowlog|get" in verdicts(replace(HEALTHY, slow=None))["redis.slow_commands"].remedy
+    why = NotCollected("renamed", "Correct it.")
+    refused = replace(HEALTHY, slow=None, refused={"SLOWLOG GET": why})
+    check = verdicts(refused)["redis.slow_commands"]
+    assert (check.status, check.remedy) == ("unknown", "Correct it.")
+
+
+def test_an_empty_log_that_may_be_off() -> None:
+    refused = replace(HEALTHY, settings={}, refused={"CONFIG GET": NotCollected("renamed")})
+    check = verdicts(refused)["redis.slow_commands"]
+    assert check.not_judged == "whether it is on is not known: renamed"

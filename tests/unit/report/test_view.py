@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check, as_dicts
 from ansible_collections.gpt_agent.runbook.plugins.plugin_utils.report.view import (
     action_figures,
     findings,
@@ -91,5 +94,32 @@ def test_steps_that_fail_for_one_reason_are_one_finding() -> None:
     both = ["app1", "db1"]
     assert sorted(found) == [
         ("host_health, redis_health", tuple(both), [("timeout: must be a number", both)]),
-        ("web_health", ("app1",), [("endpoints: url is missing", ["app1"])]),
+        ("web_health", ("app1",), [("web_endpoints (endpoints): url is missing", ["app1"])]),
     ]
+
+
+def test_what_one_reason_hides_is_one_finding() -> None:
+    def unknown(name: str, said: str = "No INFO", remedy: str = "Allow it.") -> dict[str, Any]:
+        return as_dicts([Check(name, "unknown", said, remedy=remedy)])[0]
+
+    names = ["redis.memory", "redis.clients"]
+    checks = [
+        *map(unknown, names),
+        unknown("redis.security", "No ACL"),
+        unknown("redis.hit_rate", remedy="Wait."),
+        unknown("postgres.connections"),
+    ]
+    hosts = {host: {"__redis_health": {"checks": list(checks)}} for host in ("db1", "db2")}
+    report = samples.report(hosts)
+    found = [(each.name, each.hosts) for each in findings(report)]
+    both = ("db1", "db2")
+    assert found == [
+        ("redis.memory, redis.clients", both),
+        ("redis.security", both),
+        ("redis.hit_rate", both),
+        ("postgres.connections", both),
+    ]
+    assert headline(report) == "5 things could not be checked"
+    hosts["db2"]["__redis_health"]["checks"] = checks[:1]
+    found = [(each.name, each.hosts) for each in findings(samples.report(hosts))]
+    assert found[:2] == [("redis.memory", both), ("redis.clients", ("db1",))]

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
     MARK,
     Group,
+    cut_patterns,
     render,
     reopen_script,
 )
@@ -46,6 +47,25 @@ def test_the_scripts_are_valid_for_the_shell(told: dict[str, Any]) -> None:
         script = text.partition(f"    {name}\n")[2].partition("    endscript\n")[0]
         subprocess.run(["sh", "-n", "-c", script], check=True)
         assert subprocess.run(["sh", "-c", script], check=False, timeout=30).returncode == 0
+
+
+def test_logs_of_pm2_that_stay_open() -> None:
+    options = Options(PATHS, pm2_home="/home/d/.pm2", nginx_pid_file="/run/n.pid", keep_free=7)
+    groups = [Group(PATHS, cut=True), Group(("/srv/c.log",), has_pm2=False)]
+    text = render(options, groups, "/usr/bin/gzip", sys.executable)
+    assert cut_patterns(text) == set(PATHS)
+    assert patterns_in(text) == [*PATHS, "/srv/c.log"]
+    assert (text.count("    copy\n"), text.count("    nocopy\n")) == (1, 1)
+    assert "pm2.pid" not in text, "PM2 is not told to open its logs again for those of others"
+    assert "/run/n.pid" in text
+    script = text.partition("    firstaction\n")[2].partition("    endscript\n")[0]
+    subprocess.run(["sh", "-c", script], check=True)
+    script = text.partition("    postrotate\n")[2].partition("    endscript\n")[0]
+    finish = ["sh", "-c", script, "logrotate", "/nonexistent/a.log", "/nonexistent/a.log-1"]
+    done = subprocess.run(finish, capture_output=True, text=True, check=False)
+    assert (done.returncode, "/nonexistent: No such file" in done.stderr) == (1, True)
+    told = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
+    assert (cut_patterns(told), "pm2.pid" in told) == (set(), True)
 
 
 def test_a_process_that_is_not_the_writer_gets_no_signal(tmp_path: Path) -> None:

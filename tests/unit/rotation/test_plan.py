@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.archive import Archive
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
+    cut_patterns,
+)
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.foreign import Foreign
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.naming import Rotated
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.options import Options
@@ -55,6 +58,19 @@ def test_whose_permissions_it_takes(folder: Folder, owner: str, is_root: bool, s
     assert plan.covers("/var/log/app/new.log")
     assert not plan.covers("/var/log/app/new.txt")
     assert not plan.covers("/var/log/app/below/new.log")
+
+
+def test_pm2_opens_its_logs_again_for_none_but_its_own() -> None:
+    """It loses lines when it does."""
+    web = "/var/log/web/*.log"
+    found = snapshot(ROOT, pm2_logs=frozenset({"/var/log/app/a.log"}))
+    logs = {**found.logs, web: [Log("/var/log/web/access.log", 5, "root", "adm")]}
+    found = replace(found, logs=logs, folders={**found.folders, web: [ROOT]})
+    options = Options((PATTERN, web), pm2_home="/home/deploy/.pm2")
+    told = plan_configuration(found, options, "py").text
+    assert (cut_patterns(told), told.count(f'"{PATTERN}" "{web}" {{')) == (set(), 1)
+    spared = plan_configuration(replace(found, cuttable=frozenset({PATTERN})), options, "py").text
+    assert (cut_patterns(spared), "pm2.pid" in spared) == ({PATTERN}, False)
 
 
 def test_a_log_that_is_made_anew_keeps_its_group() -> None:

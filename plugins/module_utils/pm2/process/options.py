@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...core.confirmation import require_match
 from ...core.deadline import Deadline
 from ...core.errors import UsageError
 from ...core.options import checked_seconds
@@ -84,8 +85,7 @@ class Options:
         )
         if not options.name:
             raise UsageError("name: must be the name of an app in PM2's list")
-        if params["confirm"] not in ("", options.name):
-            raise UsageError(f"confirm: it is '{params['confirm']}', but the app is {options.name}")
+        require_match(params["confirm"], "app", options.name)
         check_instances(options.instances)
         if not 0 <= options.stable_for <= _MAX_STABLE_FOR:
             raise UsageError(

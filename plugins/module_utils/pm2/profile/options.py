@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.confirmation import require_match
 from ...core.errors import UsageError
 from ...core.options import checked_seconds
 from ..daemon import default_home
@@ -57,6 +58,8 @@ class Options:
             raise UsageError("app: is empty; name the app in PM2's list")
         if not os.path.isabs(options.dest):
             raise UsageError(f"dest: {options.dest} is not an absolute path")
+        if options.heap:
+            require_match(options.confirm, "app", options.name)
         return options
 
     @property

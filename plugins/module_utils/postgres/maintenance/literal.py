@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action
+from ...core.confirmation import require_confirmation, require_match
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import Unreachable, UsageError
+from ...core.errors import Unreachable
 from ...core.operation import Outcome
 from ...core.progress import ProgressCallback, progress, running_item
 from ...core.thresholds import Thresholds
@@ -45,8 +46,8 @@ def run_recipe(
             control.open()
             if control.ask("itself", IN_RECOVERY)[0][0]:
                 return on_standby(thresholds)
-            if not check_mode:
-                _require_confirmation(options.confirm, control.database)
+            confirmed = require_match if check_mode else require_confirmation
+            confirmed(options.confirm, "database", control.database)
             statements = _statements(control)
             if check_mode:
                 return _outcome(_planned(statements, control.database), thresholds)
@@ -58,14 +59,6 @@ def run_recipe(
         except DeadlineExceeded:
             return declined(control.no_answer(), thresholds)
         return _outcome(_carried_out(control, statements, options, report), thresholds)
-
-
-def _require_confirmation(confirm: str, database: str) -> None:
-    if confirm != database:
-        raise UsageError(
-            "confirm: the literal recipe blocks writers, so confirm must name the database; "
-            f"give '{database}'"
-        )
 
 
 def _statements(control: Worker) -> dict[str, str]:

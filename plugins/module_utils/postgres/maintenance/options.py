@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ...core.errors import UsageError
-from ...core.options import checked_seconds
+from ...core.options import checked_seconds, none_chosen
 from ..bloat import Row
 
 #: In the order in which one table is maintained.
@@ -73,6 +73,8 @@ class Options:
 
     def __post_init__(self) -> None:
         checked_seconds("timeout", self.timeout)
+        if not self.operations:
+            raise UsageError(none_chosen("operations", OPERATIONS))
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if least <= value <= most:

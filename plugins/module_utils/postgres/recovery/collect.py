@@ -104,12 +104,15 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
 
 
 def _data_of_main(mains: Sequence[Program], port: int) -> str:
-    """The data directory of the server that was started for a port; it is in it."""
+    """The data directory of the server that was started for a port; it is in it.
+
+    The only one that runs counts as well, unless it was started for another port.
+    """
     for main in mains:
         with suppress(OSError):
             data = working_directory(main.pid)
             found = _postmaster(data)
-            if found and (found.port == port or len(mains) == 1):
+            if found and (found.port == port or (len(mains) == 1 and not found.port)):
                 return data
     return ""
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from ...core.check import OK
+from ...core.confirmation import require_confirmation
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import RunbookError
 from ...core.operation import Outcome
@@ -22,7 +23,6 @@ from .plan import (
     new_mark,
     plan_cleaning,
     plan_reversal,
-    require_confirmation,
 )
 from .run import Run
 from .scratch import drop, sweep
@@ -56,7 +56,7 @@ class Reversal:
             session.lock()
             snapshot = session.snapshot()
             _plan, kept = plan_reversal(snapshot, self.database)
-            require_confirmation(self.run.options, self.database)
+            require_confirmation(self.run.options.confirm, "database", self.database)
             sweep(self.run, session, snapshot)
             swapped = self._swap(session, snapshot, kept)
         summary = (

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ...core.check import CRITICAL
+from ...core.confirmation import require_match
 from ...core.errors import NotCollected, Refused, RunbookError, Unreachable, UsageError
 from ...core.lock import Locked
 from ...core.operation import Outcome
@@ -42,8 +43,11 @@ def restore(
         REVERTED: lambda: Reversal(target, thresholds, run),
         CLEANED: lambda: Cleaning(target, thresholds, run),
     }
-    state = states[run.options.state]()
-    if run.options.tables:
+    options = run.options
+    if options.state != VERIFIED:
+        require_match(options.confirm, "database", options.database or target.database)
+    state = states[options.state]()
+    if options.tables:
         state = TableRestore(target, thresholds, run)
     try:
         return state.show_plan() if check_mode else state.carry_out()

@@ -149,15 +149,6 @@ def require_own(options: Options, database: str, manifest: Manifest) -> None:
         )
 
 
-def require_confirmation(options: Options, database: str) -> None:
-    """Raise `UsageError` unless ``confirm`` names the database that is replaced."""
-    if options.confirm != database:
-        given = f"names {options.confirm!r}" if options.confirm else "is missing"
-        raise UsageError(
-            f"confirm: {given}; give {database!r}, the name of the database that is replaced"
-        )
-
-
 def plan_reversal(snapshot: Snapshot, database: str) -> tuple[Plan, Database]:
     """Bring back what was replaced last; raises `NotCollected` or `Refused` if that cannot be."""
     kept = _kept(snapshot, database)

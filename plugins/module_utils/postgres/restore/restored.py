@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.check import CRITICAL, OK, WARNING, Action
+from ...core.confirmation import require_confirmation
 from ...core.deadline import DeadlineExceeded
 from ...core.errors import Refused, RunbookError, Unreachable
 from ...core.operation import Outcome
@@ -27,7 +28,7 @@ from .compare import Comparison
 from .failures import Failure
 from .names import BEFORE, RESTORE, Mark
 from .plain import PlainDump
-from .plan import Plan, carried, new_mark, plan_restore, require_confirmation
+from .plan import Plan, carried, new_mark, plan_restore
 from .queries import OID_OF
 from .run import Run
 from .scratch import Scratch, programs_for, sweep
@@ -68,7 +69,7 @@ class Restore:
             snapshot = session.snapshot()
             plan, backup, manifest = self._plan(snapshot)
             if self.database in snapshot.databases:
-                require_confirmation(run.options, self.database)
+                require_confirmation(run.options.confirm, "database", self.database)
             run.total = len(plan.actions)
             try:
                 sweep(run, session, snapshot)

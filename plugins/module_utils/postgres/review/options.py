@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ...core.errors import UsageError
+from ...core.options import none_chosen
 from ..health import options as health
 
 #: The daily checks.
@@ -47,6 +48,8 @@ class Options:
     """Options of the daily checks."""
 
     def __post_init__(self) -> None:
+        if not self.areas:
+            raise UsageError(none_chosen("areas", AREAS))
         if not self.unused_after >= 0:
             raise UsageError(
                 f"unused_after: {self.unused_after:g} is not a number of days; give 0 or more"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 
 from ...core.check import CRITICAL, DONE, OK, Check
+from ...core.confirmation import require_confirmation
 from ...core.deadline import DeadlineExceeded
-from ...core.errors import NotCollected, Unreachable, UsageError
+from ...core.errors import NotCollected, Unreachable
 from ...core.operation import Outcome
 from ...core.thresholds import Thresholds
 from ..advisory_lock import HOLDERS, SESSIONS, TAKE_IN_TRANSACTION, holder_of
@@ -52,7 +53,7 @@ def relieve(
         facts = begin(connection)
         confirmed = _is_confirmed(options, connection.database, check_mode)
         if confirmed is False:
-            raise _wrong_confirmation(options.confirm, connection.database)
+            require_confirmation(options.confirm, "database", connection.database)
         if not check_mode:
             _take_lock(connection)
         snapshot = collect(connection, facts)
@@ -137,14 +138,6 @@ def _is_confirmed(options: Options, database: str, check_mode: bool) -> bool | N
     if check_mode and not options.confirm:
         return None
     return options.confirm == database
-
-
-def _wrong_confirmation(confirm: str, database: str) -> UsageError:
-    given = f", not '{confirm}'" if confirm else ""
-    return UsageError(
-        "confirm: must name the database that database_url leads to before sessions are "
-        f"ended; give '{database}'{given}"
-    )
 
 
 def _take_lock(connection: Connection) -> None:

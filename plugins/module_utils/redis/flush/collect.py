@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Callable
 
 from ...core.deadline import Deadline
+from ...core.errors import Refused
 from ...core.progress import ProgressCallback, progress, running_item
 from ..server import Server
 from .inventory import take_inventory
@@ -40,6 +42,24 @@ def collect(
     clustered = first.get("cluster_enabled") and first["role"] != "slave"
     used = sum(info["used_memory"] for info in infos)
     return Snapshot(first, inventory, total, counts if clustered else {}, obstacle, used)
+
+
+def not_offered(nodes: Sequence[Server], options: Options) -> str:
+    """Why nothing can be removed, if a server lacks the command for it; else, or unseen, empty."""
+    for server in nodes:
+        with suppress(Refused):
+            found = server.ask(
+                "COMMAND INFO",
+                lambda client: client.execute_command("COMMAND INFO", options.command),
+            )
+            if list(found) == [None]:
+                other = "" if options.prefix else ", or give prefix, for which UNLINK is enough"
+                return (
+                    f"{server.endpoint.address} does not offer {options.command}: rename-command "
+                    "in redis.conf has renamed or disabled it, or it is a managed service; remove "
+                    f"that line and restart Redis{other}"
+                )
+    return ""
 
 
 def reporter(report: ProgressCallback, phase: str, total: int) -> Callable[[int], None]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
 
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import Refused
+from ..commands import refusal
 from ..keys import QUEUE, kind_of, shown
 from ..server import Server
 
@@ -35,10 +36,14 @@ class Group:
     """``queue``, ``session``, or empty."""
     keys: int = 0
     sampled: int = 0
+    ttls: int = 0
+    """Of the sampled ones, those whose TTL could be read."""
     expiring: int = 0
-    """Of the sampled ones, those with a TTL."""
+    """Of these, those with a TTL."""
+    sizes: int = 0
+    """Of the sampled ones, those whose size could be read."""
     bytes: int = 0
-    """Of the sampled ones."""
+    """Of these."""
     types: Counter[str] = field(default_factory=Counter)
 
     def row(self) -> dict[str, Any]:
@@ -46,8 +51,10 @@ class Group:
         row: dict[str, Any] = {"keys": self.keys, "prefix": self.prefix, "looks like": self.kind}
         if self.sampled:
             row["types"] = ", ".join(name for name, _count in self.types.most_common(3))
-            row["with a TTL"] = f"{100 * self.expiring / self.sampled:.0f} %"
-            row["bytes each"] = round(self.bytes / self.sampled)
+        if self.ttls:
+            row["with a TTL"] = f"{100 * self.expiring / self.ttls:.0f} %"
+        if self.sizes:
+            row["bytes each"] = round(self.bytes / self.sizes)
         return row
 
 
@@ -61,6 +68,8 @@ class Inventory:
     """Keys by the address of the server that has them."""
     complete: bool = True
     """Whether the time limit was enough to see every key."""
+    typed: bool = True
+    """Whether the server told the types of keys, by which streams are recognized."""
 
     def of_kind(self, kind: str) -> list[Group]:
         """The groups of a kind, the largest first."""
@@ -117,7 +126,8 @@ def take_inventory(
                 inventory.keys += len(keys)
                 inventory.by_node[server.endpoint.address] += len(keys)
                 chosen = range(-before % every, len(keys), every) if every else ()
-                _look_closer(server, database, [(keys[at], groups[at]) for at in chosen])
+                some = [(keys[at], groups[at]) for at in chosen]
+                inventory.typed &= _look_closer(server, database, some)
                 report(inventory.keys)
     except DeadlineExceeded:
         inventory.complete = False
@@ -139,11 +149,11 @@ def _group(inventory: Inventory, known: dict[bytes, Group], key: bytes) -> Group
     return group
 
 
-def _look_closer(server: Server, database: int, chosen: Iterable[tuple[bytes, Group]]) -> None:
-    """Type, TTL and size of some keys; what is refused stays unknown."""
-    chosen = list(chosen)
+def _look_closer(server: Server, database: int, chosen: Sequence[tuple[bytes, Group]]) -> bool:
+    """Type, TTL and size of some keys; what is refused stays unknown. Whether types were told."""
     if not chosen:
-        return
+        return True
+    typed = True
 
     def read(raw: Any) -> list[Any]:
         pipeline = raw.pipeline(transaction=False)
@@ -154,14 +164,20 @@ def _look_closer(server: Server, database: int, chosen: Iterable[tuple[bytes, Gr
     try:
         answers = server.ask_keys("TYPE", read, database)
     except Refused:
-        return
+        return False
     for at, (_key, group) in enumerate(chosen):
         kind, left, size = answers[3 * at : 3 * at + 3]
         if not isinstance(kind, bytes) or kind == b"none":
+            typed = typed and not refusal(kind, "TYPE", server.endpoint)
             continue
         group.sampled += 1
         group.types[kind.decode()] += 1
-        group.expiring += isinstance(left, int) and left >= 0
-        group.bytes += size if isinstance(size, int) else 0
+        if isinstance(left, int):
+            group.ttls += 1
+            group.expiring += left >= 0
+        if isinstance(size, int):
+            group.sizes += 1
+            group.bytes += size
         if kind == b"stream" and not group.kind:
             group.kind = QUEUE
+    return typed

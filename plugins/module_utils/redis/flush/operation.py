@@ -15,10 +15,11 @@ from ...core.operation import Outcome
 from ...core.progress import ProgressCallback
 from ...core.thresholds import Thresholds
 from ...core.units import format_value, pluralize
+from ..errors import CommandRefused
 from ..exclusive import take_turn
 from ..server import Server
 from .apply import remove
-from .collect import collect, reporter
+from .collect import collect, not_offered, reporter
 from .dump import room_for_dump, write_dump
 from .nodes import find_nodes
 from .options import Options
@@ -35,6 +36,7 @@ def run(
     outcome = Outcome(results={"keys": None, "removed": 0, "dump": ""})
     try:
         nodes, obstacle = _nodes(opened, options.state == "flushed" and not check_mode)
+        obstacle = obstacle or not_offered(nodes, options)
         snapshot = collect(nodes, obstacle, options, report)
         outcome.results["keys"] = snapshot.keys
         outcome.checks.append(_contents(snapshot, options, thresholds))
@@ -43,7 +45,9 @@ def run(
     except RunbookError as error:
         outcome.problem = outcome.problem or f"Nothing was removed: {error}. {error.remedy}".strip()
         if not outcome.checks:
-            check = thresholds.verdict("redis.reachable", CRITICAL, str(error), remedy=error.remedy)
+            # One that refuses a command can be reached.
+            name = CONTENTS if isinstance(error, CommandRefused) else "redis.reachable"
+            check = thresholds.verdict(name, CRITICAL, str(error), remedy=error.remedy)
             outcome.checks.append(check)
     finally:
         for server in opened:

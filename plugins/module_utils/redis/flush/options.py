@@ -78,6 +78,13 @@ class Options:
         where = f"database {self.endpoint.database}"
         return f"{shorten(self.prefix, 60)}* of {where}" if self.prefix else where
 
+    @property
+    def command(self) -> str:
+        """The command that removes it."""
+        if self.prefix:
+            return "UNLINK"
+        return "FLUSHALL" if self.all_databases else "FLUSHDB"
+
     def confirms(self, keys: int) -> bool:
         """Whether so many keys are still what the operator has confirmed."""
         if not self.confirm:  # none at all are not a few less than ten

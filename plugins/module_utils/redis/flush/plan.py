@@ -29,7 +29,7 @@ class Snapshot:
     nodes: Mapping[str, int] = field(default_factory=dict)
     """Keys by the address of each primary of a cluster; empty if it is none."""
     obstacle: str = ""
-    """Why the keys of the cluster cannot all be removed now."""
+    """Why the server, or the cluster, cannot remove the keys now."""
     used: int = 0
     """Bytes of memory that the servers use."""
 
@@ -96,6 +96,11 @@ def _of_data(snapshot: Snapshot, options: Options) -> Iterator[str]:
                 f"it is declared as a {kind} store: flushing loses {LOST[kind]}; "
                 f"'allow: [{kind}]' removes it all the same"
             )
+    if not inventory.typed and options.purpose != "cache":
+        yield (
+            "TYPE is refused, so jobs in streams would not be recognized: allow it ('ACL SETUSER "
+            f"{options.endpoint.user} +type'), or declare what it is for (redis_purpose: cache)"
+        )
     if not inventory.complete and options.purpose != "cache":
         yield (
             f"only {pluralize(inventory.keys, 'key')} could be inspected within time_limit "

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from ...core.check import Check
 from ...core.deadline import Deadline
 from ...core.files import room_of, tree
+from ...core.recovery import FULL
 from ...core.state import StateFile
 from ...core.thresholds import Thresholds
 from ...linux.proc import read_text
@@ -21,7 +23,6 @@ from ...linux.programs import (
     absent_address,
     is_this_host,
     listener,
-    ports_of,
     running,
     settled,
 )
@@ -37,11 +38,13 @@ from ...linux.units import (
 from ...logs.tail import last_lines
 from ..collect import collect as ask
 from ..config.file import parse
-from ..errors import NoAnswer
+from ..connection import Endpoint
+from ..errors import CommandRefused, NoAnswer
 from ..options import Options as ProbeOptions
 from ..writable import assess_writable
-from .judge import owner
+from .data import keeps_data, room_needed
 from .options import FILES, UNITS, Options
+from .places import elsewhere, hosts_of, same_socket, servers, serving, similar, unclear
 from .snapshot import Snapshot
 
 NAMES = ("redis-server", "valkey-server", "keydb-server")
@@ -61,7 +64,7 @@ def collect(options: Options, thresholds: Thresholds) -> Snapshot:
         error = None  # what refuses writes says more
     local = bool(endpoint.path) or is_this_host(endpoint.host)
     found = Snapshot(endpoint.address, endpoint.port, local, error, writable)
-    if not local or (not error and _is_fine(writable)):
+    if not local or isinstance(error, CommandRefused) or (not error and _is_fine(writable)):
         return found
     return _look_around(found, options)
 
@@ -71,15 +74,8 @@ def _is_fine(writable: Check | None) -> bool:
 
 
 def _look_around(found: Snapshot, options: Options) -> Snapshot:
-    programs = running(NAMES)
-    if isinstance(found.error, NoAnswer):
-        programs = [settled(each) for each in programs]
-    found = replace(
-        found,
-        programs=programs,
-        listener="" if options.endpoint.path else listener(found.port),
-    )
-    unit = _unit(options, owner(found) if isinstance(found.error, NoAnswer) else None)
+    found = _with_processes(found, options.endpoint)
+    unit = _unit(options, found.serving if isinstance(found.error, NoAnswer) else None)
     file = options.config_file or _file_of(unit)
     settings: dict[str, str] = {}
     with suppress(OSError, ValueError):
@@ -89,11 +85,10 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
     said = last_words(unit)
     room = None
     with suppress(OSError):
-        room = room_of(folder) if os.path.isabs(folder) else None
+        room = room_of(folder) if os.path.isabs(folder) and keeps_data(settings) else None
     return replace(
         found,
-        ports=[port for program in programs for port in ports_of(program.pid)],
-        configured_port=_port(settings.get("port")) if settings else None,
+        configured=_names(settings, options.endpoint) if settings else None,
         unit=unit,
         log=log,
         log_name=name,
@@ -102,8 +97,27 @@ def _look_around(found: Snapshot, options: Options) -> Snapshot:
         absent=absent_address([*log, *said]),
         folder=folder,
         room=room,
+        needed=room_needed(folder, settings) if room else FULL,
         memory=_available_memory(),
         kills=[line for line in kernel_messages(_KILLED) if any(each in line for each in NAMES)],
+    )
+
+
+def _with_processes(found: Snapshot, endpoint: Endpoint) -> Snapshot:
+    """Which of those that run is the one at the address, and which may have been meant to be."""
+    programs = running(NAMES)
+    if isinstance(found.error, NoAnswer):
+        programs = [settled(each) for each in programs]
+    hosts = hosts_of(endpoint)
+    heard = "" if endpoint.path else listener(found.port, hosts)
+    looked = servers(programs)
+    return replace(
+        found,
+        running=[each.described for each in looked],
+        serving=serving(looked, endpoint, hosts, heard),
+        similar=[each.described for each in looked if similar(each, endpoint)],
+        unclear=[each.described for each in looked if unclear(each, endpoint)],
+        listener=heard,
     )
 
 
@@ -114,9 +128,11 @@ def _unit(options: Options, hanging: Program | None) -> Unit | None:
     if hanging:
         return unit_of(hanging.pid)
     units = read_units(UNITS)
-    serving = {unit.name: _serves(unit, options) for unit in units}
+    serves = {unit.name: _serves(unit, options) for unit in units}
     for wanted in (True, None):
-        likely = [unit for unit in units if serving[unit.name] is wanted]
+        likely = [unit for unit in units if serves[unit.name] is wanted]
+        if wanted is None:
+            likely = [unit for unit in likely if not elsewhere(unit.pid, options.endpoint)]
         # The name of an alias starts what its own name may not.
         likely = [unit for unit in likely if unit.load == "masked"] or likely
         if likely:
@@ -129,17 +145,21 @@ def _serves(unit: Unit, options: Options) -> bool | None:
     settings: dict[str, str] = {}
     with suppress(OSError):
         settings = parse(_file_of(unit) or options.config_file)
-    endpoint = options.endpoint
-    if endpoint.path:
-        path = settings.get("unixsocket")
-        return path == endpoint.path if path else None
     given = re.search(r"--port (\d+)", unit.command)
-    if not given and not settings:
+    if given:
+        settings["port"] = given[1]
+    if options.endpoint.path and "unixsocket" not in settings:
         return None
-    return endpoint.port in (
-        _port(given[1] if given else settings.get("port")),
-        _port(settings.get("tls-port", "0")),
-    )
+    return _names(settings, options.endpoint) if settings else None
+
+
+def _names(settings: Mapping[str, str], endpoint: Endpoint) -> bool:
+    """Whether a configuration names the address."""
+    if endpoint.path:
+        path = settings.get("unixsocket", "")
+        return bool(path) and same_socket(path, endpoint.path)
+    ports = (_port(settings.get("port")), _port(settings.get("tls-port", "0")))
+    return endpoint.port in ports
 
 
 def _port(text: str | None) -> int:

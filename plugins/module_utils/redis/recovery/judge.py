@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...core.check import OK
+from ...core.check import OK, UNKNOWN
+from ...core.errors import NotCollected
 from ...core.recovery import (
     NOTHING,
     OTHER,
@@ -24,9 +25,8 @@ from ...core.recovery import (
 )
 from ...core.text import shorten
 from ...core.units import format_value
-from ...linux.programs import UNSEEN, Program
 from ...linux.units import busy, down, forbidden
-from ..errors import Loading, NoAnswer, NotListening
+from ..errors import CommandRefused, Loading, NoAnswer, NotListening
 from .log import MEMORY, reason, shown
 from .snapshot import Snapshot
 
@@ -39,13 +39,17 @@ def judge(seen: Snapshot) -> Cause:
     error = seen.error
     if error is None:
         return _of_writes(seen)
+    if isinstance(error, CommandRefused):
+        text = f"Redis answers; whether it takes writes is not known: {error}"
+        return Cause(NOTHING, text, error.remedy, unknown=True)
     if isinstance(error, Loading):
         return Cause(WAIT, str(error), error.remedy)
     if not seen.local or not isinstance(error, (NotListening, NoAnswer)):
         remedy = error.remedy
         if not seen.local:
             remedy += " Run this on the server's own host to see its process, log and disk."
-        return Cause(OTHER, str(error), remedy.strip())
+        unknown = isinstance(error, NotCollected)
+        return Cause(OTHER, str(error), remedy.strip(), unknown)
     if isinstance(error, NoAnswer):
         return _of_silence(seen)
     return _of_absence(seen)
@@ -56,8 +60,7 @@ def evidence(seen: Snapshot) -> list[dict[str, Any]]:
     unit = seen.unit
     found = rows(
         [
-            ("processes", ", ".join(each.described for each in seen.programs)),
-            ("listens on", ", ".join(map(str, seen.ports))),
+            ("running", "; ".join(seen.running)),
             (f"port {seen.port}", seen.listener),
             (unit.name if unit else "", unit.described if unit else ""),
             (f"free in {seen.folder}", _size(seen.room.free if seen.room else None)),
@@ -89,13 +92,16 @@ def _of_writes(seen: Snapshot) -> Cause:
     if writable is None or writable.status == OK:
         return Cause(NOTHING, f"Redis on {seen.address} answers and takes writes")
     summary = writable.summary[:1].lower() + writable.summary[1:]
+    if writable.status == UNKNOWN:
+        text = f"Redis on {seen.address} answers; {summary}"
+        return Cause(NOTHING, text, writable.remedy, unknown=True)
     return Cause(OTHER, f"{seen.address} answers, but {summary}", writable.remedy)
 
 
 def _of_silence(seen: Snapshot) -> Cause:
     """Something accepts connections and does not answer."""
     text = str(seen.error)
-    program = owner(seen)
+    program = seen.serving
     if not program:
         remedy = "Its process cannot be seen from here, perhaps it is in a container. "
         return Cause(OTHER, text, remedy + (seen.error.remedy if seen.error else ""))
@@ -116,26 +122,22 @@ def _of_silence(seen: Snapshot) -> Cause:
     return Cause(RESTART, f"{what}: it hangs, or its clients are paused", remedy)
 
 
-def owner(seen: Snapshot) -> Program | None:
-    """The process behind the address, which may be a tunnel to another host as well."""
-    for program in seen.programs:
-        if f"process {program.pid} " in seen.listener:
-            return program
-    alone = len(seen.programs) == 1 and seen.listener in ("", UNSEEN)
-    return seen.programs[0] if alone else None
-
-
 def _of_absence(seen: Snapshot) -> Cause:
     """Nothing listens at the address."""
-    unit = seen.unit
-    if seen.programs and _is_elsewhere(seen):
-        ports = ", ".join(map(str, seen.ports)) or "no port that this user can see"
+    meant = _meant(seen)
+    if meant:
         return Cause(
             OTHER,
-            f"nothing listens on {seen.address}, but Redis runs ({_named(seen.programs)}) and "
-            f"listens on {ports}",
-            "Compare port, bind and unixsocket in redis.conf with redis_url.",
+            f"nothing listens on {seen.address}, but Redis runs: {_listed(meant)}",
+            "Compare port, bind and unixsocket in redis.conf with redis_url. If it is another one, "
+            "name the one that is down by its config_file or unit.",
         )
+    return _beside_others(_of_end(seen), seen)
+
+
+def _of_end(seen: Snapshot) -> Cause:
+    """It does not run."""
+    unit = seen.unit
     stopped = forbidden(unit)
     if stopped:
         return stopped
@@ -151,16 +153,28 @@ def _of_absence(seen: Snapshot) -> Cause:
     return found or down("Redis", unit, seen.corrected)
 
 
-def _is_elsewhere(seen: Snapshot) -> bool:
-    """Whether what runs is the Redis that is meant, and not another one of this host."""
+def _meant(seen: Snapshot) -> Sequence[str]:
+    """What runs and may be the Redis that is meant; empty if it is others of this host."""
     if seen.unit:
-        return seen.unit.active == "active"
-    return seen.configured_port != seen.port
+        return seen.running if seen.unit.active == "active" else ()
+    if seen.configured is None:
+        return [*seen.similar, *seen.unclear]
+    return seen.similar if seen.configured else seen.running
+
+
+def _beside_others(cause: Cause, seen: Snapshot) -> Cause:
+    """The cause, with those that run and were told from it by nothing but their addresses."""
+    if not seen.running or seen.unit or seen.configured is not None:
+        return cause
+    others = "another Redis runs" if len(seen.running) == 1 else "other Redis run"
+    text = f"{cause.text} (nothing listens on {seen.address}; {others} here: "
+    remedy = f"{cause.remedy} If redis_url should name what runs, correct that instead."
+    return replace(cause, text=f"{text}{_listed(seen.running)})", remedy=remedy)
 
 
 def _of_log(seen: Snapshot) -> Cause | None:
     """What the log says, unless that is no longer the case."""
-    full = no_room("Redis is down", seen.folder, seen.room)
+    full = no_room("Redis is down", seen.folder, seen.room, needed=seen.needed)
     if full:
         return full
     found = _said(seen)
@@ -176,7 +190,8 @@ def _was_killed(seen: Snapshot) -> bool:
     unit = seen.unit
     if unit and unit.result == "oom-kill":
         return not unit.failed_to_start
-    return bool(seen.kills and not _said(seen))
+    # With others on this host it may have been one of them.
+    return bool(seen.kills and not seen.running and not _said(seen))
 
 
 def _said(seen: Snapshot) -> Reason | None:
@@ -184,5 +199,5 @@ def _said(seen: Snapshot) -> Reason | None:
     return own_reason(reason(seen.said), reason(seen.log), failed)
 
 
-def _named(programs: Sequence[Program]) -> str:
-    return ", ".join(f"{each.name}, process {each.pid}" for each in programs[:3])
+def _listed(running: Sequence[str]) -> str:
+    return "; ".join(running[:3])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ...core.check import Check
 from ...core.errors import RunbookError
 from ...core.files import Room
+from ...core.recovery import FULL
 from ...linux.programs import Program
 from ...linux.units import Unit
 
@@ -27,11 +28,16 @@ class Snapshot:
     """Why it does not answer; none if it does."""
     writable: Check | None = None
     """Whether it takes writes, if it answers."""
-    programs: Sequence[Program] = ()
-    ports: Sequence[int] = ()
-    """On which they listen."""
-    configured_port: int | None = None
-    """By its configuration file; none if that is not known."""
+    running: Sequence[str] = ()
+    """Each Redis that runs on this host, and where it listens."""
+    serving: Program | None = None
+    """The one that accepts the connections to the address; none if that is not certain."""
+    similar: Sequence[str] = ()
+    """Of those that run, those with the same port at another address."""
+    unclear: Sequence[str] = ()
+    """Of those that run, those of which it cannot be seen that they are others."""
+    configured: bool | None = None
+    """Whether its configuration file names the address; none if that is not known."""
     listener: str = ""
     """Who listens on the port of the address."""
     unit: Unit | None = None
@@ -46,7 +52,9 @@ class Snapshot:
     folder: str = ""
     """Where it keeps its data."""
     room: Room | None = None
-    """The room there."""
+    """The room there; none if it keeps no data."""
+    needed: int = FULL
+    """Bytes of room that it needs there."""
     memory: int | None = None
     """Bytes of memory that this host has available."""
     kills: Sequence[str] = ()

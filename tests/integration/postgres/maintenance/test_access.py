@@ -132,5 +132,7 @@ def test_the_literal_recipe_needs_the_name(server: Server, maintain: Maintain) -
         ("vacuum_database", server.own["database"]),
     ]
     assert "locks each table" in json.dumps(planned["warnings"])
-    assert "give" in maintain(literal=True)["msg"]
+    assert "confirm: is missing; give" in maintain(literal=True)["msg"]
+    for check in (True, False):
+        assert "confirm: it is 'x', but" in maintain(literal=True, confirm="x", check=check)["msg"]
     assert len(done(maintain(literal=True, confirm=server.own["database"]))) == 2

@@ -87,6 +87,10 @@ def test_what_must_be_right_is_asked_first(server: Server, restore: Restore, bac
     for confirm in ("", "shop"):
         answer = restore(state="restored", confirm=confirm)
         assert answer["msg"].startswith("confirm: "), answer
+    for state in ("restored", "reverted", "cleaned"):
+        answer = restore(state=state, confirm="shop", check=state == "restored")
+        said = "confirm: it is 'shop', but the database is live; nothing was changed"
+        assert answer["msg"] == said, "whatever it would have done"
     assert restore(state="restored", backup="20200101T000000Z")["msg"].startswith("backup: ")
     refused(restore(state="restored", source="shop"), server, "no verified backup")
     refused(restore(state="reverted", confirm="live"), server, "Nothing can be brought back")

@@ -21,7 +21,8 @@ def test_without_the_right_confirmation_nothing_is_ended(
         time.sleep(0.3)
         answer = relieve(0, confirm=confirm)
         assert answer["failed"] is True
-        assert "give 'shop'" in answer["msg"]
+        right = "is missing; give shop" if not confirm else "the database is shop"
+        assert right in answer["msg"]
         assert answer["confirmed"] is False
         assert alive(server, worker) == pids(worker)
 

@@ -29,6 +29,12 @@ def test_valid_options() -> None:
     assert Options.from_params({**PARAMS, "confirm": "web"}).confirmed
 
 
+def test_a_heap_snapshot_of_another_app_is_no_plan() -> None:
+    assert not Options.from_params({**PARAMS, "confirm": "wbe"}).confirmed, "it needs none"
+    with pytest.raises(UsageError, match="confirm: it is 'wbe', but the app is web"):
+        Options.from_params({**PARAMS, "heap": True, "confirm": "wbe"})
+
+
 @pytest.mark.parametrize(
     "wrong", [{"seconds": 0.0}, {"seconds": 301.0}, {"timeout": 0.0}, {"app": ""}, {"dest": "x"}]
 )

@@ -22,9 +22,10 @@ from tests.support.relations import index, plan, seen, table
         {"cost_delay": 101},
         {"cost_limit": 0},
         {"max_wait": 0},
+        {"operations": ()},
     ],
 )
-def test_a_number_out_of_range_is_a_usage_error(wrong: dict[str, Any]) -> None:
+def test_a_value_that_makes_no_sense_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Options(**wrong)
 

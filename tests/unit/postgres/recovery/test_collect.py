@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.programs import Program
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery import collect
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.postgres.recovery.clusters import (
@@ -53,3 +55,16 @@ def test_the_data_directory_by_the_unit(environment: str, command: str) -> None:
     assert collect._data_of_unit(unit) == "/var/lib/pgsql/data"
     assert collect._data_of_unit(OWN) == collect._data_of_unit(None) == ""
     assert environment == "" or environment not in repr(unit)
+
+
+def test_the_only_server_that_runs_is_not_taken_for_one_on_another_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "working_directory", lambda pid: str(tmp_path))
+    main = Program(5, "postgres", "S", "")
+    file = tmp_path / "postmaster.pid"
+    file.write_text(f"5\n{tmp_path}\n1700000000\n5433\n")
+    assert collect._data_of_main([main], 5433) == str(tmp_path)
+    assert collect._data_of_main([main], 5432) == ""
+    file.write_text("5\n")
+    assert collect._data_of_main([main], 5432) == str(tmp_path), "it is about to start"

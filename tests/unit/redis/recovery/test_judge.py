@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.check import Check
+from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.errors import NotCollected
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.core.files import Room
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.programs import Program
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.linux.units import Unit
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.redis.errors import (
+    CommandRefused,
     NoAnswer,
     NotListening,
 )
@@ -37,6 +40,7 @@ TLS = (
     "1:M # Failed to configure TLS. Check logs for more info.",
 )
 ACL = ("1:M # Aborting Redis startup because of ACL errors: users.acl:1: Syntax error. ",)
+OTHER = ("process 5, on 127.0.0.1:6380",)
 FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
 
 
@@ -75,12 +79,25 @@ FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
             replace(
                 DOWN,
                 unit=Unit(NAME, active="active", sub="running"),
-                programs=[Program(5, "redis-server", "S", "")],
-                ports=[6380],
+                running=["process 5, on 127.0.0.1:6380"],
             ),
             "other",
-            "listens on 6380",
+            "but Redis runs: process 5, on 127.0.0.1:6380",
         ),
+        (replace(DOWN, running=OTHER), "restart", "another Redis runs here: process 5"),
+        (replace(DOWN, running=OTHER, kills=["redis-server"]), "restart", "Redis is down (nothing"),
+        (replace(DOWN, kills=["redis-server"]), "restart", "the kernel killed it"),
+        (replace(DOWN, running=OTHER, configured=True), "restart", "Redis is down"),
+        (replace(DOWN, running=OTHER, configured=False), "other", "but Redis runs"),
+        (replace(DOWN, running=OTHER, similar=OTHER), "other", "but Redis runs"),
+        (replace(DOWN, running=OTHER, similar=OTHER, configured=True), "other", "but Redis runs"),
+        (replace(DOWN, running=OTHER, unclear=OTHER), "other", "but Redis runs"),
+        (replace(DOWN, running=OTHER, unclear=OTHER, configured=True), "restart", "Redis is down"),
+        (replace(DOWN, running=OTHER, unit=FAILED), "restart", "redis-server.service is failed"),
+        (replace(DOWN, room=Room(9 << 20), folder="/data"), "other", "is full (9 MiB left)"),
+        (replace(DOWN, room=Room(9 << 20), folder="/data", needed=8 << 20), "restart", "is down"),
+        (replace(DOWN, error=CommandRefused("no INFO")), "nothing", "is not known: no INFO"),
+        (replace(DOWN, error=CommandRefused("no"), local=False), "nothing", "is not known"),
         (replace(DOWN, local=False), "other", "Nothing listens"),
     ],
 )
@@ -94,13 +111,16 @@ def test_the_cure(seen: Snapshot, cure: str, text: str) -> None:
     ("state", "cure"), [("T", "other"), ("D", "other"), ("R", "wait"), ("S", "restart")]
 )
 def test_one_that_does_not_answer(state: str, cure: str) -> None:
-    silent = replace(
-        DOWN, error=NoAnswer("no answer"), programs=[Program(5, "redis-server", state, "")]
-    )
+    program = Program(5, "redis-server", state, "")
+    silent = replace(DOWN, error=NoAnswer("no answer"), serving=program, running=OTHER)
     assert judge(silent).cure == cure
-    assert judge(replace(silent, programs=[])).cure == "other", "perhaps in a container"
-    tunnel = replace(silent, listener="process 9 (ssh)")
-    assert judge(tunnel).cure == "other", "the Redis of this host has nothing to do with it"
+    assert judge(replace(silent, serving=None)).cure == "other", "a container, or a tunnel"
+
+
+def test_what_cannot_be_seen_is_unknown() -> None:
+    writable = Check("redis.writable", "unknown", "Whether the cluster is up is not known")
+    for error in (None, CommandRefused("no INFO"), NotCollected("no permission for the socket")):
+        assert judge(replace(DOWN, error=error, writable=writable)).unknown
 
 
 def test_the_evidence_has_no_secret() -> None:

@@ -16,6 +16,16 @@ from .snapshot import Copy, Series, Snapshot
 NAME = "backup.age"
 #: Seconds by which the clocks of two hosts may differ.
 SKEW = 300.0
+#: What to do while no backup can be taken.
+_SILENT = (
+    "None can be taken while PostgreSQL gives no answer: postgres.reachable says why. What is in no"
+    " backup is in its data directory alone: copy that before any repair. Once it answers, run"
+    " 'ansible-playbook playbooks/backup.yml'."
+)
+_CLOCK = (
+    "Check this host's clock ('timedatectl'), then take a backup: until its date has passed,"
+    " nothing shows whether newer ones are missing."
+)
 #: Backups that the evidence lists.
 _LISTED = 7
 
@@ -24,21 +34,22 @@ def assess_age(one: Series, snapshot: Snapshot, thresholds: Thresholds) -> Check
     """``backup.age`` of one database."""
     more: dict[str, Any] = {"subject": one.subject, "evidence": _rows(one, snapshot.now)}
     if one.error:
-        remedy = one.error.remedy
-        return thresholds.verdict(NAME, UNKNOWN, f"Unknown: {one.error}", remedy=remedy, **more)
+        more["remedy"] = one.error.remedy
+        return thresholds.verdict(NAME, UNKNOWN, f"Unknown: {one.error}", **more)
+    if snapshot.server.silent and not one.tool:
+        more["remedy"] = _SILENT
     if not one.verified:
         return _none(one, snapshot, thresholds, more)
     newest = one.verified[-1]
     age = snapshot.now - newest.started
     if age < -SKEW:
         ahead = format_duration(-age)
+        more["remedy"] = _CLOCK
         return thresholds.verdict(
             NAME,
             UNKNOWN,
             f"Its age is not known: the newest verified backup, {newest.label}, is dated {ahead} in"
             " the future",
-            remedy="Check this host's clock ('timedatectl'), then take a backup: until its date has"
-            " passed, nothing shows whether newer ones are missing.",
             **more,
         )
     ago = format_duration(age)
@@ -83,7 +94,10 @@ def _none(one: Series, snapshot: Snapshot, thresholds: Thresholds, more: dict[st
     where = f" in {snapshot.folder.path}" if snapshot.folder and not one.tool else ""
     if snapshot.folder and not snapshot.folder.exists:
         where = f": {snapshot.folder.path} does not exist"
-    return thresholds.verdict(NAME, CRITICAL, f"There is no backup{where}{_running(one)}", **more)
+    text = f"There is no backup{where}{_running(one)}"
+    if snapshot.server.silent and not one.tool:  # then a new server needs one as well
+        text += "; whether the first is due yet is not known, as PostgreSQL gives no answer"
+    return thresholds.verdict(NAME, CRITICAL, text, **more)
 
 
 def _worse(check: Check, status: str, why: str, remedy: str, thresholds: Thresholds) -> Check:

@@ -50,6 +50,8 @@ def own_series(
     ]
     if "" in listings:
         found.append(series_of(listings[""], running))
+    if not listings and not found:  # no folder shows either which databases must have one
+        found.append(Series(""))
     return found
 
 

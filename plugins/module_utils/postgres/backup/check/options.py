@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ....core.errors import UsageError
+from ....core.options import none_chosen
 
 #: Values of ``tools``: this collection, and others whose own record of backups is read.
 RUNBOOK, PGBACKREST, BARMAN = "runbook", "pgbackrest", "barman"
@@ -42,7 +43,7 @@ class Options:
     def from_params(cls, params: Mapping[str, Any]) -> Options:
         """The module's parameters, validated; raises `UsageError`."""
         if not params["tools"]:
-            raise UsageError(f"tools: is empty; name at least one of {', '.join(TOOLS)}")
+            raise UsageError(none_chosen("tools", TOOLS))
         folder = params["backup_dir"] or ""
         if folder and not folder.startswith("/"):
             raise UsageError(f"backup_dir: {folder!r} must be an absolute path, starting with /")

@@ -43,7 +43,7 @@ def ask(target: Target, deadline: Deadline) -> Server:
                 identifier = ""
         except (Unreachable, DeadlineExceeded):
             deadline.remaining()  # raises if it is the whole time that is up
-            return Server(database=_named(target))
+            return Server(database=_named(target), silent=True)
     return Server(identifier, database, sizes)
 
 

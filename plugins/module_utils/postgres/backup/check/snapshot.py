@@ -104,6 +104,8 @@ class Server:
     """The one of database_url."""
     sizes: Mapping[str, int | None] = field(default_factory=dict)
     """Its databases, with bytes where this role may see them."""
+    silent: bool = False
+    """Whether it was asked and gave no answer."""
 
     @property
     def created(self) -> float | None:

@@ -57,6 +57,10 @@ def test_a_server_that_is_down_hides_no_backup(take: Module, look: Module) -> No
     assert bad(look("http://x")) == {}, "pg_health says what is wrong with it"
     empty = look(down, backup_dir="/nonexistent")
     assert bad(empty) == {"age": "critical"}, "nothing shows that the server is new"
+    assert "None can be taken while PostgreSQL gives no answer" in empty["age"]["remedy"]
+    for more in ({"databases": ["*"]}, {"url": None}):
+        nothing = look(**{"url": down, "backup_dir": "/nonexistent", **more})
+        assert bad(nothing) == {"age": "critical"}, "nothing tells which databases there are"
 
 
 def test_every_database_of_the_server_is_looked_at(

@@ -47,6 +47,21 @@ def test_no_backup_is_critical_but_on_a_new_server_not_judged() -> None:
     assert checks_of(copy(6, verified=False), server=new)["age"].status == "critical"
 
 
+def test_while_the_server_gives_no_answer_no_remedy_asks_for_a_backup_now() -> None:
+    down = Server(database="shop", silent=True)
+    missing, old = (checks_of(*each, server=down)["age"] for each in ((), (copy(99),)))
+    assert missing.status == old.status == "critical", "it is a fact, whoever answers"
+    assert missing.summary == (
+        "There is no backup; whether the first is due yet is not known, as PostgreSQL gives no"
+        " answer"
+    )
+    for age in (missing, old):
+        assert age.remedy.startswith("None can be taken while PostgreSQL gives no answer")
+        assert "data directory" in age.remedy
+    assert checks_of(copy(6), server=down)["age"].remedy == ""
+    assert "Take one" in checks_of(copy(99))["age"].remedy
+
+
 def test_a_backup_from_the_future_has_no_age() -> None:
     age = checks_of(*nightly(), copy(-3))["age"]
     assert (age.status, age.value) == ("unknown", None)
