@@ -35,7 +35,7 @@ NOW = {
     "certificates_renew_names": [NAME],
     "postgres_maintenance_cost_delay": 0,
 }
-KILLS = 3
+KILLS = 2
 #: The latest moment of a kill, as a share of the time that the health checks before take: those
 #: afterwards take as long, so that the run has not ended by then.
 LONGEST = 1.0
