@@ -12,6 +12,8 @@ from ..core.thresholds import Thresholds
 from ..core.units import format_duration, format_value, pluralize
 from ..linux.open_files import OpenFile
 from .archive import Archive
+from .config_file import cut_patterns
+from .naming import is_named
 from .options import Options
 from .plan import Plan
 from .snapshot import Snapshot
@@ -80,7 +82,20 @@ def _configuration(
         text = f"{options.config_file} rotates what will be there: no log of these names exists yet"
     if snapshot.skipped:
         text += f"; {pluralize(len(snapshot.skipped), 'link')} left out"
+    reopened = _reopened(snapshot, plan, options)
+    if reopened:
+        text += f"; PM2 opens {len(reopened)} of them again, such as {reopened[0]}, and drops then "
+        text += "what it has not yet written"
     return thresholds.verdict(CONFIGURATION, OK, text, value=count, evidence=rows)
+
+
+def _reopened(snapshot: Snapshot, plan: Plan, options: Options) -> list[str]:
+    """The logs that PM2 opens again, as they cannot be shortened while they are open."""
+    if not options.pm2_home or not snapshot.has_pm2:
+        return []
+    cut = cut_patterns(plan.text)
+    mine = [log.path for log in plan.managed if log.path in snapshot.pm2_logs]
+    return [path for path in mine if not any(is_named(path, pattern) for pattern in cut)]
 
 
 def _not_rotated(snapshot: Snapshot, plan: Plan) -> list[dict[str, str]]:
@@ -169,6 +184,9 @@ def _schedule(snapshot: Snapshot, thresholds: Thresholds) -> Check:
 
 
 def _pm2_logrotate(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Check:
+    if not snapshot.has_pm2:
+        text = f"There is no PM2 in {options.pm2_home}"
+        return thresholds.not_judged(PM2_LOGROTATE, text, "set pm2_home if it is elsewhere")
     if not snapshot.pm2_logrotate:
         text = f"PM2 in {options.pm2_home} does not have pm2-logrotate"
         return thresholds.verdict(PM2_LOGROTATE, OK, text)
@@ -212,7 +230,8 @@ def released(
     if held:
         who = ", ".join(dict.fromkeys(each.described for each in writers))
         who = who or "a process that this user cannot see"
-        text = f"{who} still writes to {pluralize(len(held), 'rotated log')}, such as {held[0]}"
+        verb = "write" if len({each.described for each in writers}) > 1 else "writes"
+        text = f"{who} still {verb} to {pluralize(len(held), 'rotated log')}, such as {held[0]}"
         rows = [{"process": each.described, "file": each.path} for each in writers]
         return thresholds.verdict(RELEASED, CRITICAL, text, value=len(held), evidence=rows)
     if unsure:
@@ -234,7 +253,7 @@ def archived(
         return thresholds.not_judged(ARCHIVE, text, "archive_dir is not set")
     size = sum(each.size for each in archives)
     if problems:
-        text = f"{pluralize(len(problems), 'log')} could not be archived: {problems[0]}"
+        text = f"Not everything could be archived: {problems[0]}"
         rows = [{"problem": each} for each in problems]
         return thresholds.verdict(ARCHIVE, CRITICAL, text, value=size, evidence=rows)
     text = (

@@ -32,8 +32,9 @@ CHECKS: dict[str, Definition] = {
     "logs.released": Definition(
         "No process writes to a log that is rotated already. Its lines would be in the wrong file, "
         "and it cannot be compressed or archived.",
-        "Tell the process to open its logs again, or restart it; then run this again. Set "
-        "reopen_command for what neither PM2 nor nginx writes.",
+        "Tell the process to open its logs again, or restart it; then run this again. Set pm2_user "
+        "or pm2_home if it is PM2 or an app under it, nginx_pid_file for nginx, and "
+        "reopen_command for anything else.",
         "count",
     ),
     "logs.archive": Definition(

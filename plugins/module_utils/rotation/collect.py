@@ -54,6 +54,7 @@ def collect(options: Options) -> Snapshot:
             for pattern in options.paths
             if (found := rivals(pattern, [log.path for log in logs[pattern]], others))
         },
+        has_pm2=os.path.isdir(options.pm2_home),
         pm2_logrotate=has_pm2_logrotate(options.pm2_home),
         pm2_logs=written_by_pm2(paths, writers, options.pm2_home),
         cuttable=cuttable(logs, writers, options, cut_patterns(installed or "")),

@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 
-from ..core.check import CRITICAL, PLANNED, Action
+from ..core.check import CRITICAL, PLANNED, SKIPPED, Action
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import RunbookError, UsageError
 from ..core.operation import Outcome
@@ -19,14 +19,17 @@ from . import assess
 from .apply import ARCHIVE, CONFIGURE, REMOVE, ROTATE, TIDY, Apply
 from .archive import archives_in, require_folder
 from .collect import collect
+from .config_file import cut_patterns
 from .cut import pending
 from .install import require_accepted, temporary
 from .leftovers import leftovers
 from .lock import take_turn
 from .logrotate import Logrotate
+from .naming import is_named
 from .options import Options
 from .plan import Plan, due_for_archive, expired, plan_configuration
 from .snapshot import Snapshot
+from .writers import stays
 
 
 @dataclass
@@ -150,17 +153,25 @@ def _show_rotation(
     logrotate = Logrotate(snapshot.program, options.state_file)
     if plan.text != (snapshot.installed or ""):
         outcome.config_after = plan.text
-        what = "it does not say what is asked for" if snapshot.installed else "it is not there yet"
+        what = (
+            "its content differs from what is asked for"
+            if snapshot.installed
+            else "it is not there yet"
+        )
         what = what if plan.text else "it may rotate none of them"
         outcome.actions.append(Action(CONFIGURE, PLANNED, what, options.config_file))
     if not plan.text or plan.keeps:
         return
     require_accepted(logrotate, plan.text)
+    cut = cut_patterns(plan.text)
     with temporary(plan.text) as config:
         for log in logrotate.due(config, options.force):
             size = os.path.getsize(log) if os.path.exists(log) else None
+            status = PLANNED
             reason = "now, as asked for (force)" if options.force else "it is due"
-            outcome.actions.append(Action(ROTATE, PLANNED, reason, log, bytes=size))
+            if any(is_named(log, pattern) for pattern in cut) and stays(log):
+                status, reason = SKIPPED, "it has less than a block, and stays as it is"
+            outcome.actions.append(Action(ROTATE, status, reason, log, bytes=size))
 
 
 def _show_archive(

@@ -57,6 +57,8 @@ class Snapshot:
     rotated: Sequence[Rotated] = ()
     rivals: Mapping[str, Sequence[Foreign]] = field(default_factory=dict)
     """Other configurations, by the pattern whose logs they rotate."""
+    has_pm2: bool = True
+    """Whether there is a PM2 in the folder that is named."""
     pm2_logrotate: bool = False
     pm2_logs: frozenset[str] = frozenset()
     """The logs that PM2 or its apps have open; all if that is not known."""

@@ -66,6 +66,14 @@ def cuttable(
     return frozenset(found)
 
 
+def stays(log: str) -> bool:
+    """Whether a log has less than the block that could be taken off."""
+    try:
+        return os.path.getsize(log) < os.statvfs(log).f_bsize
+    except OSError:
+        return False
+
+
 def can_cut(folder: str) -> bool:
     """Whether the file system can take blocks off a file; tried with one that has no name."""
     try:
