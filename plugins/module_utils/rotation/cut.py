@@ -80,12 +80,12 @@ def finish(log: str, only: str = "") -> list[str]:
 def pending(log: str) -> list[str]:
     """The copies of which the lines may be in the log, too; oldest first."""
     try:
-        inode, _, before = os.readlink(_flag(log)).partition("-")
-        if inode != str(os.lstat(log).st_ino):
+        flag = re.fullmatch(r"(\d+)-(\d+)", os.readlink(_flag(log)))
+        if not flag or int(flag[1]) != os.lstat(log).st_ino:
             return []  # another log by now, or none
     except FileNotFoundError:
         return []
-    newer = sorted(each for each in _copies(log) if each[0] > int(before))
+    newer = sorted(each for each in _copies(log) if each[0] > int(flag[2]))
     return [os.path.join(os.path.dirname(log), name) for _second, name in newer if name]
 
 

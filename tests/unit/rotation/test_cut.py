@@ -270,6 +270,10 @@ def test_a_log_that_was_renamed_after_that_is_no_copy(log: Log) -> None:
     assert cut.pending(str(log.path)) == []
     cut.finish(str(log.path))
     cut.complete(str(log.path))
+    flag = log.path.with_name(".out.log.rotating")
+    flag.unlink()
+    flag.symlink_to("of someone else")
+    cut.complete(str(log.path))
     assert log.lines == [b"again", b"started", b"started"]
 
 
