@@ -56,7 +56,8 @@ def begin(log: str, keep_free: int) -> None:
             raise OSError(errno.ENOSPC, text, log)
         now = time.time()  # a clock that was wrong may have named a copy after a later second
         newest = max((each for each, _name in _copies(log) if each <= now), default=0)
-        _set_flag(log, f"{status.st_ino}-{newest}")
+        if not pending(log):  # this may come late, from a killed run, while the next one copies
+            _set_flag(log, f"{status.st_ino}-{newest}")
 
 
 def finish(log: str, only: str = "") -> list[str]:

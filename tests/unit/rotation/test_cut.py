@@ -184,6 +184,15 @@ def test_one_that_comes_late_does_nothing(log: Log) -> None:
     assert log.lines == sorted([*LINES, b"later"])
 
 
+def test_a_beginning_that_comes_late_does_nothing(log: Log) -> None:
+    """It waited for the lock; the next logrotate has made its copy meanwhile."""
+    cut.begin(str(log.path), 0)
+    copy = log.copy()
+    cut.begin(str(log.path), 0)
+    assert cut.finish(str(log.path), str(copy)) == [str(copy)]
+    assert log.lines == sorted(LINES)
+
+
 def test_what_is_refused(log: Log) -> None:
     with pytest.raises(OSError, match="would leave less than"):
         cut.begin(str(log.path), 1 << 60)
