@@ -18,7 +18,7 @@ from ..linux.open_files import OpenFile, as_user, is_written, writers_of
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import reopen_script
-from .cut import finish, pending
+from .cut import finish, flag_of, pending
 from .install import install, require_accepted
 from .leftovers import leftovers
 from .lock import logrotate_idle
@@ -283,8 +283,8 @@ def _text(error: Exception) -> str:
 def _complete(log: str) -> list[str]:
     if not pending(log):
         return []
-    folder = os.stat(os.path.dirname(log))
-    with as_user(folder.st_uid, folder.st_gid):
+    owner = os.lstat(flag_of(log))  # the folder may lead elsewhere by now
+    with as_user(owner.st_uid, owner.st_gid):
         return finish(log)
 
 

@@ -81,7 +81,7 @@ def finish(log: str, only: str = "") -> list[str]:
 def pending(log: str) -> list[str]:
     """The copies of which the lines may be in the log, too; oldest first."""
     try:
-        flag = re.fullmatch(r"(\d+)-(\d+)", os.readlink(_flag(log)))
+        flag = re.fullmatch(r"(\d+)-(\d+)", os.readlink(flag_of(log)))
         if not flag or int(flag[1]) != os.lstat(log).st_ino:
             return []  # another log by now, or none
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def pending(log: str) -> list[str]:
 
 def _set_flag(log: str, content: str) -> None:
     """The flag that says what the newest copy is, or none."""
-    flag = _flag(log)
+    flag = flag_of(log)
     if content:
         with suppress(FileNotFoundError):
             os.unlink(f"{flag}.new")
@@ -104,7 +104,8 @@ def _set_flag(log: str, content: str) -> None:
     _sync(os.path.dirname(log))
 
 
-def _flag(log: str) -> str:
+def flag_of(log: str) -> str:
+    """The link beside it; it belongs to who has begun the copy."""
     folder, name = os.path.split(log)
     return os.path.join(folder, f".{name}.rotating")
 

@@ -10,6 +10,8 @@ import sys
 import time
 from itertools import chain
 
+import pytest
+
 from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
     Group,
     cut_patterns,
@@ -115,6 +117,21 @@ def test_a_log_that_cannot_be_copied_keeps_no_other_from_it(place: Place) -> Non
     (place.logs / "big.log").unlink()
     assert place.lines()[2] == 400
     assert [path.name for path in place.logs.iterdir() if path.is_symlink()] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other permissions to give up")
+def test_who_began_a_copy_needs_the_permissions_to_complete_it(place: Place) -> None:
+    """The folder was the user's, who has turned it into a link to one of root's."""
+    place.root.chmod(0o755)
+    log = place.logs / "app.log"
+    log.write_bytes(b"line 1 %s\n" % (b"x" * 60) * 200)
+    begin(str(log), 0)
+    copy = rotated_file(place.logs, "app.log-20261128-1795824000", log.read_bytes())
+    os.lchown(log.with_name(".app.log.rotating"), 65534, 65534)
+    whole = log.read_bytes()
+    failed = place.run(keep=1)
+    assert ("failed", "app.log") in actions(failed, "tidy"), failed
+    assert (log.read_bytes(), copy.read_bytes()) == (whole, whole)
 
 
 def test_a_copy_that_cannot_be_taken_off_is_not_archived(place: Place) -> None:
