@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import re
 import shutil
 import signal
@@ -13,7 +14,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,27 @@ def status_of(result: dict[str, Any], name: str) -> str:
 def summary_of(result: dict[str, Any], name: str) -> str:
     (found,) = [each for each in result["checks"] if each["name"] == f"logs.{name}"]
     return str(found["summary"])
+
+
+def as_cron(place: Place) -> list[str]:
+    """How cron starts logrotate."""
+    return [LOGROTATE, "--state", str(place.root / "status")]
+
+
+def logrotate(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*as_cron(place), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def kill_all(pid: int, chance: random.Random) -> None:
+    """End a process and all that it has started, it first or last."""
+    pids = [pid, *_children(pid)]
+    for each in pids[:: chance.choice([1, -1])]:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    direct = [int(each) for each in found.read_text().split()] if found.exists() else []
+    return [*direct, *(each for child in direct for each in _children(child))]

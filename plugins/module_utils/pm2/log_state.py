@@ -126,8 +126,8 @@ _REMEDIES = {
     READ_ONLY: "Find out why it was mounted read-only or stopped itself: 'dmesg'; then remount it.",
     DELETED: "'pm2 reloadLogs' opens new files and frees the space. Empty logs with 'pm2 flush' "
     "instead of deleting them.",
-    RENAMED: "'pm2 reloadLogs' opens the new file; playbooks/log_rotation.yml lets logrotate do so "
-    "after each rotation.",
+    RENAMED: "'pm2 reloadLogs' opens the new file; playbooks/log_rotation.yml rotates logs of PM2 "
+    "while they stay open.",
     CLOSED: "Check that the folder exists and that PM2's user may write to it; then "
     "'pm2 reloadLogs', or 'pm2 restart APP'.",
 }

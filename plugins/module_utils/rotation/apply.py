@@ -18,7 +18,7 @@ from ..linux.open_files import OpenFile, as_user, is_written, writers_of
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import reopen_script
-from .cut import finish, pending
+from .cut import finish, flag_of, pending
 from .install import install, require_accepted
 from .leftovers import leftovers
 from .lock import logrotate_idle
@@ -76,12 +76,13 @@ class Apply:
     def _complete_copies(self) -> None:
         """Take off the logs what a logrotate that was killed had copied; none may be running."""
         for log in sorted(self._logs):
-            if pending(log):
-                folder = os.stat(os.path.dirname(log))
-                with as_user(folder.st_uid, folder.st_gid):
-                    copies = finish(log)
-                for copy in copies:
-                    self._add(TIDY, DONE, "a run that was killed was copying it", copy)
+            try:
+                copies = _complete(log)
+            except OSError as error:
+                self._fail(TIDY, error, log)
+                continue
+            for copy in copies:
+                self._add(TIDY, DONE, "a run that was killed was copying it", copy)
 
     def _tidy(self, rotated: list[Rotated]) -> None:
         for copy, whole in leftovers(rotated):
@@ -171,10 +172,13 @@ class Apply:
         claimed = []
         with logrotate_idle(state_file(self.options), self.options.wait):
             self._complete_copies()
+            half = {copy for log in self._logs for copy in pending(log)}
             for each in due_for_archive(self._beside_now(), self.options, time.time()):
+                if each.path in half:
+                    continue  # its lines are in the log, too
                 try:
                     claimed.append(claim(each))
-                except InUse as error:  # noqa: PERF203 - each by itself
+                except InUse as error:
                     self._add(ARCHIVE, SKIPPED, str(error), each.path)
                 except OSError as error:
                     self.archive_problems.append(_text(error))
@@ -274,6 +278,14 @@ def _text(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror}"
     return str(error)
+
+
+def _complete(log: str) -> list[str]:
+    if not pending(log):
+        return []
+    owner = os.lstat(flag_of(log))  # the folder may lead elsewhere by now
+    with as_user(owner.st_uid, owner.st_gid):
+        return finish(log)
 
 
 def _identities(paths: Iterable[str]) -> Iterator[tuple[int, int]]:

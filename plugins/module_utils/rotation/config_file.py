@@ -108,16 +108,21 @@ done
 reopen
     endscript"""
 
-#: Copied, and then taken off the head of the log, which stays open.
+#: Copied, and then taken off the head of the log, which stays open. An error in ``firstaction``
+#: keeps all logs from being rotated, one in ``prerotate`` that log.
 _CUT = """\
     copy
     nosharedscripts
     firstaction
-        {python} -I - begin {keep_free} {patterns} <<'END'
+        {python} -I - complete {user} {patterns} <<'END'
+{script}END
+    endscript
+    prerotate
+        {python} -I - begin {user} {keep_free} "$1" <<'END'
 {script}END
     endscript
     postrotate
-        {python} -I - finish "$1" "$2" <<'END'
+        {python} -I - finish {user} "$1" "$2" <<'END'
 {script}END
     endscript"""
 
@@ -185,6 +190,7 @@ def _cut(options: Options, group: Group, python: str) -> str:
     source = inspect.getsource(cut)
     return _CUT.format(
         python=python,
+        user=_quoted((group.user, group.group)),
         keep_free=options.keep_free,
         patterns=_quoted(group.paths),
         script=source[source.index("import errno") :],

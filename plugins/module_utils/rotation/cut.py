@@ -8,8 +8,9 @@ moves the rest of the file to its start (``FALLOC_FL_COLLAPSE_RANGE``: ext4, XFS
 by whole blocks. What is left of the last block is in the copy as well; a mark is written over it.
 
 This is also the script that logrotate runs before it copies logs and after each one, so it imports
-nothing of the collection. A link beside the log (``.NAME.rotating``) names the copy that was the
-newest before: the lines of a newer one that is not compressed may be in the log, too.
+nothing of the collection. A link beside the log (``.NAME.rotating``) names the log's inode, and the
+second of the copy that was the newest before: the lines of a newer one that is not compressed may
+be in that log, too.
 """
 
 from __future__ import annotations
@@ -17,32 +18,46 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import grp
 import os
+import pwd
 import re
 import signal
 import stat
 import subprocess
 import sys
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHUNK = 1 << 20
-_DATED = re.compile(r"-\d{8}-\d{10}")
+_DATED = re.compile(r"-\d{8}-(\d{10})")
+#: Seconds to wait for another process that has locked a log.
+_PATIENCE = 30.0
+
+
+def complete(log: str) -> None:
+    """Before logrotate compresses the copies: complete what was killed. Raises OSError."""
+    status = os.lstat(log)
+    is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1  # logrotate wants it, too
+    if is_plain and pending(log):
+        finish(log)
 
 
 def begin(log: str, keep_free: int) -> None:
-    """Before a copy: complete what was killed, and say that a copy is being made. Raises OSError"""
+    """Before a copy: say that it is being made. Raises OSError if there is no space for it."""
     with _locked(log) as live:
-        for copy in pending(log):
-            _cut(live, copy)
-        size, space = os.fstat(live).st_size, os.fstatvfs(live)
-        if space.f_bavail * space.f_frsize < size + keep_free:
+        status, space = os.fstat(live), os.fstatvfs(live)
+        if space.f_bavail * space.f_frsize < status.st_size + keep_free:
             text = f"copying it would leave less than {keep_free} bytes free"
             raise OSError(errno.ENOSPC, text, log)
-        newest = max((name for name, _packed in _copies(log)), default=os.path.basename(log))
-        _set_flag(log, newest if size else "")  # logrotate leaves an empty one alone
+        now = time.time()  # a clock that was wrong may have named a copy after a later second
+        newest = max((each for each, _name in _copies(log) if each <= now), default=0)
+        if not pending(log):  # this may come late, from a killed run, while the next one copies
+            _set_flag(log, f"{status.st_ino}-{newest}")
 
 
 def finish(log: str, only: str = "") -> list[str]:
@@ -66,42 +81,43 @@ def finish(log: str, only: str = "") -> list[str]:
 def pending(log: str) -> list[str]:
     """The copies of which the lines may be in the log, too; oldest first."""
     try:
-        before = os.readlink(_flag(log))
+        flag = re.fullmatch(r"(\d+)-(\d+)", os.readlink(flag_of(log)))
+        if not flag or int(flag[1]) != os.lstat(log).st_ino:
+            return []  # another log by now, or none
     except FileNotFoundError:
         return []
-    folder = os.path.dirname(log)
-    names = sorted(name for name, packed in _copies(log) if not packed and name > before)
-    return [os.path.join(folder, name) for name in names]
+    newer = sorted(each for each in _copies(log) if each[0] > int(flag[2]))
+    return [os.path.join(os.path.dirname(log), name) for _second, name in newer if name]
 
 
-def _set_flag(log: str, newest: str) -> None:
-    """The flag that names the newest copy, or none."""
-    flag = _flag(log)
-    before = os.readlink(flag) if os.path.islink(flag) else ""
-    if before == newest:
-        return
-    if newest:
+def _set_flag(log: str, content: str) -> None:
+    """The flag that says what the newest copy is, or none."""
+    flag = flag_of(log)
+    if content:
         with suppress(FileNotFoundError):
             os.unlink(f"{flag}.new")
-        os.symlink(newest, f"{flag}.new")
+        os.symlink(content, f"{flag}.new")
         os.replace(f"{flag}.new", flag)
     else:
-        os.unlink(flag)
+        with suppress(FileNotFoundError):
+            os.unlink(flag)
     _sync(os.path.dirname(log))
 
 
-def _flag(log: str) -> str:
+def flag_of(log: str) -> str:
+    """The link beside it; it belongs to who has begun the copy."""
     folder, name = os.path.split(log)
     return os.path.join(folder, f".{name}.rotating")
 
 
-def _copies(log: str) -> Iterator[tuple[str, bool]]:
-    """What was split off, without the end .gz, and whether it is compressed."""
+def _copies(log: str) -> Iterator[tuple[int, str]]:
+    """The second of each that was split off, and its name; none if it is compressed."""
     folder, base = os.path.split(log)
     for name in os.listdir(folder):
         stem = name[:-3] if name.endswith(".gz") else name
-        if stem.startswith(base) and _DATED.fullmatch(stem[len(base) :]):
-            yield stem, stem != name
+        found = _DATED.fullmatch(stem[len(base) :]) if stem.startswith(base) else None
+        if found:
+            yield int(found[1]), name if stem == name else ""
 
 
 @contextmanager
@@ -109,12 +125,22 @@ def _locked(log: str) -> Iterator[int]:
     """The log, which one process at a time may shorten."""
     handle = _open(log)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, log)
         if not os.path.samestat(os.fstat(handle), os.lstat(log)):
             raise OSError(errno.ESTALE, "was replaced meanwhile", log)
         yield handle
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, log: str) -> None:
+    """Who may read a log may lock it; logrotate must not wait for that for ever."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    raise OSError(errno.EBUSY, "another process has locked it", log)
 
 
 def _open(path: str) -> int:
@@ -133,10 +159,11 @@ def _cut(live: int, copy: str) -> None:
     try:
         size, block = _whole_lines(kept), os.fstatvfs(live).f_bsize
         mark = _mark(kept, size, os.path.basename(copy))
-        if os.pread(live, len(mark), 0) == mark:
+        if _begins_with(live, mark):
             return
         length = max(0, (size - len(mark) - 1) // block * block)
         line = mark.ljust(size - length - 1) + b"\n"
+        os.fsync(kept)  # first, as the log may be emptied meanwhile, which it must see
         if not _is_head(live, kept, length, line if length else b""):
             return  # the log is another one by now
         if not length:  # less than a block stays where it is
@@ -147,12 +174,34 @@ def _cut(live: int, copy: str) -> None:
         os.utime(kept, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.fsync(kept)
         _sync(os.path.dirname(copy))
-        _write(live, line, length)
-        os.fsync(live)
-        collapse(live, length)
-        os.fsync(live)
+        _take_off(live, kept, length, line, copy)
     finally:
         os.close(kept)
+
+
+def _take_off(live: int, kept: int, length: int, line: bytes, copy: str) -> None:
+    """Write the mark, and take off what is before it; undone if the file system cannot do it."""
+    head = os.pread(kept, _CHUNK, 0)[:length]
+    if not _begins_with(live, head):
+        return  # it was emptied just now
+    _write(live, line, length)
+    os.fsync(live)
+    if not _begins_with(live, head):
+        return
+    try:
+        collapse(live, length)
+    except OSError:
+        if _begins_with(live, head):
+            _write(live, os.pread(kept, len(line), length), length)
+            os.fsync(live)
+            if _is_head(live, kept, length, b""):
+                os.unlink(copy)
+        raise
+    os.fsync(live)
+
+
+def _begins_with(handle: int, text: bytes) -> bool:
+    return os.pread(handle, len(text), 0) == text
 
 
 def _mark(kept: int, size: int, name: str) -> bytes:
@@ -241,30 +290,40 @@ def _sync(folder: str) -> None:
         os.close(handle)
 
 
-def main(step: str, *values: str) -> None:
-    """As logrotate starts it; with no more permissions than the owner of the folder has.
+def main(step: str, user: str, group: str, *values: str) -> None:
+    """As logrotate starts it, by root even if its configuration names a user, as this does then.
 
-    ``begin`` with bytes that must stay free and patterns of logs; ``finish`` with log and copy.
+    ``complete`` with patterns of logs, ``begin`` with bytes that must stay free and a log,
+    ``finish`` with log and copy.
     """
-    logs = (
-        [log for each in values[1:] for log in glob.glob(each)] if step == "begin" else values[:1]
-    )
-    log = ""
+    if user and os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(_number(group, grp.getgrnam))
+        os.setuid(_number(user, pwd.getpwnam))
+    if step == "complete":
+        problems = [_try(complete, log) for each in values for log in glob.glob(each)]
+    elif step == "begin":
+        problems = [_try(begin, values[1], int(values[0]))]
+    else:
+        problems = [_try(finish, values[0], values[1])]
+    sys.exit("\n".join(filter(None, problems)) or None)
+
+
+def _number(name: str, find: Callable[[str], Sequence[Any]]) -> int:
+    """The number of a user or group, which may have no name."""
     try:
-        for log in logs:
-            folder, status = os.stat(os.path.dirname(log)), os.lstat(log)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                continue  # logrotate leaves it alone, too
-            if os.getuid() == 0:
-                os.setgroups([])
-                os.setgid(folder.st_gid)
-                os.setuid(folder.st_uid)
-            if step == "begin":
-                begin(log, int(values[0]))
-            else:
-                finish(log, values[1])
+        return int(find(name)[2])
+    except KeyError:
+        return int(name)
+
+
+def _try(step: Callable[..., object], log: str, *values: object) -> str:
+    """What went wrong, or nothing: one log must not keep others from being rotated."""
+    try:
+        step(log, *values)
     except OSError as error:
-        sys.exit(f"{error.filename or log}: {error.strerror}")
+        return f"{error.filename or log}: {error.strerror}"
+    return ""
 
 
 if __name__ == "__main__":

@@ -6,27 +6,20 @@ import fcntl
 import os
 import random
 import shutil
-import signal
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.config_file import (
-    cut_patterns,
-)
-from ansible_collections.gpt_agent.runbook.plugins.module_utils.rotation.cut import begin, pending
 from demo.processes import wait_until
 from tests.conftest import start_module
 from tests.support.pm2 import own_pm2
 from tests.support.rotation import (
-    BUSY,
     LOGROTATE,
     Place,
     actions,
-    needs_cut,
+    kill_all,
+    logrotate,
     needs_logrotate,
     rotated_file,
     status_of,
@@ -34,16 +27,6 @@ from tests.support.rotation import (
 )
 
 pytestmark = needs_logrotate
-
-
-def as_cron(place: Place) -> list[str]:
-    """How cron starts logrotate."""
-    return [LOGROTATE, "--state", str(place.root / "status")]
-
-
-def logrotate(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*as_cron(place), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_every_line_of_a_writer_at_full_speed_is_in_one_place(place: Place) -> None:
@@ -68,9 +51,7 @@ def test_killed_at_any_moment_no_line_is_lost_and_the_next_run_completes(place: 
                 "log_rotation", place.options(force=True, keep=0, **place.follows())
             )
             time.sleep(chance.random() * 0.8)
-            killed = [module.pid, *_children(module.pid)]
-            for pid in killed[:: chance.choice([1, -1])]:
-                _kill(pid)
+            kill_all(module.pid, chance)
             module.communicate()
         done = place.run(force=True, keep=0, **place.follows())
         assert not done.get("failed"), done
@@ -101,19 +82,6 @@ def test_cron_may_rotate_and_compress_at_the_same_moment(place: Place) -> None:
         assert not last.get("failed"), (last["msg"], last["actions"])
     assert place.lines() == dict.fromkeys(range(place.written), 1)
     assert place.archived()
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    direct = [int(each) for each in found.read_text().split()] if found.exists() else []
-    return [*direct, *(each for child in direct for each in _children(child))]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def test_the_plan_the_first_run_and_one_that_changes_nothing(place: Place) -> None:
@@ -283,69 +251,6 @@ def test_an_app_under_pm2_follows(place: Place) -> None:
         assert status_of(rival, "pm2_logrotate") == "warning"
         assert rival["rotated"] == []
         assert not place.config.exists(), "left to pm2-logrotate"
-
-
-@needs_cut
-def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place) -> None:
-    """In both modes of PM2, and with logrotate, or what it has started, killed at any moment."""
-    chance = random.Random(41)
-    (place.logs / "web.log").write_text("x\n")
-    with own_pm2() as pm2:
-        (pm2.folder / "busy.js").write_text(BUSY)
-        stop = pm2.folder / "stop"
-        modes = ("fork", "cluster")
-        logs = [place.logs / f"{mode}.log" for mode in modes]
-        pm2.start(
-            *(
-                {"name": mode, "exec_mode": mode, "script": "./busy.js", "merge_logs": True}
-                | {"out_file": str(log), "error_file": str(log), "args": [str(stop), str(part)]}
-                for part, (mode, log) in enumerate(zip(modes, logs))
-            )
-        )
-        assert wait_until(lambda: all(log.exists() and log.stat().st_size for log in logs), 30)
-        options = {"force": True, "pm2_home": str(pm2.home)}
-        first = place.run(keep=0, **options)
-        assert not first.get("failed"), first
-        assert {("done", log.name) for log in logs} <= set(actions(first, "rotate"))
-        assert sorted(cut_patterns(place.config.read_text())) == [str(place.logs / "*.log")]
-        for _attempt in range(6):
-            module = start_module("log_rotation", place.options(keep=0, **options))
-            time.sleep(chance.random() * 0.8)
-            killed = [module.pid, *_children(module.pid)]
-            for pid in killed[:: chance.choice([1, -1])]:
-                _kill(pid)
-            module.communicate()
-            with subprocess.Popen([*as_cron(place), "--force", str(place.config)]) as cron:
-                time.sleep(chance.random() * 0.4)
-                cron.kill()
-        last = place.run(keep=1, **options)
-        assert not last.get("failed"), last
-        assert place.run(keep=1, pm2_home=str(pm2.home))["changed"] is False
-        stop.write_text("")
-        counts = [pm2.folder / f"stop.{part}" for part in range(2)]
-        assert wait_until(lambda: all(each.exists() and each.read_text() for each in counts), 30)
-        written = [int(each.read_text()) for each in counts]
-    expected = [number for part in range(2) for number in range(part, 2 * written[part], 2)]
-    assert place.lines() == dict.fromkeys(expected, 1)
-    for log in logs:
-        assert pending(str(log)) == []
-        assert log.read_text().startswith(f"# The lines before this are in {log.name}-")
-
-
-@needs_cut
-def test_a_copy_that_was_not_yet_taken_off_its_log(place: Place) -> None:
-    """Killed between the copy and what follows it: the plan says so, and the run completes it."""
-    log = place.logs / "app.log"
-    log.write_bytes(b"".join(b"line %d %s\n" % (number, b"x" * 60) for number in range(2000)))
-    begin(str(log), 0)
-    copy = rotated_file(place.logs, "app.log-20261128-1795824000", log.read_bytes()[:70000])
-    plan = place.run(check=True, keep=0)
-    assert actions(plan, "tidy") == [("planned", copy.name)]
-    done = place.run(keep=0)
-    assert actions(done, "tidy") == [("done", copy.name)]
-    assert place.archived() == [f"{copy.name}.gz"]
-    assert place.lines() == dict.fromkeys(range(2000), 1)
-    assert place.run(keep=0)["changed"] is False
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may rotate the logs of others")

@@ -51,7 +51,7 @@ def test_the_scripts_are_valid_for_the_shell(told: dict[str, Any]) -> None:
 
 def test_logs_of_pm2_that_stay_open() -> None:
     options = Options(PATHS, pm2_home="/home/d/.pm2", nginx_pid_file="/run/n.pid", keep_free=7)
-    groups = [Group(PATHS, cut=True), Group(("/srv/c.log",), has_pm2=False)]
+    groups = [Group(PATHS, "root", "root", cut=True), Group(("/srv/c.log",), has_pm2=False)]
     text = render(options, groups, "/usr/bin/gzip", sys.executable)
     assert cut_patterns(text) == set(PATHS)
     assert patterns_in(text) == [*PATHS, "/srv/c.log"]
@@ -63,6 +63,7 @@ def test_logs_of_pm2_that_stay_open() -> None:
     script = text.partition("    postrotate\n")[2].partition("    endscript\n")[0]
     finish = ["sh", "-c", script, "logrotate", "/nonexistent/a.log", "/nonexistent/a.log-1"]
     done = subprocess.run(finish, capture_output=True, text=True, check=False)
+    assert text.count(" 'root' 'root' ") == 3, "each script has the permissions of that user"
     assert (done.returncode, "/nonexistent: No such file" in done.stderr) == (1, True)
     told = render(options, [Group(PATHS)], "/usr/bin/gzip", sys.executable)
     assert (cut_patterns(told), "pm2.pid" in told) == (set(), True)

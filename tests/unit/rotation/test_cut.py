@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -126,8 +127,9 @@ def test_after_each_step_that_is_the_last_the_next_run_completes(log: Log, torn:
             except Killed:
                 stopped += 1
         tried.append(b"later")
-        cut.begin(str(tried.path), 0)
+        cut.complete(str(tried.path))
         assert tried.lines == sorted([*LINES, b"later"]), number
+        cut.begin(str(tried.path), 0)
         cut.finish(str(tried.path), str(tried.copy(1)))
         assert tried.lines == sorted([*LINES, b"later"]), number
     assert 8 < stopped < 20, "it was killed at each of its steps, and went on to the end"
@@ -172,13 +174,23 @@ def test_one_that_comes_late_does_nothing(log: Log) -> None:
     """What a killed logrotate had started waits, while the next one has begun."""
     cut.begin(str(log.path), 0)
     first = log.copy()
-    cut.begin(str(log.path), 0)  # completes the first
+    cut.complete(str(log.path))
+    cut.begin(str(log.path), 0)
     log.append(b"later")
     half = log.copy(1, missing=3)
     assert cut.finish(str(log.path), str(first)) == []
     assert cut.pending(str(log.path)) == [str(half)]
     cut.finish(str(log.path), str(half))
     assert log.lines == sorted([*LINES, b"later"])
+
+
+def test_a_beginning_that_comes_late_does_nothing(log: Log) -> None:
+    """It waited for the lock; the next logrotate has made its copy meanwhile."""
+    cut.begin(str(log.path), 0)
+    copy = log.copy()
+    cut.begin(str(log.path), 0)
+    assert cut.finish(str(log.path), str(copy)) == [str(copy)]
+    assert log.lines == sorted(LINES)
 
 
 def test_what_is_refused(log: Log) -> None:
@@ -201,18 +213,137 @@ def test_what_is_refused(log: Log) -> None:
     assert other.read_bytes().splitlines() == LINES
 
 
-def test_as_logrotate_starts_it(log: Log) -> None:
-    script = [sys.executable, "-I", cut.__file__]
-    assert (
-        subprocess.run(
-            [*script, "begin", "0", str(log.path.with_name("*.log"))], check=False
-        ).returncode
-        == 0
-    )
+def test_a_log_that_is_emptied_at_any_step_loses_nothing_that_is_new(log: Log) -> None:
+    """As by 'pm2 flush'; the app goes on to write."""
+    new = [b"new %d" % number for number in range(3)]
+
+    def empty_before(step: str, patch: pytest.MonkeyPatch) -> None:
+        real = getattr(os, step)
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            patch.undo()
+            log.path.write_bytes(b"".join(line + b"\n" for line in new))
+            return real(*arguments, **keywords)
+
+        patch.setattr(cut.os, step, call)
+
+    for number, step in enumerate(("ftruncate", "utime", "fsync")):
+        log.path.write_bytes(b"".join(line + b"\n" for line in LINES))
+        cut.begin(str(log.path), 0)
+        copy = log.copy(number)
+        with pytest.MonkeyPatch.context() as patch:
+            empty_before(step, patch)
+            cut.finish(str(log.path), str(copy))
+        assert log.path.read_bytes().splitlines() == new, step
+        assert copy.read_bytes().splitlines() == LINES, step
+
+
+def test_a_log_that_is_emptied_before_the_last_step(log: Log) -> None:
+    cut.begin(str(log.path), 0)
     copy = log.copy()
-    subprocess.run([*script, "finish", str(log.path), str(copy)], check=True)
+
+    def write(handle: int, data: bytes, at: int) -> None:
+        os.pwrite(handle, data, at)
+        log.path.write_bytes(b"new\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut, "_write", write)
+        cut.finish(str(log.path), str(copy))
+    assert log.lines == sorted([*LINES, b"new"])
+
+
+def test_what_the_file_system_cannot_do_is_undone(log: Log) -> None:
+    """There may be no space for it, or the log was moved to another disk."""
+
+    def fail(_handle: int, _length: int) -> None:
+        raise OSError(95, "not supported")
+
+    whole = log.path.read_bytes()
+    cut.begin(str(log.path), 0)
+    copy = log.copy(missing=30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut, "collapse", fail)
+        with pytest.raises(OSError, match="not supported"):
+            cut.finish(str(log.path), str(copy))
+        assert (log.path.read_bytes(), copy.exists()) == (whole, False)
+        cut.complete(str(log.path))
+
+
+def test_a_log_that_was_renamed_after_that_is_no_copy(log: Log) -> None:
+    """The flag was left, and others rotate the log by now; the new one begins as the old did."""
+    log.path.write_bytes(b"started\n")
+    cut.begin(str(log.path), 0)
+    renamed = log.copy()
+    log.path.replace(renamed)
+    log.path.write_bytes(b"started\nagain\n")
+    assert cut.pending(str(log.path)) == []
+    cut.finish(str(log.path))
+    cut.complete(str(log.path))
+    flag = log.path.with_name(".out.log.rotating")
+    flag.unlink()
+    flag.symlink_to("of someone else")
+    cut.complete(str(log.path))
+    assert log.lines == [b"again", b"started", b"started"]
+
+
+def test_a_copy_that_is_named_after_a_later_second(log: Log) -> None:
+    """The clock was wrong."""
+    later = log.path.with_name("out.log-20991231-4102358400")
+    later.write_bytes(b"kept\n")
+    cut.begin(str(log.path), 0)
+    cut.finish(str(log.path), str(log.copy()))
+    assert log.lines == sorted([*LINES, b"kept"])
+
+
+def test_who_locks_the_log_does_not_stop_logrotate_for_ever(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cut, "_PATIENCE", 0.1)
+    with log.path.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        with pytest.raises(OSError, match="another process has locked it"):
+            cut.begin(str(log.path), 0)
+
+
+def script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", cut.__file__, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_as_logrotate_starts_it(log: Log) -> None:
+    path = str(log.path)
+    assert script("complete", "", "", str(log.path.with_name("*.log"))).returncode == 0
+    assert script("begin", "", "", "0", path).returncode == 0
+    copy = log.copy()
+    assert script("finish", "", "", path, str(copy)).returncode == 0
     assert log.lines == sorted(LINES)
-    full = [*script, "begin", str(1 << 60), str(log.path)]
-    failed = subprocess.run(full, capture_output=True, text=True, check=False)
+    failed = script("begin", "", "", str(1 << 60), path)
     assert failed.returncode == 1
-    assert failed.stderr.startswith(f"{log.path}: copying it would leave less than ")
+    assert failed.stderr.startswith(f"{path}: copying it would leave less than ")
+
+
+def test_one_that_cannot_be_completed_does_not_keep_the_next_from_it(log: Log) -> None:
+    other = log.path.with_name("a.log")
+    other.write_bytes(log.path.read_bytes())
+    for path in (log.path, other):
+        cut.begin(str(path), 0)
+    copy = log.copy()
+    held = other.with_name(f"a.log-20261128-{STAMP}")
+    held.write_bytes(other.read_bytes())
+    with held.open("ab"):
+        done = script("complete", "", "", str(log.path.with_name("*.log")))
+    assert (done.returncode, done.stderr) == (1, f"{held}: someone still writes to it\n")
+    assert cut.pending(str(log.path)) == []
+    assert copy.read_bytes().splitlines() == LINES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other permissions to give up")
+def test_a_folder_of_a_user_who_turns_it_into_a_link(log: Log) -> None:
+    """The user is the one of the configuration, and not who owns what the folder leads to now."""
+    folder = log.path.parent
+    folder.chmod(0o755)
+    link = str(log.path)
+    done = script("begin", "nobody", "nogroup", "0", link)
+    assert "Permission denied" in done.stderr
+    assert list(folder.iterdir()) == [log.path]
+    assert script("begin", "65534", "65534", "0", link).stderr == done.stderr
