@@ -17,7 +17,7 @@ from ..core.progress import ProgressCallback, progress, running_item
 from ..linux.open_files import OpenFile, as_user, is_written, writers_of
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
-from .config_file import reopen_script
+from .config_file import NO_ONE, reopen_script
 from .cut import finish, flag_of, pending
 from .install import install, require_accepted
 from .leftovers import leftovers
@@ -248,8 +248,11 @@ class Apply:
         return held
 
     def _reopen(self, why: str) -> None:
-        problem = runs_script(reopen_script(self.options), self.options.wait)
-        if problem:
+        script = reopen_script(self.options)
+        problem = runs_script(script, self.options.wait)
+        if script == NO_ONE:
+            self._add(REOPEN, SKIPPED, f"{why}, and no writer is named that could be told", "")
+        elif problem:
             self._fail(REOPEN, Refused(f"the logs were not opened again: {problem}"), "")
         else:
             self._add(REOPEN, DONE, why, "")

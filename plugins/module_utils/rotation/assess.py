@@ -80,22 +80,22 @@ def _configuration(
     text = f"{options.config_file} rotates {pluralize(count, 'log')} daily"
     if not count:
         text = f"{options.config_file} rotates what will be there: no log of these names exists yet"
-    if snapshot.skipped:
-        text += f"; {pluralize(len(snapshot.skipped), 'link')} left out"
-    reopened = _reopened(snapshot, plan, options)
-    if reopened:
-        text += f"; PM2 opens {len(reopened)} of them again, such as {reopened[0]}, and drops then "
-        text += "what it has not yet written"
+    text += f"; {pluralize(len(snapshot.skipped), 'link')} left out" if snapshot.skipped else ""
+    text += _reopened(snapshot, plan, options)
     return thresholds.verdict(CONFIGURATION, OK, text, value=count, evidence=rows)
 
 
-def _reopened(snapshot: Snapshot, plan: Plan, options: Options) -> list[str]:
-    """The logs that PM2 opens again, as they cannot be shortened while they are open."""
+def _reopened(snapshot: Snapshot, plan: Plan, options: Options) -> str:
+    """Which logs PM2 opens again, as they cannot be shortened while they are open."""
     if not options.pm2_home or not snapshot.has_pm2:
-        return []
+        return ""
     cut = cut_patterns(plan.text)
     mine = [log.path for log in plan.managed if log.path in snapshot.pm2_logs]
-    return [path for path in mine if not any(is_named(path, pattern) for pattern in cut)]
+    found = [path for path in mine if not any(is_named(path, pattern) for pattern in cut)]
+    if not found:
+        return ""
+    text = f"; PM2 opens {len(found)} of them again, such as {found[0]}"
+    return f"{text}, and drops what it has not yet written then"
 
 
 def _not_rotated(snapshot: Snapshot, plan: Plan) -> list[dict[str, str]]:

@@ -16,6 +16,8 @@ from .foreign import patterns_in
 from .naming import DATE_FORMAT
 from .options import Options
 
+#: The script where no writer is named.
+NO_ONE = "true"
 #: The first line of a file that is ours.
 MARK = "# Written by gpt_agent.runbook.log_rotation; changes by hand are lost."
 
@@ -215,7 +217,7 @@ def reopen_script(options: Options, has_pm2: bool = True) -> str:
         lines.append(_signal(options.nginx_pid_file, "^nginx: master process", "USR1"))
     if options.reopen_command:
         lines.append(options.reopen_command)
-    return "\n".join(lines or ["true"])
+    return "\n".join(lines or [NO_ONE])
 
 
 def _signal(pid_file: str, title: str, name: str) -> str:

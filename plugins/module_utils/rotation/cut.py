@@ -306,7 +306,7 @@ def main(step: str, user: str, group: str, *values: str) -> None:
         problems = [_try(begin, values[1], int(values[0]))]
     else:
         problems = [_try(finish, values[0], values[1])]
-    sys.exit("\n".join(filter(None, problems)) or None)
+    raise SystemExit("\n".join(filter(None, problems)) or None)
 
 
 def _number(name: str, find: Callable[[str], Sequence[Any]]) -> int:

@@ -153,11 +153,7 @@ def _show_rotation(
     logrotate = Logrotate(snapshot.program, options.state_file)
     if plan.text != (snapshot.installed or ""):
         outcome.config_after = plan.text
-        what = (
-            "its content differs from what is asked for"
-            if snapshot.installed
-            else "it is not there yet"
-        )
+        what = "it is not what is asked for" if snapshot.installed else "it is not there yet"
         what = what if plan.text else "it may rotate none of them"
         outcome.actions.append(Action(CONFIGURE, PLANNED, what, options.config_file))
     if not plan.text or plan.keeps:

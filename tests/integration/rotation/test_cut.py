@@ -40,7 +40,6 @@ pytestmark = [needs_logrotate, needs_cut]
 def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place) -> None:
     """In both modes of PM2, and with logrotate, or what it has started, killed at any moment."""
     chance = random.Random(41)
-    (place.logs / "web.log").write_text("x\n")
     with own_pm2() as pm2:
         (pm2.folder / "busy.js").write_text(BUSY)
         stop = pm2.folder / "stop"
@@ -77,6 +76,21 @@ def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place
     for log in logs:
         assert pending(str(log)) == []
         assert log.read_text().startswith(f"# The lines before this are in {log.name}-")
+
+
+def test_a_log_with_less_than_a_block_stays_as_the_plan_says(place: Place) -> None:
+    home, log = place.root / "pm2", place.logs / "app.log"
+    home.mkdir()
+    (home / "pm2.pid").write_text(str(os.getpid()))
+    log.write_text("x\n")
+    options = {"force": True, "pm2_home": str(home)}
+    with log.open("a") as stream, subprocess.Popen(["sleep", "60"], stdout=stream) as writer:
+        try:
+            assert actions(place.run(check=True, **options), "rotate") == [("skipped", "app.log")]
+            assert place.run(**options)["rotated"] == []
+        finally:
+            writer.kill()
+    assert (log.read_text(), place.rotated()) == ("x\n", [])
 
 
 def test_a_copy_that_was_not_yet_taken_off_its_log(place: Place) -> None:

@@ -119,6 +119,8 @@ def test_a_writer_that_does_not_follow_is_named_and_nothing_of_it_is_touched(pla
         assert status_of(held, "released") == "critical"
         assert f"process {writer.pid} " in summary_of(held, "released")
         assert actions(held, "archive")[0][0] == "skipped"
+        untold = place.run(wait=0.2)
+        assert actions(untold, "reopen")[0] == ("skipped", ""), "no one is named who could be told"
         (place.logs / "app.log").write_text("line 0 later\n")
         refused = logrotate(place, "--force", str(place.config))
         assert "someone still writes to" in refused.stderr
@@ -245,10 +247,13 @@ def test_an_app_under_pm2_follows(place: Place) -> None:
         assert status_of(done, "released") == "ok", done
         assert actions(done, "rotate") == [("done", "out.log")]
         assert status_of(done, "pm2_logrotate") == "ok"
+        assert "PM2 opens 2 of them again" in summary_of(done, "configuration")
         assert wait_until(lambda: "Reloading log" in (place.logs / "out.log").read_text(), 30)
         (pm2.home / "module_conf.json").write_text('{"module-db-v2": {"pm2-logrotate": {}}}')
         rival = place.run(force=True, pm2_home=str(pm2.home))
         assert status_of(rival, "pm2_logrotate") == "warning"
+        elsewhere = place.run(check=True, pm2_home=str(pm2.home / "none"))
+        assert "There is no PM2 in" in summary_of(elsewhere, "pm2_logrotate")
         assert rival["rotated"] == []
         assert not place.config.exists(), "left to pm2-logrotate"
 
