@@ -178,8 +178,18 @@ def _schedule(snapshot: Snapshot, thresholds: Thresholds) -> Check:
             SCHEDULE, "logrotate has not run on this host", "it should run within a day"
         )
     seconds = max(0.0, snapshot.now - snapshot.last_run)
-    return thresholds.evaluate(
-        SCHEDULE, seconds, f"logrotate last ran {format_duration(seconds)} ago"
+    text = f"logrotate last ran {format_duration(seconds)} ago"
+    found = thresholds.evaluate(SCHEDULE, seconds, text)
+    if found.status != OK or not snapshot.errors:
+        return found
+    return thresholds.verdict(
+        SCHEDULE,
+        WARNING,
+        f"{text}, and fails each time: {snapshot.errors[0]}",
+        value=seconds,
+        evidence=[{"problem": each} for each in snapshot.errors],
+        remedy="Correct the file that it names. Until then logrotate leaves out what is in it, and "
+        "ends with an error every day.",
     )
 
 

@@ -40,6 +40,7 @@ def collect(options: Options) -> Snapshot:
     program, installed = find_program(options.program), _read(options.config_file)
     writers = writers_by_log(paths) if options.pm2_home else {}
     devices = frozenset(_devices(folders.values()))
+    is_read, errors = _daily_run(program, options) if program else (True, [])
     deleted, unseen = deleted_files(devices) if devices else ([], 0)
     return Snapshot(
         now=time.time(),
@@ -59,7 +60,8 @@ def collect(options: Options) -> Snapshot:
         pm2_logs=written_by_pm2(paths, writers, options.pm2_home),
         cuttable=cuttable(logs, writers, options, cut_patterns(installed or "")),
         installed=installed,
-        is_read=not (program and installed) or _is_read(program, options),
+        is_read=is_read or not installed,
+        errors=errors,
         last_run=_modified(state_file(options)),
         is_root=os.geteuid() == 0,
         deleted=deleted,
@@ -147,12 +149,13 @@ def state_file(options: Options) -> str:
     return next((path for path in found if os.path.exists(path)), "")
 
 
-def _is_read(program: str, options: Options) -> bool:
+def _daily_run(program: str, options: Options) -> tuple[bool, list[str]]:
+    """Whether it reads our file, and what it objects to in any."""
     try:
         logrotate = Logrotate(program, options.state_file)
         return logrotate.reads(options.main_config, options.config_file)
     except RunbookError:
-        return True  # not known
+        return True, []  # not known
 
 
 def _modified(path: str) -> float | None:

@@ -43,18 +43,19 @@ class Logrotate:
     def errors(self, *configs: str) -> list[str]:
         """What it objects to in configurations; changes nothing."""
         code, text = self._run(["--debug", *configs], _DEBUG_LIMIT)
-        found = [shorten(line, 300) for line in text.splitlines() if line.startswith("error:")]
+        found = _errors(text.splitlines())
         return found or ([f"exit code {code}"] if code else [])
 
-    def reads(self, main_config: str, config: str) -> bool:
-        """Whether its daily run reads a configuration; changes nothing.
+    def reads(self, main_config: str, config: str) -> tuple[bool, list[str]]:
+        """Whether its daily run reads a configuration, and what it objects to; changes nothing.
 
         It ignores one that others may write to, for example. Of a file in a folder that is included
         it prints only the name.
         """
         _code, text = self._run(["--debug", main_config], _DEBUG_LIMIT)
+        lines = text.splitlines()
         names = (config, os.path.basename(config))
-        return any(f"reading config file {name}" in text.splitlines() for name in names)
+        return any(f"reading config file {name}" in lines for name in names), _errors(lines)
 
     def due(self, config: str, force: bool) -> list[str]:
         """The logs that it would rotate; changes nothing."""
@@ -120,6 +121,10 @@ class Logrotate:
                 raise NotCollected.of(error) from None
             printed.seek(0)
             return done.returncode, printed.read().decode(errors="replace")
+
+
+def _errors(lines: Sequence[str]) -> list[str]:
+    return [shorten(redact(line), 300) for line in lines if line.startswith("error:")]
 
 
 def find_program(given: str) -> str:

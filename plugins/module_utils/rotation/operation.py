@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..core.check import CRITICAL, PLANNED, SKIPPED, Action
 from ..core.deadline import DeadlineExceeded
 from ..core.errors import RunbookError, UsageError
-from ..core.operation import Outcome
+from ..core.operation import Outcome, file_diff
 from ..core.progress import ProgressCallback
 from ..core.thresholds import Thresholds
 from . import assess
@@ -42,16 +42,7 @@ class RotationOutcome(Outcome):
 
     @property
     def file_diffs(self) -> list[dict[str, str]]:
-        if self.config_before == self.config_after:
-            return []
-        return [
-            {
-                "before_header": self.config_file,
-                "after_header": self.config_file,
-                "before": self.config_before,
-                "after": self.config_after,
-            }
-        ]
+        return file_diff(self.config_file, self.config_before, self.config_after)
 
 
 def run(

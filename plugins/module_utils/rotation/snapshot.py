@@ -68,6 +68,8 @@ class Snapshot:
     """The content of our file; none if it is not there."""
     is_read: bool = True
     """Whether logrotate's daily run reads our file, if it is there."""
+    errors: Sequence[str] = ()
+    """What its daily run objects to, in any file."""
     last_run: float | None = None
     """When logrotate last wrote its state; none if it never did."""
     is_root: bool = True

@@ -196,6 +196,15 @@ def test_a_configuration_that_the_daily_run_does_not_read_is_no_rotation(place: 
     assert "Nothing rotates these logs daily" in summary_of(found, "configuration")
 
 
+def test_an_error_in_the_configuration_of_others_is_named(place: Place) -> None:
+    (place.logs / "app.log").write_text("x\n")
+    assert status_of(place.run(force=True), "schedule") == "ok"
+    (place.configs / "other").write_text("/nowhere/*.log {\n  dayli\n}\n")
+    found = place.run(force=True)
+    assert (found["complete"], status_of(found, "configuration")) == (True, "ok")
+    assert "fails each time: error: other:2 unknown option 'dayli'" in summary_of(found, "schedule")
+
+
 def test_a_file_of_someone_else_is_not_overwritten(place: Place) -> None:
     (place.logs / "app.log").write_text("x\n")
     place.config.write_text("# mine\n")

@@ -42,6 +42,13 @@ def test_nothing_is_wrong() -> None:
     [
         (Plan("x"), {"program": ""}, "configuration", "warning", "logrotate is not installed"),
         (Plan("x"), {"installed": "y"}, "configuration", "warning", "not written by this"),
+        (
+            Plan("x", managed=[LOG]),
+            {"errors": ["error: other:3 unknown option 'dayli'"], "last_run": 9.5 * DAY},
+            "schedule",
+            "warning",
+            "logrotate last ran 12 h ago, and fails each time: error: other:3 unknown",
+        ),
         (Plan("x"), {"is_read": False}, "configuration", "warning", "Nothing rotates these logs"),
         (
             Plan("", [Declined("/l/*.log", "others do")]),
