@@ -112,6 +112,9 @@ def run_check(run: Run, thresholds: Thresholds, now: float | None = None) -> Che
         remedy = "Find out what ended it: the output of that run, and the log of its controller."
         text = run.note[:1].upper() + run.note[1:]
         return thresholds.verdict("maintenance.run", WARNING, text, remedy=remedy)
+    if not run.order and not run.results:
+        text = "None of the chosen parts is one of this host"
+        return thresholds.not_judged("maintenance.run", text, "its groups decide which it has")
     parts = pluralize(len(run.order), "part")
     when = f"begins with {parts}" if now is None else _tally(run, now)
     return thresholds.verdict("maintenance.run", OK, f"The run {run.controller.text} {when}")

@@ -120,6 +120,12 @@ def test_the_run_says_what_became_of_a_killed_one() -> None:
     assert (check.status, check.summary[:8]) == ("warning", "The run ")
 
 
+def test_a_host_without_the_parts_that_were_chosen_is_no_success() -> None:
+    check = assess.run_check(run(order=(), results={}), THRESHOLDS)
+    assert check.summary.startswith("None of the chosen parts is one of this host; not judged: ")
+    assert check.not_judged
+
+
 def test_the_run_counts_its_parts() -> None:
     results = {"logs": result("done"), "database": result("failed"), "a": result("done")}
     summary = assess.run_check(run(results=results), THRESHOLDS, NOW).summary
