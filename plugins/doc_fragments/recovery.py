@@ -17,7 +17,8 @@ options:
   restart_command:
     description:
       - The command that restarts the service, with its arguments, instead of a systemd unit; such
-        as V([docker, restart, cache]).
+        as V([docker, restart, cache]). If a restart is the cure and the host cannot run it, that is
+        an error that says why, in check mode, too.
     type: list
     elements: str
   log_file:

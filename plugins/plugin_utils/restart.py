@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -58,8 +59,8 @@ class RestartAction(ActionBase):
         started = time.monotonic()
         command = self._task.args.get("restart_command")
         if command:
-            argv = command if isinstance(command, list) else [command]
-            done = self._execute_module(COMMAND, {"argv": argv}, task_vars=variables)
+            command = command if isinstance(command, list) else [command]
+            done = self._execute_module(COMMAND, {"argv": command}, task_vars=variables)
         else:
             unit = judged["unit"]
             # A unit that failed too often may not be started otherwise.
@@ -71,13 +72,18 @@ class RestartAction(ActionBase):
             done = self._execute_module(SYSTEMD, arguments, task_vars=variables)
         return {
             "failed": bool(done.get("failed")),
-            "text": _said(done) if done.get("failed") else "",
+            "text": _said(done, command[0] if command else "") if done.get("failed") else "",
             "seconds": time.monotonic() - started,
             "because": judged["cause"],
         }
 
 
-def _said(done: Mapping[str, Any]) -> str:
-    """The end of what a failed step said."""
+def _said(done: Mapping[str, Any], program: str) -> str:
+    """How a step failed, with the end of what it said; ``program`` is that of a command."""
     errors = str(done.get("stderr", "")).strip().splitlines()
-    return shorten(redact(f"{done.get('msg', '')} {' '.join(errors[-3:])}".strip()), 300)
+    what, code, said = str(done.get("msg", "")), done.get("rc"), " ".join(errors[-3:])
+    if program and code and what.startswith("Error executing command"):
+        what = f"{program} cannot be run: {os.strerror(code)}"
+    elif program and code:
+        what = f"{program} ended with code {code}" + (":" if said else "")
+    return shorten(redact(f"{what} {said}".strip()), 300)

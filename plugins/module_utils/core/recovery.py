@@ -91,6 +91,8 @@ class Finding:
     address: str = ""
     ended: bool = False
     """Whether systemd has given up: waiting is of no use then."""
+    obstacle: str = ""
+    """Why the command cannot be run."""
 
     @property
     def how(self) -> str:
@@ -146,11 +148,13 @@ class Recovery:
     def judged(self, found: Finding, check_mode: bool) -> Outcome:
         """The outcome before anything is done; without check mode the restart comes next."""
         results = _results(found)
-        actions = []
-        if check_mode and results["restart"]:
+        actions, problem = [], ""
+        if found.cause.cure == RESTART and found.obstacle:
+            problem = f"{found.obstacle}; correct restart_command"
+        elif check_mode and results["restart"]:
             reason = f"{found.cause.text}; by {found.how}"
             actions.append(Action(self.action, PLANNED, reason, found.address))
-        return Outcome([self._check(found)], actions, "", results)
+        return Outcome([self._check(found)], actions, problem, results)
 
     def verified(self, attempt: Attempt, found: Finding) -> Outcome:
         """The outcome after a restart."""
@@ -183,7 +187,10 @@ class Recovery:
         if cause.cure == RESTART:
             if attempt:
                 text += "" if attempt.failed else "; a restart has not cured that"
-                remedy = f"Read its log before another one. {remedy}"
+                remedy = _after_restart(found, attempt)
+            elif found.obstacle:
+                text += f"; a restart is the cure, but {found.obstacle}"
+                remedy = f"Correct restart_command, then run {self.playbook} again."
             elif found.how:
                 text += "; a restart is the cure"
                 remedy = f"Run {self.playbook} with runbook_confirm naming the host. {remedy}"
@@ -199,16 +206,25 @@ class Recovery:
             text += "; a restart does not cure that"
         if attempt:
             how = "a restart failed" if attempt.failed else "restarted"
-            text += f" ({how}; before that: {attempt.because})"
+            before = "" if attempt.because == cause.text else f"; before that: {attempt.because}"
+            text += f" ({how}{before})"
         return self.thresholds.verdict(
             self.check, status, text, remedy=remedy.strip(), evidence=found.evidence
         )
 
 
+def _after_restart(found: Finding, attempt: Attempt) -> str:
+    """What to do once a restart was of no use."""
+    if attempt.failed and found.command:
+        return "Run restart_command by hand on the host, and correct what it says, or the option."
+    remedy = found.cause.remedy
+    return remedy if "log" in remedy.split() else f"Read its log before another one. {remedy}"
+
+
 def _results(found: Finding) -> dict[str, Any]:
     return {
         "cure": found.cause.cure,
-        "restart": found.cause.cure == RESTART and bool(found.how),
+        "restart": found.cause.cure == RESTART and bool(found.how) and not found.obstacle,
         "works": found.cause.cure == NOTHING and not found.cause.unknown,
         "cause": found.cause.text,
         "unit": found.unit,

@@ -24,6 +24,7 @@ from .memory import (
 )
 from .options import Options
 from .persistence import assess_persistence
+from .remedies import as_offered
 from .replication import assess_replication
 from .security import assess_security
 from .slow_log import assess_slow_commands
@@ -76,7 +77,7 @@ def assess(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> Iter
             yield _info_refused(name, snapshot.info_error, thresholds)
             continue
         try:
-            yield verdict(snapshot, options, thresholds)
+            yield as_offered(verdict(snapshot, options, thresholds), snapshot)
         except KeyError as missing:
             if snapshot.info_error:
                 yield _info_refused(name, snapshot.info_error, thresholds)

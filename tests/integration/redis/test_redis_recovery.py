@@ -298,7 +298,7 @@ def test_a_restart_is_verified(start: Start, recover: Recover) -> None:
     assert failed["failed"]
     assert "restarted, and it still does not work" in failed["msg"]
     text = found(failed)[2]
-    assert "a restart has not cured that (restarted; before that: Redis is down)" in text
+    assert "Redis is down; a restart has not cured that (restarted)" in text
     assert "is the cure" not in text
     refused = recover(
         server, wait=0.5, attempt={"failed": True, "text": "no permission", "because": "Down"}

@@ -64,15 +64,27 @@ def test_a_unit_is_restarted_and_verified(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_command_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = {"failed": True, "msg": "non-zero return code", "stderr": "token=abc\nno such service"}
+    failed = {
+        "failed": True,
+        "msg": "non-zero return code",
+        "rc": 3,
+        "stderr": "token=abc\nno such service",
+    }
     _result, calls = run(
         monkeypatch, JUDGED, restarted=failed, restart_command=["docker", "restart", "cache"]
     )
     assert calls[1] == (COMMAND, {"argv": ["docker", "restart", "cache"]})
     attempt = calls[2][1]["attempt"]
     assert attempt["failed"] is True
-    assert "no such service" in attempt["text"]
+    assert attempt["text"].startswith("docker ended with code 3: ")
+    assert attempt["text"].endswith("no such service")
     assert "abc" not in attempt["text"]
+
+
+def test_a_command_that_cannot_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = {"failed": True, "msg": "Error executing command.", "rc": 13, "stderr": ""}
+    _result, calls = run(monkeypatch, JUDGED, restarted=failed, restart_command=["/opt/up"])
+    assert calls[2][1]["attempt"]["text"] == "/opt/up cannot be run: Permission denied"
 
 
 def test_a_name_that_no_host_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

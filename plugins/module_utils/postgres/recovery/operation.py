@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ...core.commands import not_runnable
 from ...core.operation import Outcome
 from ...core.recovery import Finding, Recovery
 from ...core.thresholds import Thresholds
@@ -31,4 +32,6 @@ def look(target: Target, options: Options) -> Finding:
     seen = collect(target, options)
     unit = seen.unit.name if seen.unit else ""
     ended = seen.unit is not None and seen.unit.ended
-    return Finding(judge(seen), evidence(seen), unit, options.restart_command, seen.address, ended)
+    command = options.restart_command
+    wrong = not_runnable(command)
+    return Finding(judge(seen), evidence(seen), unit, command, seen.address, ended, wrong)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, Action, Check
+from ...core.check import CRITICAL, DONE, FAILED, OK, PLANNED, WARNING, Action, Check
 from ...core.deadline import Deadline, DeadlineExceeded
 from ...core.errors import RunbookError
 from ...core.operation import Outcome
@@ -84,6 +84,21 @@ def _contents(snapshot: Snapshot, options: Options, thresholds: Thresholds) -> C
     )
 
 
+def _nothing(options: Options, thresholds: Thresholds) -> Check:
+    """There is no key to remove, although some may have been confirmed."""
+    text = f"No key in {options.what}"
+    if not options.confirm:
+        return thresholds.verdict(FLUSH, OK, text, value=0)
+    return thresholds.verdict(
+        FLUSH,
+        WARNING,
+        f"{text}, although {options.confirm:,} were confirmed",
+        value=0,
+        remedy="If they are not removed already, look at the prefix, the database and the server: "
+        "they are elsewhere.",
+    )
+
+
 def _flush(
     nodes: Sequence[Server],
     snapshot: Snapshot,
@@ -94,7 +109,7 @@ def _flush(
     outcome: Outcome,
 ) -> None:
     if not snapshot.keys:
-        outcome.checks.append(thresholds.verdict(FLUSH, OK, f"No key in {options.what}", value=0))
+        outcome.checks.append(_nothing(options, thresholds))
         return
     reasons = refusals(snapshot, options)
     if options.dump_dir:

@@ -41,6 +41,7 @@ from ..config.file import parse
 from ..connection import Endpoint
 from ..errors import CommandRefused, NoAnswer
 from ..options import Options as ProbeOptions
+from ..remedies import as_offered
 from ..writable import assess_writable
 from .data import keeps_data, room_needed
 from .options import FILES, UNITS, Options
@@ -58,7 +59,9 @@ def collect(options: Options, thresholds: Thresholds) -> Snapshot:
     endpoint = options.endpoint
     probe = ProbeOptions(endpoint, options.timeout, samples=1)
     seen = ask(probe, StateFile(None, "redis", endpoint.address), Deadline(options.timeout))
-    writable = assess_writable(seen, probe, thresholds) if seen.info else None
+    writable = None
+    if seen.info:
+        writable = as_offered(assess_writable(seen, probe, thresholds), seen)
     error = seen.info_error or seen.error
     if seen.info and writable and writable.status != "ok":
         error = None  # what refuses writes says more

@@ -167,9 +167,13 @@ def _beside_others(cause: Cause, seen: Snapshot) -> Cause:
     if not seen.running or seen.unit or seen.configured is not None:
         return cause
     others = "another Redis runs" if len(seen.running) == 1 else "other Redis run"
-    text = f"{cause.text} (nothing listens on {seen.address}; {others} here: "
-    remedy = f"{cause.remedy} If redis_url should name what runs, correct that instead."
-    return replace(cause, text=f"{text}{_listed(seen.running)})", remedy=remedy)
+    text = f"{cause.text} (nothing listens on {seen.address}; {others} here)"
+    # In the remedy, as the text is repeated by the action.
+    remedy = (
+        f"{cause.remedy} If redis_url should name what runs ({_listed(seen.running)}), correct "
+        "that instead."
+    )
+    return replace(cause, text=text, remedy=remedy)
 
 
 def _of_log(seen: Snapshot) -> Cause | None:

@@ -84,7 +84,7 @@ FULL = ("1:M * Redis is starting", "1:M # write error: No space left on device")
             "other",
             "but Redis runs: process 5, on 127.0.0.1:6380",
         ),
-        (replace(DOWN, running=OTHER), "restart", "another Redis runs here: process 5"),
+        (replace(DOWN, running=OTHER), "restart", "another Redis runs here)"),
         (replace(DOWN, running=OTHER, kills=["redis-server"]), "restart", "Redis is down (nothing"),
         (replace(DOWN, kills=["redis-server"]), "restart", "the kernel killed it"),
         (replace(DOWN, running=OTHER, configured=True), "restart", "Redis is down"),
@@ -115,6 +115,12 @@ def test_one_that_does_not_answer(state: str, cure: str) -> None:
     silent = replace(DOWN, error=NoAnswer("no answer"), serving=program, running=OTHER)
     assert judge(silent).cure == cure
     assert judge(replace(silent, serving=None)).cure == "other", "a container, or a tunnel"
+
+
+def test_others_on_this_host_are_listed_once() -> None:
+    cause = judge(replace(DOWN, running=OTHER))
+    assert "process 5" not in cause.text, "the action repeats it"
+    assert "name what runs (process 5, on 127.0.0.1:6380)" in cause.remedy
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
