@@ -153,7 +153,7 @@ def test_everything_is_due_and_no_request_fails(
     assert (first.code, first.bad) == (0, set()), first.output
     found = done(first)
     assert found["database", "postgres.reindex"] == 1, first.output
-    assert found["app", "logs.rotate"] >= 2
+    assert found["app", "logs.rotate"] >= 1, "nginx's; that of the app has less than a block"
     assert found["app", "certificate.renew"] == 1
     again = playbook("weekly_maintenance", *given())
     assert (again.code, done(again)) == (0, Counter()), again.output
