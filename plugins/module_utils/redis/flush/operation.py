@@ -94,7 +94,7 @@ def _nothing(options: Options, thresholds: Thresholds) -> Check:
         WARNING,
         f"{text}, although {options.confirm:,} were confirmed",
         value=0,
-        remedy="If they are not removed already, look at the prefix, the database and the server: "
+        remedy="If they are not removed already, check the prefix, the database and the server: "
         "they are elsewhere.",
     )
 
