@@ -65,6 +65,8 @@ def claim(rotated: Rotated) -> Rotated:
     """
     if not rotated.claimed:
         _require_released(rotated.path)
+        if os.path.lexists(rotated.path + CLAIMED):  # of the same second, by a run that was killed
+            raise InUse(f"another of this name is archived first: {rotated.path + CLAIMED}")
         os.rename(rotated.path, rotated.path + CLAIMED)
     return replace(rotated, claimed=True)
 

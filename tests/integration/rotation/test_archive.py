@@ -115,6 +115,20 @@ def test_an_archive_of_the_same_name_is_never_overwritten(place: Place) -> None:
     assert content(there) == b"other"
 
 
+def test_a_log_of_the_same_second_as_one_that_a_killed_run_has_claimed(place: Place) -> None:
+    first = rotated_file(place.logs, "app.log-20261128-1795824000", b"line 1 %s\n" % (b"x" * 60))
+    first.rename(f"{first}.archiving")
+    rotated_file(place.logs, first.name, b"line 2 %s\n" % (b"x" * 60))
+    (place.logs / "app.log").write_text("")
+    done = place.run(keep=0)
+    mine = [status for status, name in actions(done, "archive") if name == first.name]
+    assert mine == ["skipped", "done"]
+    assert place.lines() == {1: 1, 2: 1}
+    again = place.run(keep=0)
+    assert actions(again, "archive") == [("done", first.name)]
+    assert (place.lines(), place.rotated()) == ({1: 1, 2: 1}, [])
+
+
 def test_hosts_that_share_an_archive_do_not_overwrite_each_other(tmp_path: Path) -> None:
     """The other one takes the name after this one has looked for it."""
     log, kept = tmp_path / "log", tmp_path / "archive"

@@ -54,7 +54,7 @@ def test_killed_at_any_moment_no_line_is_lost_and_the_next_run_completes(place: 
             kill_all(module.pid, chance)
             module.communicate()
         done = place.run(force=True, keep=0, **place.follows())
-        assert not done.get("failed"), done
+        assert not done.get("failed"), (done["msg"], done["actions"])
         assert status_of(done, "released") == "ok"
     assert place.lines() == dict.fromkeys(range(place.written), 1)
 
