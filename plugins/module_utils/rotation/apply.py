@@ -249,10 +249,11 @@ class Apply:
 
     def _reopen(self, why: str) -> None:
         script = reopen_script(self.options)
-        problem = runs_script(script, self.options.wait)
         if script == NO_ONE:
             self._add(REOPEN, SKIPPED, f"{why}, and no writer is named that could be told", "")
-        elif problem:
+            return
+        problem = runs_script(script, self.options.wait)
+        if problem:
             self._fail(REOPEN, Refused(f"the logs were not opened again: {problem}"), "")
         else:
             self._add(REOPEN, DONE, why, "")

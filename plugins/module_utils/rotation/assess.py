@@ -12,8 +12,6 @@ from ..core.thresholds import Thresholds
 from ..core.units import format_duration, format_value, pluralize
 from ..linux.open_files import OpenFile
 from .archive import Archive
-from .config_file import cut_patterns
-from .naming import is_named
 from .options import Options
 from .plan import Plan
 from .snapshot import Snapshot
@@ -89,9 +87,8 @@ def _reopened(snapshot: Snapshot, plan: Plan, options: Options) -> str:
     """Which logs PM2 opens again, as they cannot be shortened while they are open."""
     if not options.pm2_home or not snapshot.has_pm2:
         return ""
-    cut = cut_patterns(plan.text)
     mine = [log.path for log in plan.managed if log.path in snapshot.pm2_logs]
-    found = [path for path in mine if not any(is_named(path, pattern) for pattern in cut)]
+    found = [path for path in mine if not plan.cuts(path)]
     if not found:
         return ""
     text = f"; PM2 opens {len(found)} of them again, such as {found[0]}"

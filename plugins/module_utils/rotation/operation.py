@@ -19,13 +19,11 @@ from . import assess
 from .apply import ARCHIVE, CONFIGURE, REMOVE, ROTATE, TIDY, Apply
 from .archive import archives_in, require_folder
 from .collect import collect
-from .config_file import cut_patterns
 from .cut import pending
 from .install import require_accepted, temporary
 from .leftovers import leftovers
 from .lock import take_turn
 from .logrotate import Logrotate
-from .naming import is_named
 from .options import Options
 from .plan import Plan, due_for_archive, expired, plan_configuration
 from .snapshot import Snapshot
@@ -150,13 +148,12 @@ def _show_rotation(
     if not plan.text or plan.keeps:
         return
     require_accepted(logrotate, plan.text)
-    cut = cut_patterns(plan.text)
     with temporary(plan.text) as config:
         for log in logrotate.due(config, options.force):
             size = os.path.getsize(log) if os.path.exists(log) else None
             status = PLANNED
             reason = "now, as asked for (force)" if options.force else "it is due"
-            if any(is_named(log, pattern) for pattern in cut) and stays(log):
+            if plan.cuts(log) and stays(log):
                 status, reason = SKIPPED, "it has less than a block, and stays as it is"
             outcome.actions.append(Action(ROTATE, status, reason, log, bytes=size))
 

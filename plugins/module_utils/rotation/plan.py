@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .archive import Archive
-from .config_file import Group, render
+from .config_file import Group, cut_patterns, render
 from .foreign import patterns_in
 from .naming import Rotated, is_named
 from .options import Options
@@ -48,6 +48,10 @@ class Plan:
     def covers(self, log: str) -> bool:
         """Whether a log is one that our file rotates."""
         return any(is_named(log, pattern) for pattern in self.patterns)
+
+    def cuts(self, log: str) -> bool:
+        """Whether the lines of a log are copied and cut off, so that it stays open."""
+        return any(is_named(log, pattern) for pattern in cut_patterns(self.text))
 
 
 def plan_configuration(snapshot: Snapshot, options: Options, python: str) -> Plan:
