@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+#: The second in the name of what was rotated.
+DATED = re.compile(r"-\d{8}-(\d{10})$")
 PM2 = "runuser -u deploy -- env PM2_HOME=/home/deploy/.pm2 HOME=/home/deploy pm2"
 KILLED_AFTER = ("0.01", "0.03", "0.1", "0.2", "0.4")
 #: Writes numbered lines, thousands in a second; says how many when it is told to stop.
@@ -97,12 +100,16 @@ def numbers(app: Host, mark: str, *patterns: str) -> list[int]:
 
 def rotated_by_itself(app: Host) -> None:
     """As it is every night: by Debian's service, which permits little to what it starts."""
-    count = "ls /var/log/gpt-agent/numbers* /var/log/nginx/access* | grep -c -- '-20'"
-    before = int(app.run(count).stdout)
     long_ago = r"sed -i -E 's#^(\"/var/log/(gpt-agent|nginx)/.*\") .*#\1 2020-1-1-0:0:0#'"
     app.check_output(f"{long_ago} /var/lib/logrotate/status")
-    app.check_output("systemctl start logrotate.service")
-    assert int(app.run(count).stdout) >= before + 2
+    # A second rotation in the same second is refused, as it would have the same name.
+    second = int(app.check_output("sleep 1; date +%s"))
+    started = app.run("systemctl start logrotate.service")
+    journal = "journalctl --unit logrotate.service --lines 30 --no-pager --output cat"
+    assert started.rc == 0, app.run(journal).stdout
+    names = app.check_output("ls /var/log/gpt-agent/numbers* /var/log/nginx/access*")
+    new = [name for name in names.split() if int((DATED.findall(name) or "0")[0]) >= second]
+    assert len(new) == 2, names
 
 
 def test_logs_that_debian_rotates_are_left_to_it(

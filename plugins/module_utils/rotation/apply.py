@@ -27,6 +27,7 @@ from .naming import Rotated
 from .options import Options
 from .plan import Plan, due_for_archive, expired
 from .snapshot import Snapshot
+from .writers import writers_by_log, written_by_pm2
 
 TIDY, CONFIGURE, REOPEN = "logs.tidy", "logs.configure", "logs.reopen"
 ROTATE, ARCHIVE, REMOVE = "logs.rotate", "logs.archive", "logs.remove"
@@ -120,8 +121,9 @@ class Apply:
         """Let logrotate rotate what is due, or everything."""
         if not self._may_rotate or not self.plan.text or self.plan.keeps:
             return
-        if self._held_now():  # a logrotate was killed before it told the writers
-            self._reopen("a rotated log was still written to")
+        held = self._held_now()
+        if held:  # a logrotate was killed before it told the writers
+            self._reopen("a rotated log was still written to", held)
             self._await_release(self.options.wait)
         known = {each.path for each in self.snapshot.rotated}
         known |= {path[:-3] for path in known if path.endswith(".gz")}
@@ -147,7 +149,7 @@ class Apply:
         """Until no one writes to what is rotated, or the time for that is over."""
         if self._await_release(min(_PATIENCE, self.options.wait)):
             return
-        self._reopen("a rotated log is still written to")
+        self._reopen("a rotated log is still written to", self._held_now())
         if not self._await_release(self.options.wait):
             self.held = self._held_now()
             self.writers = writers_of(frozenset(_identities(self.held)))
@@ -247,8 +249,10 @@ class Apply:
                 self.unsure = self.unsure or state is None
         return held
 
-    def _reopen(self, why: str) -> None:
-        script = reopen_script(self.options)
+    def _reopen(self, why: str, held: list[str]) -> None:
+        """Tell the writers; PM2 only if it may be one of them, as it loses lines by that."""
+        home = self.options.pm2_home
+        script = reopen_script(self.options, bool(written_by_pm2(held, writers_by_log(held), home)))
         if script == NO_ONE:
             self._add(REOPEN, SKIPPED, f"{why}, and no writer is named that could be told", "")
             return

@@ -32,6 +32,7 @@ from tests.support.rotation import (
     needs_cut,
     needs_logrotate,
     rotated_file,
+    status_of,
 )
 
 pytestmark = [needs_logrotate, needs_cut]
@@ -76,6 +77,20 @@ def test_every_line_of_apps_at_full_speed_under_pm2_is_in_one_place(place: Place
     for log in logs:
         assert pending(str(log)) == []
         assert log.read_text().startswith(f"# The lines before this are in {log.name}-")
+
+
+def test_who_keeps_another_log_open_does_not_make_pm2_open_its_own_again(place: Place) -> None:
+    """PM2 drops lines when it does."""
+    other = place.root / "other"
+    other.mkdir()
+    with own_pm2() as pm2, place.writer("../other/other.log", deaf=True):
+        log = place.logs / "app.log"
+        pm2.run({"name": "app", "out_file": str(log), "merge_logs": True})
+        paths = [str(folder / "*.log") for folder in (place.logs, other)]
+        done = place.run(paths=paths, force=True, pm2_home=str(pm2.home), wait=0.2)
+        assert status_of(done, "released") == "critical"
+        assert actions(done, "reopen") == [("skipped", "")], "no one is named who could be told"
+        assert "Reloading logs" not in (pm2.home / "pm2.log").read_text()
 
 
 def test_a_log_with_less_than_a_block_stays_as_the_plan_says(place: Place) -> None:
