@@ -1,9 +1,10 @@
 """Runs ansible-playbook to its end, without starting Python and Ansible anew for each run.
 
 A run is a process that was forked from one that has imported Ansible, and goes on as the command
-would: same arguments, environment and folder. Such runs share the modules that Ansible has packed.
-One with another configuration comes from another process. What Ansible says of its configuration
-when it is imported is not in a run's output. `fresh=True` runs the command itself.
+would: same arguments, environment and folder. Such runs share the modules that Ansible has packed,
+and what Python has compiled of them. One with another configuration comes from another process.
+What Ansible says of its configuration when it is imported is not in a run's output. `fresh=True`
+runs the command itself.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from tests.support.fork_server import ROOT, ForkServer, next_request, startup_st
 PROGRAM = str(Path(sys.executable).parent / "ansible-playbook")
 CONFIGURATION = ("ANSIBLE_", "HOME", "NO_COLOR", "TMPDIR", "XDG_")
 """Variables that begin so are read when Ansible is imported."""
+COMPILED = "RUNBOOK_TESTS_COMPILED"
+"""The environment variable with the folder for what was compiled."""
 FOR_ALL_RUNS = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",
@@ -69,9 +72,18 @@ def _server(
     """The process for a configuration; it ends with this one."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment = {**others, **dict(read), "PYTHONPATH": str(ROOT)}
+    compiled = Path(tempfile.gettempdir(), "compiled")
+    compiled.mkdir(exist_ok=True)
+    environment[COMPILED] = str(compiled)
     server = ForkServer("tests.support.playbook_server", environment, configured)
     atexit.register(server.close)
     return server
+
+
+def _keep_compiled(folder: str) -> None:
+    """Let modules, each a process of its own, find what others have compiled."""
+    path = [str(Path(__file__).resolve().parent / "compiled"), os.environ.get("PYTHONPATH", "")]
+    os.environ |= {COMPILED: folder, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def _play(command: list[str], own: set[str]) -> int:
@@ -93,9 +105,10 @@ def _play(command: list[str], own: set[str]) -> int:
 if __name__ == "__main__":
     for module in FOR_ALL_RUNS:
         importlib.import_module(module)
-    own = {"", str(ROOT), os.getcwd()}
+    own, compiled = {"", str(ROOT), os.getcwd()}, os.environ[COMPILED]
     wanted = next_request(socket.socket(fileno=int(sys.argv[1])), lambda request: None)
     if wanted:
+        _keep_compiled(compiled)
         code = _play(wanted[0]["command"], own)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -84,9 +84,10 @@ def pair(start: Start, *options: str) -> tuple[Server, Server]:
 
 def fill(own: Server, seconds: int | None = None) -> None:
     """Write until it is full; with ``seconds``, keys that expire."""
+    client = own.client
     with suppress(ResponseError):
         for number in range(4000):
-            own.client.set(f"key-{number}", "x" * 1000, ex=seconds)
+            client.set(f"key-{number}", "x" * 1000, ex=seconds)
 
 
 def saving(own: Server, points: str = "3600 1") -> Server:

@@ -124,8 +124,7 @@ def full_disk(bed: Bed, start: Start) -> Answer:
     bed.enter(mounts_of_its_own())
     bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
     own = saving(start("--rdbcompression", "no", folder="disk/server"))
-    for number in range(2000):
-        own.client.set(f"key-{number}", "x" * 1000)
+    own.client.mset({f"key-{number}": "x" * 1000 for number in range(2000)})
     snapshot(own, "err")
     return ask(bed, own.url)
 

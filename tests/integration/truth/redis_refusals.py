@@ -24,9 +24,10 @@ def full_disk(bed: Bed, start: Start) -> Answer:
     bed.enter(mounts_of_its_own())
     bed.enter(mounted(bed.folder / "disk", "tmpfs", options="size=1m"))
     own = start(*APPENDING, folder="disk/server")
+    client = own.client
     with suppress(RedisError):
         for number in range(2000):
-            own.client.set(f"key-{number}", "x" * 10_000)
+            client.set(f"key-{number}", "x" * 10_000)
     until(lambda: own.client.info("persistence")["aof_last_write_status"] == "err")
     return ask(bed, own.url)
 
