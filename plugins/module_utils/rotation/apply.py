@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from itertools import chain
 
 from ..core.check import DONE, FAILED, SKIPPED, Action
 from ..core.deadline import Deadline
 from ..core.errors import NotCollected, Refused, RunbookError
 from ..core.progress import ProgressCallback, progress, running_item
-from ..linux.open_files import OpenFile, as_user, is_written, writers_of
+from ..linux.open_files import OpenFile, as_user, is_written
 from .archive import InUse, archive, archives_in, claim, remove_expired, require_folder, sweep
 from .collect import find_rotated, state_file
 from .config_file import NO_ONE, reopen_script
@@ -147,12 +146,11 @@ class Apply:
 
     def wait_for_release(self) -> None:
         """Until no one writes to what is rotated, or the time for that is over."""
-        if self._await_release(min(_PATIENCE, self.options.wait)):
-            return
-        self._reopen("a rotated log is still written to", self._held_now())
-        if not self._await_release(self.options.wait):
-            self.held = self._held_now()
-            self.writers = writers_of(frozenset(_identities(self.held)))
+        held = self._await_release(min(_PATIENCE, self.options.wait))
+        if held:
+            self._reopen("a rotated log is still written to", held)
+            self.held = self._await_release(self.options.wait)
+            self.writers = [*chain.from_iterable(writers_by_log(self.held).values())]
 
     def archive_due(self) -> None:
         """Move to the archive what was kept beside its log for long enough."""
@@ -227,13 +225,14 @@ class Apply:
             seconds = round(time.monotonic() - began, 3)
             self._add(ARCHIVE, DONE, f"to {made.path}", each.path, seconds, each.size)
 
-    def _await_release(self, seconds: float) -> bool:
+    def _await_release(self, seconds: float) -> list[str]:
+        """The rotated logs to which someone still writes after so many seconds."""
         end = time.monotonic() + seconds
-        while self._held_now():
+        while held := self._held_now():
             if time.monotonic() > end:
-                return False
+                break
             time.sleep(_POLL)
-        return True
+        return held
 
     def _held_now(self) -> list[str]:
         """The rotated logs that someone writes to."""
@@ -294,10 +293,3 @@ def _complete(log: str) -> list[str]:
     owner = os.lstat(flag_of(log))  # the folder may lead elsewhere by now
     with as_user(owner.st_uid, owner.st_gid):
         return finish(log)
-
-
-def _identities(paths: Iterable[str]) -> Iterator[tuple[int, int]]:
-    for path in paths:
-        with suppress(OSError):
-            status = os.stat(path)
-            yield status.st_dev, status.st_ino
