@@ -21,7 +21,7 @@ echo "output of $1"
 case $1 in
   lint) exit "${LINT:-0}" ;;
   tests)
-    until compgen -G "$TMPDIR/*/checks.end"; do sleep 0.05; done
+    until compgen -G "$TMPDIR/*/lint.end"; do sleep 0.05; done
     echo $$ $RUNBOOK_RUN_PID >began
     [[ -z ${HANGS:-} ]] || sleep 600
     exit "${TESTS:-0}" ;;
@@ -56,8 +56,8 @@ def start(checkout: Path, **env: str) -> subprocess.Popen[str]:
     [
         ({}, {}),
         ({"TESTS": "2"}, {"tests": "2", "total": "2"}),
-        ({"LINT": "3"}, {"checks (beside)": "3", "total": "3"}),
-        ({"LINT": "3", "TESTS": "2"}, {"tests": "2", "checks (beside)": "3", "total": "2"}),
+        ({"LINT": "3"}, {"lint (beside)": "3", "total": "3"}),
+        ({"LINT": "3", "TESTS": "2"}, {"tests": "2", "lint (beside)": "3", "total": "2"}),
     ],
     ids=["nothing fails", "a stage", "what goes on beside", "both"],
 )
@@ -68,8 +68,8 @@ def test_what_fails_is_said(checkout: Path, env: dict[str, str], failed: dict[st
     assert "output of lint" in output
     found = dict(re.findall(r"^(\S.*?) +\d+:\d\d(?:  failed \((\d+)\))?$", output, re.MULTILINE))
     assert {name: code for name, code in found.items() if code} == failed
-    assert {"tests", "checks (beside)", "total"} <= set(found)
-    assert ("molecule" in found) == ("tests" not in failed)
+    assert {"tests", "lint (beside)", "total"} <= set(found)
+    assert ("molecule" in found) == (not failed)
 
 
 def test_what_is_stopped_leaves_nothing_behind(checkout: Path) -> None:

@@ -63,11 +63,15 @@ def test_the_time_limit_holds_over_all_endpoints(
             *({"host": "127.0.0.1", "port": one} for one in [slow, mute] * 20),
             {"host": "127.0.0.1", "port": port},
         ]
+        started = time.monotonic()
         answer = cert_check.run(endpoints=endpoints, timeout=2, connect_timeout=1)
+        took = time.monotonic() - started
+    assert took < 2 + 1 + 5, (
+        "the time limit, the guard's grace, and the start of Python on a busy machine"
+    )
     late = [check["summary"] for check in answer["checks"] if check["status"] == "unknown"]
     assert len(late) >= 40
-    # How much is left of 2 s depends on when the probe started.
-    assert any("not checked within the probe's" in summary for summary in late), late
+    assert any("not checked within the probe's 1.7" in summary for summary in late)
 
 
 def test_a_server_with_old_tls_alone(

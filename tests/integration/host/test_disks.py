@@ -163,7 +163,7 @@ def test_a_dead_network_mount_delays_nothing(ask: Ask, tmp_path: Path) -> None:
     with fuse(tmp_path / "remote") as die:
         started = time.monotonic()
         answer = ask()
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 8
         check = by_name(answer, "host.disk_used", str(tmp_path / "remote"))
         assert check["status"] == "unknown"
         assert "server:/export" in check["summary"]

@@ -76,7 +76,7 @@ def test_a_daemon_that_hangs_is_bounded_by_the_timeout(health: Health) -> None:
         listener.listen(1)
         began = time.monotonic()
         process = by_name(health(Path(home), "app", timeout=1), "app.process")
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 10
     assert process["status"] == "critical"
     assert "did not answer within 1 s" in process["summary"]
 

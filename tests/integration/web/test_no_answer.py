@@ -32,7 +32,7 @@ def test_a_server_that_accepts_and_never_answers(run_module: RunModule) -> None:
         plain, secure = run_module("http_check", {"endpoints": endpoints, "request_timeout": 0.5})[
             "checks"
         ]
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 8
     assert (
         plain["summary"]
         == f"127.0.0.1:{port} accepts the connection, but does not answer within 500 ms"
@@ -58,7 +58,7 @@ def test_an_answer_that_trickles_is_given_up(run_module: RunModule, beginning: b
             "http_check",
             {"endpoints": [{"url": f"http://127.0.0.1:{port}/"}], "request_timeout": 0.5},
         )
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 8
     assert endpoint_check(answer)["status"] == "critical"
     assert "500 ms" in endpoint_check(answer)["summary"]
 
@@ -75,13 +75,16 @@ def test_all_together_are_bounded_and_what_was_not_asked_is_named(
         answer = run_module(
             "http_check", {"endpoints": endpoints, "timeout": 2.5, "request_timeout": 30}
         )
-    assert time.monotonic() - started < 30
+        took = time.monotonic() - started
+    assert took < 2.5 + 1 + 5, (
+        "the time limit, the guard's grace, and the start of Python on a busy machine"
+    )
     statuses = [c["status"] for c in answer["checks"]]
     assert statuses == ["critical"] * 4 + ["unknown"] * 6
-    assert answer["checks"][0]["summary"].startswith("no answer within ")
+    assert answer["checks"][0]["summary"].startswith("no answer within 2.")
     assert answer["checks"][-1]["subject"] == "last"
     assert answer["checks"][-1]["summary"].startswith(
-        "not requested: the other endpoints used up all of the probe's "
+        "not requested: the other endpoints used up all of the probe's 2.2"
     )
 
 
@@ -91,7 +94,7 @@ def test_an_endless_search_ends_with_the_time_limit(run_module: RunModule) -> No
         answer = run_module(
             "http_check", {"endpoints": [{"url": web.url("/x"), "matches": "(a+)+$"}], "timeout": 1}
         )
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 8
     assert endpoint_check(answer)["status"] == "unknown"
 
 

@@ -35,7 +35,7 @@ def test_a_frozen_server_is_told_within_the_time_limit(
         ):
             begin = time.monotonic()
             check = unreachable(ask(url, timeout=1))
-            assert time.monotonic() - begin < 30
+            assert time.monotonic() - begin < 10
             assert "takes the connection but does not answer within 1 s" in check["summary"]
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -53,7 +53,7 @@ def test_a_server_that_freezes_while_it_is_asked(server: Server) -> None:
         with pytest.raises(DeadlineExceeded):
             connection.rows("its sessions", "SELECT 1")
         connection.close()
-        assert time.monotonic() - begin < 30
+        assert time.monotonic() - begin < 10
         assert (
             "accepted the connection, then did not answer within 1.5 s when asked "
             "about its sessions"

@@ -15,6 +15,8 @@ from tests.support.postgres import (
     run_sql,
 )
 
+pytestmark = pytest.mark.every_version
+
 #: A table that needs nothing, one with dead rows, and one that was never analyzed.
 THREE_TABLES = [
     "CREATE TABLE quiet (id int PRIMARY KEY, word text)",
@@ -29,7 +31,6 @@ THREE_TABLES = [
 ]
 
 
-@pytest.mark.every_version
 def test_what_needs_it_gets_it_and_a_second_run_has_nothing_to_do(
     server: Server, maintain: Maintain
 ) -> None:
@@ -111,7 +112,6 @@ def test_what_only_fresh_statistics_show_is_done_in_the_same_run(
     assert maintain()["actions"] == []
 
 
-@pytest.mark.every_version
 def test_bloat_is_measured_where_pgstattuple_is_there(server: Server, maintain: Maintain) -> None:
     run_sql(server.url(), *bloated())
     estimated = maintain(check=True, bloat_bytes=1_000_000)["actions"]
